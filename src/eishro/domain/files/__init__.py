@@ -1,0 +1,1 @@
+"""Files: the port behind images and documents."""

@@ -1,0 +1,47 @@
+"""The port for calls that leave the house over HTTP.
+
+Adapters of vendors use it; `adapters/http.py` fulfils it on a server, the edge profile with
+`fetch`. No redirects are followed, TLS is verified, and an answer has a largest size.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+
+class HttpReply(NamedTuple):
+    """What came back: the status and at most `limit_bytes` of body."""
+
+    status: int
+    body: bytes
+
+
+class NoReply(Exception):
+    """Nothing usable came back: refused, timed out, cut off or too large.
+
+    `sent` says whether the other side may have seen the request; only if it is False may a
+    call with an effect be repeated without asking first.
+    """
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+class Http(Protocol):
+    """One outward request, one bounded answer."""
+
+    async def post_json(
+        self,
+        url: str,
+        body: Mapping[str, object],
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """POST `body` as JSON.
+
+        Raises:
+            NoReply: no complete answer within the time and size given.
+        """
+        ...

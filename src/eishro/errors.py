@@ -71,9 +71,7 @@ class Conflict(ShopError):
     """The state of things does not allow it now."""
 
     code = "CONFLICT"
-    words = Words(
-        "This conflicts with the current state.", "يتعارض هذا مع الحالة الحالية."
-    )
+    words = Words("This conflicts with the current state.", "يتعارض هذا مع الحالة الحالية.")
 
 
 class Limited(ShopError):

@@ -1,0 +1,1 @@
+"""What the shop is made of, one folder for each noun. Nouns do not import nouns."""

@@ -1,0 +1,1 @@
+"""One line of revisions for every engine, rendered as SQL and applied by `db/migrate.py`."""

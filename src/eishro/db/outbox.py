@@ -1,0 +1,141 @@
+"""The transactional outbox: events written in the batch that caused them, worked off later.
+
+Claimed with a lease, retried with growing pauses, dead-lettered after `TRIES_MAX`. A worker
+that dies leaves a lease that ends by itself, so an event is handled at least once.
+"""
+
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from eishro.db.schema import table
+from eishro.db.statements import Query, Statement, Write
+from eishro.db.types import Flag, Id, Int, Json, Moment, Text
+from eishro.errors import Stale
+from eishro.ids import text_id
+
+TRIES_MAX = 10
+LEASE = timedelta(seconds=60)
+PAUSE_FIRST = timedelta(seconds=5)
+PAUSE_MAX = timedelta(hours=1)
+
+outbox = table(
+    "outbox",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("store_id", Int),
+    sa.Column("topic", Text, nullable=False),
+    sa.Column("subject_id", Text, nullable=False),
+    sa.Column("payload", Json, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("next_try_at", Moment),
+    sa.Column("tries", Int, nullable=False),
+    sa.Column("is_dead", Flag, nullable=False),
+    sa.Column("last_error", Text),
+    sa.Index(
+        "ix_outbox_waiting",
+        "next_try_at",
+        sqlite_where=sa.text("next_try_at IS NOT NULL"),
+        postgresql_where=sa.text("next_try_at IS NOT NULL"),
+    ),
+    with_rowid=False,
+)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One thing that happened; `next_try_at` None means done or dead."""
+
+    id: str
+    store_id: int | None
+    topic: str
+    subject_id: str
+    payload: msgspec.Raw
+    created_at: datetime
+    next_try_at: datetime | None
+    tries: int
+
+
+_INSERT = Write(sa.insert(outbox))
+_EVENT_COLUMNS = tuple(outbox.c[name] for name in Event.__struct_fields__)
+DUE = Query(
+    sa.select(*_EVENT_COLUMNS)
+    .where(outbox.c.next_try_at <= sa.bindparam("now"))
+    .order_by(outbox.c.next_try_at)
+    .limit(sa.bindparam("limit")),
+    Event,
+)
+DEAD = Query(
+    sa.select(*_EVENT_COLUMNS)
+    .where(outbox.c.is_dead == sa.bindparam("dead"))
+    .order_by(outbox.c.id)
+    .limit(sa.bindparam("limit")),
+    Event,
+)
+_CLAIM = Write(
+    sa.update(outbox)
+    .where(outbox.c.id == sa.bindparam("key"), outbox.c.next_try_at == sa.bindparam("seen"))
+    .values(next_try_at=sa.bindparam("until"), tries=outbox.c.tries + 1)
+)
+_FINISH = Write(
+    sa.update(outbox)
+    .where(outbox.c.id == sa.bindparam("key"), outbox.c.next_try_at == sa.bindparam("seen"))
+    .values(
+        next_try_at=sa.bindparam("following"),
+        is_dead=sa.bindparam("dead"),
+        last_error=sa.bindparam("error"),
+    )
+)
+_FORGET = Write(
+    sa.delete(outbox).where(
+        outbox.c.next_try_at.is_(None),
+        outbox.c.is_dead == sa.bindparam("dead"),
+        outbox.c.created_at < sa.bindparam("before"),
+    )
+)
+
+
+def publish(
+    topic: str, subject_id: str, at: datetime, *, store_id: int | None = None, **payload: object
+) -> Statement:
+    """The event as part of the batch that makes it true."""
+    return _INSERT(
+        id=text_id("evt", at),
+        store_id=store_id,
+        topic=topic,
+        subject_id=subject_id,
+        payload=payload,
+        created_at=at,
+        next_try_at=at,
+        tries=0,
+        is_dead=False,
+        last_error=None,
+    )
+
+
+def claim(event: Event, now: datetime) -> Statement:
+    """Take the event for `LEASE`; refused with `Stale` if another worker was faster."""
+    return _CLAIM(key=event.id, seen=event.next_try_at, until=now + LEASE).guarded(Stale())
+
+
+def finish(event: Event, claimed_at: datetime) -> Statement:
+    """The event is handled."""
+    return _FINISH(key=event.id, seen=claimed_at + LEASE, following=None, dead=False, error=None)
+
+
+def put_off(event: Event, claimed_at: datetime, error: str) -> Statement:
+    """Try again later, or give up and keep it for people after `TRIES_MAX` tries."""
+    tries = event.tries + 1
+    dead = tries >= TRIES_MAX
+    pause = min(PAUSE_FIRST * 2 ** (tries - 1), PAUSE_MAX)
+    return _FINISH(
+        key=event.id,
+        seen=claimed_at + LEASE,
+        following=None if dead else claimed_at + pause,
+        dead=dead,
+        error=error[:500],
+    )
+
+
+def forget(before: datetime) -> Statement:
+    """Remove handled events older than `before`; dead ones stay."""
+    return _FORGET(dead=False, before=before)

@@ -1,0 +1,158 @@
+"""Reads, writes and guarded batches: the only way rows are touched.
+
+`Query` and `Write` are module-level values in a noun's `sql.py`; they are compiled once for
+each engine. A `Batch` is an ordered list of statements that is applied whole or not at all.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.elements import ColumnElement
+
+T = TypeVar("T")
+
+
+class Query(Generic[T]):
+    """A SELECT and what to make of each row: `into(*columns)`.
+
+    `into` is usually a struct whose fields stand in the order of the columns, or `int`/`str`
+    for a single column.
+    """
+
+    __slots__ = ("compiled", "into", "select")
+
+    def __init__(self, select: sa.sql.expression.SelectBase, into: Callable[..., T]) -> None:
+        self.select = select
+        self.into = into
+        self.compiled: dict[str, Any] = {}
+
+
+class Write:
+    """An INSERT, UPDATE or DELETE; calling it with values gives a `Statement`."""
+
+    __slots__ = ("compiled", "sql")
+
+    def __init__(self, sql: sa.sql.dml.UpdateBase) -> None:
+        self.sql = sql
+        self.compiled: dict[str, Any] = {}
+
+    def __call__(self, **values: object) -> "Statement":
+        return Statement(self, (values,))
+
+    def each(self, rows: Sequence[Mapping[str, object]]) -> "Statement":
+        """The same write for several rows, one round trip where the engine can."""
+        return Statement(self, tuple(rows))
+
+
+class Statement:
+    """A write with its values, and the number of rows it must touch (None: any number)."""
+
+    __slots__ = ("otherwise", "rows", "values", "write")
+
+    def __init__(
+        self,
+        write: Write,
+        values: tuple[Mapping[str, object], ...],
+        rows: int | None = None,
+        otherwise: Exception | None = None,
+    ) -> None:
+        self.write = write
+        self.values = values
+        self.rows = rows
+        self.otherwise = otherwise
+
+    def guarded(self, otherwise: Exception, rows: int = 1) -> "Statement":
+        """The same statement that must touch `rows` rows, for each of its values; if it does
+        not, or a unique key is taken, the whole batch is refused with `otherwise`."""
+        return Statement(self.write, self.values, rows, otherwise)
+
+
+class Batch:
+    """Statements that are applied all or none, in order."""
+
+    __slots__ = ("statements",)
+
+    def __init__(self, *statements: Statement) -> None:
+        self.statements: list[Statement] = list(statements)
+
+    def add(self, *statements: Statement) -> "Batch":
+        """Append statements; statements without values (an empty `each`) are left out."""
+        self.statements.extend(s for s in statements if s.values)
+        return self
+
+    def __iter__(self) -> Iterator[Statement]:
+        return iter(self.statements)
+
+    def __len__(self) -> int:
+        return len(self.statements)
+
+
+class _InsertWithTail(sa.sql.dml.Insert):
+    """An INSERT with a clause behind it that SQLite, D1 and PostgreSQL spell alike."""
+
+    inherit_cache = False
+    tail: str
+
+
+@compiles(_InsertWithTail)
+def _insert_with_tail(element: _InsertWithTail, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.visit_insert(element, **kw)} {element.tail}"
+
+
+def insert_once(into: sa.Table) -> sa.sql.dml.Insert:
+    """Insert, or touch no row where a unique key is already taken (guard it with `rows=1`)."""
+    insert = _InsertWithTail(into)
+    insert.tail = "ON CONFLICT DO NOTHING"
+    return insert
+
+
+def upsert(into: sa.Table) -> sa.sql.dml.Insert:
+    """Insert, or replace every other column of the row with the same primary key."""
+    key = ", ".join(column.name for column in into.primary_key)
+    changes = ", ".join(
+        f"{column.name} = excluded.{column.name}" for column in into.c if not column.primary_key
+    )
+    insert = _InsertWithTail(into)
+    insert.tail = f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    return insert
+
+
+class in_list(ColumnElement[bool]):  # noqa: N801 - reads like the SQL it stands for
+    """`column IN (the values of one parameter)`, a list of any length in one parameter.
+
+    The parameter is a list of integers or texts: a JSON array for SQLite and D1, a native
+    array for PostgreSQL.
+    """
+
+    inherit_cache = False
+    __visit_name__ = "in_list"
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        self.column = column
+        self.parameter: sa.BindParameter[Any] = sa.bindparam(name, type_=ListOf(column.type))
+
+
+class ListOf(sa.types.UserDefinedType[Any]):
+    """The type of a list parameter; `db/compiled.py` knows how each engine takes it."""
+
+    cache_ok = True
+
+    def __init__(self, item: sa.types.TypeEngine[Any]) -> None:
+        self.is_text = isinstance(item, sa.Text)
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "TEXT[]" if self.is_text else "BIGINT[]"
+
+
+@compiles(in_list, "sqlite")
+def _in_json_list(element: in_list, compiler: Any, **kw: Any) -> str:
+    column = compiler.process(element.column, **kw)
+    return f"{column} IN (SELECT value FROM json_each({compiler.process(element.parameter, **kw)}))"
+
+
+@compiles(in_list, "postgresql")
+def _in_array(element: in_list, compiler: Any, **kw: Any) -> str:
+    column = compiler.process(element.column, **kw)
+    return f"{column} = ANY({compiler.process(element.parameter, **kw)})"

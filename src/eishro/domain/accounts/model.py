@@ -1,0 +1,103 @@
+"""Users, memberships and sessions as values, and the rules that need no database."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from eishro.errors import Conflict, Unauthenticated, Words
+
+PASSWORD_LENGTH_MIN = 10
+PASSWORD_LENGTH_MAX = 200
+REFRESH_GRACE = timedelta(seconds=30)
+
+Role = Literal["admin", "merchant", "customer"]
+
+
+class User(msgspec.Struct, frozen=True):
+    """A person with an account; `email` is stored in lower case."""
+
+    id: int
+    email: str
+    password_hash: str
+    first_name: str
+    last_name: str
+    phone: str | None
+    role: Role
+    is_active: bool
+    email_verified_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One sign-in. `refresh_hash` is of the live refresh token; `previous_hash` of the one
+    before, whose successor (`successor_sealed`) is repeated until `grace_until`."""
+
+    id: str
+    user_id: int
+    refresh_hash: str
+    previous_hash: str | None
+    successor_sealed: str | None
+    grace_until: datetime | None
+    user_agent: str
+    address: str
+    login_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    version: int
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who is behind a live session, as every request needs it (one row)."""
+
+    user_id: int
+    role: Role
+    email: str
+    store_id: int | None
+    store_role: str | None
+
+
+class EmailTaken(Conflict):
+    """The address has an account."""
+
+    words = Words(
+        "An account with this e-mail address exists already.",
+        "يوجد حساب مسجل بهذا البريد الإلكتروني.",
+    )
+
+
+class WrongCredentials(Unauthenticated):
+    """Wrong e-mail or password; never says which."""
+
+    code = "INVALID_CREDENTIALS"
+    words = Words(
+        "The e-mail address or the password is wrong.",
+        "البريد الإلكتروني أو كلمة المرور غير صحيحة.",
+    )
+
+
+class TokenExpired(Unauthenticated):
+    """The access token's time is over; refresh it."""
+
+    code = "TOKEN_EXPIRED"
+    words = Words("Your session has timed out.", "انتهت صلاحية الجلسة.")
+
+
+def new_refresh_token(session_id: str) -> str:
+    """An opaque refresh token that names its session: `<session id>.<256 random bits>`."""
+    return f"{session_id}.{secrets.token_urlsafe(32)}"
+
+
+def hash_token(token: str) -> str:
+    """What is stored of a random token; it has 256 bits, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def same_hash(stored: str | None, token: str) -> bool:
+    """True if `token` is the one behind `stored`, in constant time."""
+    return stored is not None and hmac.compare_digest(stored, hash_token(token))

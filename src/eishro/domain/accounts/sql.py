@@ -1,0 +1,180 @@
+"""Tables and statements of accounts. They belong to the platform, not to one store."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from eishro.db.database import Database
+from eishro.db.rows import columns_of, save_by_version, saving, values_of
+from eishro.db.schema import table
+from eishro.db.statements import Query, Statement, Write, insert_once
+from eishro.db.types import Flag, Id, Int, Moment, Text
+from eishro.domain.accounts.model import Caller, EmailTaken, Session, User
+from eishro.errors import NotFound, Stale
+
+users = table(
+    "users",
+    sa.Column("id", Int, primary_key=True, autoincrement=False),
+    sa.Column("email", Text, nullable=False, unique=True),
+    sa.Column("password_hash", Text, nullable=False),
+    sa.Column("first_name", Text, nullable=False),
+    sa.Column("last_name", Text, nullable=False),
+    sa.Column("phone", Text),
+    sa.Column("role", Text, nullable=False),
+    sa.Column("is_active", Flag, nullable=False),
+    sa.Column("email_verified_at", Moment),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("version", Int, nullable=False),
+    sa.CheckConstraint("role IN ('admin', 'merchant', 'customer')", name="role"),
+)
+
+memberships = table(
+    "memberships",
+    sa.Column("store_id", Int, sa.ForeignKey("stores.id"), primary_key=True),
+    sa.Column("user_id", Int, sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("role", Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    # A merchant has one store: one owner membership for each user, and one owner a store.
+    sa.Index(
+        "uq_memberships_owner_user",
+        "user_id",
+        unique=True,
+        sqlite_where=sa.text("role = 'owner'"),
+        postgresql_where=sa.text("role = 'owner'"),
+    ),
+    sa.Index(
+        "uq_memberships_owner_store",
+        "store_id",
+        unique=True,
+        sqlite_where=sa.text("role = 'owner'"),
+        postgresql_where=sa.text("role = 'owner'"),
+    ),
+    sa.Index("ix_memberships_user_id", "user_id"),
+    with_rowid=False,
+)
+
+sessions = table(
+    "sessions",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("user_id", Int, sa.ForeignKey("users.id"), nullable=False, index=True),
+    sa.Column("refresh_hash", Text, nullable=False),
+    sa.Column("previous_hash", Text),
+    sa.Column("successor_sealed", Text),
+    sa.Column("grace_until", Moment),
+    sa.Column("user_agent", Text, nullable=False),
+    sa.Column("address", Text, nullable=False),
+    sa.Column("login_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("version", Int, nullable=False),
+    with_rowid=False,
+)
+
+
+_USER_BY_ID = Query(
+    sa.select(*columns_of(users, User)).where(users.c.id == sa.bindparam("id")), User
+)
+_USER_BY_EMAIL = Query(
+    sa.select(*columns_of(users, User)).where(users.c.email == sa.bindparam("email")), User
+)
+_SESSION_BY_ID = Query(
+    sa.select(*columns_of(sessions, Session)).where(sessions.c.id == sa.bindparam("id")), Session
+)
+_OWN_STORE = Query(
+    sa.select(memberships.c.store_id).where(
+        memberships.c.user_id == sa.bindparam("user_id"), memberships.c.role == "owner"
+    ),
+    int,
+)
+# The first membership is enough while a person works in one store (api.md: a merchant has one).
+_CALLER = Query(
+    sa.select(users.c.id, users.c.role, users.c.email, memberships.c.store_id, memberships.c.role)
+    .select_from(
+        sessions.join(users, users.c.id == sessions.c.user_id).outerjoin(
+            memberships, memberships.c.user_id == users.c.id
+        )
+    )
+    .where(
+        sessions.c.id == sa.bindparam("session_id"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > sa.bindparam("now"),
+        users.c.is_active == sa.literal(True, Flag),
+    )
+    .order_by(memberships.c.store_id)
+    .limit(1),
+    Caller,
+)
+
+_INSERT_USER = Write(insert_once(users))
+_INSERT_MEMBERSHIP = Write(insert_once(memberships))
+_INSERT_SESSION = Write(sa.insert(sessions))
+_SAVE_USER = Write(save_by_version(users, User))
+_SAVE_SESSION = Write(save_by_version(sessions, Session))
+_END_SESSION = Write(
+    sa.update(sessions)
+    .where(sessions.c.id == sa.bindparam("key"), sessions.c.ended_at.is_(None))
+    .values(ended_at=sa.bindparam("at"), version=sessions.c.version + 1)
+)
+
+
+async def get_user(db: Database, user_id: int) -> User:
+    """The user, or `NotFound`."""
+    user = await db.one(_USER_BY_ID, id=user_id)
+    if user is None:
+        raise NotFound()
+    return user
+
+
+async def find_user_by_email(db: Database, email: str) -> User | None:
+    """The user with this address (lower case)."""
+    return await db.one(_USER_BY_EMAIL, email=email)
+
+
+async def find_session(db: Database, session_id: str) -> Session | None:
+    """The session, ended or not."""
+    return await db.one(_SESSION_BY_ID, id=session_id)
+
+
+async def find_caller(db: Database, session_id: str, now: datetime) -> Caller | None:
+    """The active user behind a live session."""
+    return await db.one(_CALLER, session_id=session_id, now=now)
+
+
+async def find_own_store(db: Database, user_id: int) -> int | None:
+    """The store the user owns."""
+    return await db.one(_OWN_STORE, user_id=user_id)
+
+
+def insert_user(user: User) -> Statement:
+    """A new user; refused with `EmailTaken` if the address has an account."""
+    return _INSERT_USER(**values_of(user)).guarded(EmailTaken())
+
+
+def save_user(user: User, seen: User) -> Statement:
+    """Replace `seen` by `user`, or `Stale`."""
+    return _SAVE_USER(**saving(user, seen)).guarded(Stale())
+
+
+def insert_membership(
+    store_id: int, user_id: int, role: str, at: datetime, otherwise: Exception
+) -> Statement:
+    """Make the user a member; refused with `otherwise` if the rules of ownership forbid it."""
+    return _INSERT_MEMBERSHIP(store_id=store_id, user_id=user_id, role=role, created_at=at).guarded(
+        otherwise
+    )
+
+
+def insert_session(session: Session) -> Statement:
+    """A new session."""
+    return _INSERT_SESSION(**values_of(session))
+
+
+def save_session(session: Session, seen: Session) -> Statement:
+    """Replace `seen` by `session`, or `Stale`."""
+    return _SAVE_SESSION(**saving(session, seen)).guarded(Stale())
+
+
+def end_session(session_id: str, at: datetime) -> Statement:
+    """End the session; ending it again changes nothing."""
+    return _END_SESSION(key=session_id, at=at)

@@ -1,0 +1,163 @@
+"""Lists of products: filters, order, pages and how many there are.
+
+One statement for each combination of filters, compiled once; user text enters only as
+parameters. `-createdAt` follows the ids, which are handed out in time order.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from eishro.db.database import Database
+from eishro.db.rows import columns_of
+from eishro.db.search import matches
+from eishro.db.statements import Query, in_list
+from eishro.db.types import Flag, Int
+from eishro.domain.catalog.model import Product, Status, Variant
+from eishro.domain.catalog.sql import product_categories, products, variants
+from eishro.text import SearchTerm
+
+Sort = Literal["-createdAt", "price", "-price", "name"]
+
+_stock = sa.table(
+    "stock", sa.column("variant_id", Int), sa.column("product_id", Int), sa.column("available", Int)
+)
+_stores = sa.table("stores", sa.column("id", Int), sa.column("is_active", Flag))
+
+_VARIANTS = Query(
+    sa.select(*columns_of(variants, Variant))
+    .where(
+        in_list(variants.c.product_id, "product_ids"),
+        variants.c.is_active == sa.literal(True, Flag),
+    )
+    .order_by(variants.c.product_id, variants.c.position, variants.c.id)
+    .limit(sa.bindparam("limit")),
+    Variant,
+)
+
+
+class ProductFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list is asked for; None leaves a filter out. `store_id` None is every active
+    store. `after_id` continues a `-createdAt` list below that id."""
+
+    store_id: int | None = None
+    status: Status = "active"
+    category_id: int | None = None
+    min_dirhams: int | None = None
+    max_dirhams: int | None = None
+    in_stock: bool | None = None
+    terms: tuple[SearchTerm, ...] | None = None
+    after_id: int | None = None
+    sort: Sort = "-createdAt"
+
+
+async def list_products(
+    db: Database, wanted: ProductFilter, limit: int, offset: int
+) -> list[Product]:
+    """A page of products."""
+    query = _page_query(_filters(wanted), wanted.sort)
+    return await db.all(query, limit=limit, offset=offset, **_values(wanted))
+
+
+async def count_products(db: Database, wanted: ProductFilter) -> int:
+    """How many products the filter finds, over all pages."""
+    whole = msgspec.structs.replace(wanted, after_id=None)
+    return await db.one(_count_query(_filters(whole)), **_values(whole)) or 0
+
+
+async def list_variants_of(db: Database, product_ids: Sequence[int]) -> list[Variant]:
+    """Live variants of several products by product and position."""
+    if not product_ids:
+        return []
+    return await db.all(_VARIANTS, product_ids=list(product_ids), limit=100 * len(product_ids))
+
+
+def _filters(wanted: ProductFilter) -> tuple[str, ...]:
+    """The names of the filters in use; True and False of `in_stock` are two filters."""
+    names = [
+        name
+        for name in ("store_id", "category_id", "min_dirhams", "max_dirhams", "terms", "after_id")
+        if getattr(wanted, name) is not None
+    ]
+    if wanted.in_stock is not None:
+        names.append("in_stock" if wanted.in_stock else "sold_out")
+    return tuple(names)
+
+
+def _values(wanted: ProductFilter) -> dict[str, object]:
+    values = {
+        name: getattr(wanted, name)
+        for name in ("store_id", "category_id", "min_dirhams", "max_dirhams", "terms", "after_id")
+        if getattr(wanted, name) is not None
+    }
+    return {**values, "status": wanted.status}
+
+
+def _conditions(filters: tuple[str, ...]) -> list[Any]:
+    buyable = sa.and_(
+        products.c.sells == sa.literal(True, Flag),
+        sa.exists(
+            sa.select(sa.literal_column("1"))
+            .select_from(_stock.join(variants, variants.c.id == _stock.c.variant_id))
+            .where(
+                _stock.c.product_id == products.c.id,
+                variants.c.is_active == sa.literal(True, Flag),
+                sa.or_(_stock.c.available.is_(None), _stock.c.available > 0),
+            )
+        ),
+    )
+    known = {
+        "store_id": lambda: products.c.store_id == sa.bindparam("store_id"),
+        "category_id": lambda: sa.exists(
+            sa.select(sa.literal_column("1")).where(
+                product_categories.c.product_id == products.c.id,
+                product_categories.c.category_id == sa.bindparam("category_id"),
+            )
+        ),
+        "min_dirhams": lambda: products.c.price_dirhams >= sa.bindparam("min_dirhams"),
+        "max_dirhams": lambda: products.c.price_dirhams <= sa.bindparam("max_dirhams"),
+        "terms": lambda: matches(products.c.id, "terms"),
+        "after_id": lambda: products.c.id < sa.bindparam("after_id"),
+        "in_stock": lambda: buyable,
+        "sold_out": lambda: sa.not_(buyable),
+    }
+    conditions = [products.c.status == sa.bindparam("status")]
+    conditions += [known[name]() for name in filters]
+    if "store_id" not in filters:
+        conditions.append(
+            sa.exists(
+                sa.select(sa.literal_column("1")).where(
+                    _stores.c.id == products.c.store_id,
+                    _stores.c.is_active == sa.literal(True, Flag),
+                )
+            )
+        )
+    return conditions
+
+
+_ORDERS: dict[str, tuple[Any, ...]] = {
+    "-createdAt": (products.c.id.desc(),),
+    "price": (products.c.price_dirhams, products.c.id),
+    "-price": (products.c.price_dirhams.desc(), products.c.id.desc()),
+    "name": (products.c.name, products.c.id),
+}
+
+
+@functools.cache
+def _page_query(filters: tuple[str, ...], sort: Sort) -> Query[Product]:
+    return Query(
+        sa.select(*columns_of(products, Product))
+        .where(*_conditions(filters))
+        .order_by(*_ORDERS[sort])
+        .limit(sa.bindparam("limit"))
+        .offset(sa.bindparam("offset")),
+        Product,
+    )
+
+
+@functools.cache
+def _count_query(filters: tuple[str, ...]) -> Query[int]:
+    return Query(sa.select(sa.func.count()).select_from(products).where(*_conditions(filters)), int)

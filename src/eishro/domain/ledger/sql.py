@@ -1,0 +1,64 @@
+"""The ledger's table and its postings."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from eishro.db.schema import table
+from eishro.db.statements import Statement, Write
+from eishro.db.types import Id, Int, Moment, Text
+from eishro.ids import text_id
+
+ledger_entries = table(
+    "ledger_entries",
+    sa.Column("transaction_id", Id, primary_key=True),
+    sa.Column("position", Int, primary_key=True),
+    sa.Column("store_id", Int, sa.ForeignKey("stores.id"), nullable=False),
+    sa.Column("account", Text, nullable=False),
+    sa.Column("dirhams", Int, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("order_id", Id),
+    sa.Column("payment_id", Id),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("ix_ledger_entries_store_id_account", "store_id", "account"),
+    sa.Index("ix_ledger_entries_order_id", "order_id"),
+    with_rowid=False,
+)
+
+_INSERT = Write(sa.insert(ledger_entries))
+
+
+def post(  # noqa: PLR0913 - one argument for each column
+    store_id: int,
+    reason: str,
+    at: datetime,
+    amounts: dict[str, int],
+    *,
+    order_id: str | None = None,
+    payment_id: str | None = None,
+) -> Statement:
+    """One transaction: dirhams by account, debits positive; zeros are left out.
+
+    Raises:
+        ValueError: the amounts do not sum to zero: a fault of the caller.
+    """
+    if sum(amounts.values()) != 0:
+        raise ValueError(f"unbalanced transaction {reason}: {amounts}")
+    transaction_id = text_id("trn", at)
+    return _INSERT.each(
+        [
+            {
+                "transaction_id": transaction_id,
+                "position": position,
+                "store_id": store_id,
+                "account": account,
+                "dirhams": dirhams,
+                "reason": reason,
+                "order_id": order_id,
+                "payment_id": payment_id,
+                "at": at,
+            }
+            for position, (account, dirhams) in enumerate(amounts.items())
+            if dirhams
+        ]
+    )

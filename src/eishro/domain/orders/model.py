@@ -1,0 +1,294 @@
+"""Orders as values: the amounts, the allowed moves, the checks. Pure: no clock, no database."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from eishro.errors import Conflict, Invalid, NotFound, Words
+from eishro.money import DIRHAMS_MAX
+
+LINES_MAX = 100
+QUANTITY_MAX = 10_000  # pieces in one line
+NUMBER_LENGTH = 8
+
+Status = Literal[
+    "pending", "confirmed", "processing", "shipped", "delivered", "cancelled", "returned"
+]
+PaymentStatus = Literal["pending", "paid", "failed", "partially_refunded", "refunded", "voided"]
+FulfilmentStatus = Literal["unfulfilled", "partial", "fulfilled", "returned"]
+
+MOVES: Mapping[Status, tuple[Status, ...]] = {
+    "pending": ("confirmed", "cancelled"),
+    "confirmed": ("processing", "cancelled"),
+    "processing": ("shipped", "cancelled"),
+    "shipped": ("delivered", "returned"),
+    "delivered": ("returned",),
+    "cancelled": (),
+    "returned": (),
+}
+OFFLINE_METHODS = ("cod",)  # methods whose orders do not expire unpaid
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
+    unpaid."""
+
+    id: str
+    store_id: int
+    number: str
+    customer_user_id: int | None
+    status: Status
+    payment_status: PaymentStatus
+    fulfilment_status: FulfilmentStatus
+    customer_name: str
+    customer_phone: str
+    customer_email: str | None
+    city_code: str
+    area: str | None
+    address: str
+    shipping_notes: str | None
+    shipping_method: str
+    payment_method: str
+    notes: str | None
+    subtotal_dirhams: int
+    discount_dirhams: int
+    shipping_dirhams: int
+    total_dirhams: int
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    @property
+    def is_payable(self) -> bool:
+        """True while money for it is welcome."""
+        return self.payment_status in ("pending", "failed") and self.status not in (
+            "cancelled",
+            "returned",
+        )
+
+    @property
+    def holds_stock(self) -> bool:
+        """True while its pieces are reserved and not yet shipped."""
+        return self.status in ("pending", "confirmed", "processing")
+
+    def move(self, to: Status, at: datetime) -> "Order":
+        """The order in another status.
+
+        Raises:
+            InvalidTransition: the move is not in `MOVES`.
+        """
+        if to not in MOVES[self.status]:
+            raise InvalidTransition(self.status, to)
+        fulfilment: FulfilmentStatus = self.fulfilment_status
+        if to in ("shipped", "delivered"):
+            fulfilment = "fulfilled"
+        elif to == "returned":
+            fulfilment = "returned"
+        keeps_waiting = to == "confirmed" and self.payment_status != "paid"
+        return msgspec.structs.replace(
+            self,
+            status=to,
+            fulfilment_status=fulfilment,
+            expires_at=self.expires_at if keeps_waiting else None,
+            updated_at=at,
+        )
+
+    def pay(self, at: datetime) -> "Order":
+        """The order paid in full; a pending one confirms itself."""
+        return msgspec.structs.replace(
+            self,
+            payment_status="paid",
+            status="confirmed" if self.status == "pending" else self.status,
+            expires_at=None,
+            updated_at=at,
+        )
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line, as it was when ordered. `options` is the variant's JSON object."""
+
+    order_id: str
+    position: int
+    store_id: int
+    product_id: int
+    variant_id: int
+    name: str
+    options: msgspec.Raw
+    sku: str | None
+    unit_price_dirhams: int
+    quantity: int
+    total_dirhams: int
+
+
+class HistoryEntry(msgspec.Struct, frozen=True):
+    """One thing that happened to an order: who, what, why."""
+
+    order_id: str
+    id: str
+    store_id: int
+    event: str
+    status: str
+    actor: str
+    note: str | None
+    at: datetime
+
+
+class InvalidTransition(Conflict):
+    """The order cannot go from its status to the one asked for."""
+
+    code = "INVALID_TRANSITION"
+
+    def __init__(self, seen: str, asked: str) -> None:
+        super().__init__(
+            Words(
+                f"An order that is {seen} cannot become {asked}.",
+                f"لا يمكن نقل الطلب من الحالة {seen} إلى الحالة {asked}.",
+            ),
+            details={"from": seen, "to": asked, "allowed": list(MOVES[seen])},  # type: ignore[index]
+        )
+
+
+class OutOfStock(Conflict):
+    """Fewer pieces left than asked for."""
+
+    code = "OUT_OF_STOCK"
+    words = Words(
+        "Some items are not available in the quantity you want.",
+        "بعض المنتجات غير متوفرة بالكمية المطلوبة.",
+    )
+
+
+class OrderNotFound(NotFound):
+    """No such order that the caller may know of."""
+
+    words = Words("There is no such order.", "لا يوجد طلب بهذا الرقم.")
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """One position of the basket as the buyer sent it."""
+
+    product_id: int
+    quantity: int
+    variant_id: int | None = None
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What the catalogue says of a variant now; `available` None is untracked."""
+
+    variant_id: int
+    product_id: int
+    product_version: int
+    name: str
+    options: msgspec.Raw
+    sku: str | None
+    unit_price_dirhams: int
+    available: int | None
+    is_sold: bool
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """The store's price of delivery, amounts in dirhams."""
+
+    rate_dirhams: int
+    free_above_dirhams: int | None
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """One basket position with its offer and amounts."""
+
+    offer: Offer
+    quantity: int
+    total_dirhams: int
+
+
+class Basket(msgspec.Struct, frozen=True):
+    """The whole calculation, with the reason of each amount that has one."""
+
+    lines: tuple[Priced, ...]
+    subtotal_dirhams: int
+    discount_dirhams: int
+    shipping_dirhams: int
+    total_dirhams: int
+    reasons: dict[str, str]
+
+
+def price(wanted: Sequence[Wanted], offers: Sequence[Offer], delivery: Delivery) -> Basket:
+    """Everything an order costs. The quote and the order both come from here.
+
+    Args:
+        wanted: shape (lines,), quantities >= 1.
+        offers: every live variant of the wanted products.
+    Raises:
+        Invalid: a product or variant that is not on offer, a variant that must be named, the
+            same variant twice, an amount beyond `DIRHAMS_MAX`.
+        OutOfStock: fewer pieces left than wanted.
+    """
+    lines = _match(wanted, offers)
+    _check_stock(lines)
+    subtotal = sum(line.total_dirhams for line in lines)
+    threshold = delivery.free_above_dirhams
+    free = threshold is not None and subtotal >= threshold
+    shipping = 0 if free else delivery.rate_dirhams
+    if subtotal + shipping > DIRHAMS_MAX:
+        raise Invalid({"items": Words("The total is too large.", "المجموع كبير جدا.")})
+    return Basket(
+        lines=lines,
+        subtotal_dirhams=subtotal,
+        discount_dirhams=0,
+        shipping_dirhams=shipping,
+        total_dirhams=subtotal + shipping,
+        reasons={"shippingCost": "free_above_threshold" if free else "store_rate"},
+    )
+
+
+def _match(wanted: Sequence[Wanted], offers: Sequence[Offer]) -> tuple[Priced, ...]:
+    by_product: dict[int, list[Offer]] = {}
+    for offer in offers:
+        if offer.is_sold:
+            by_product.setdefault(offer.product_id, []).append(offer)
+    faults: dict[str, Words] = {}
+    lines: list[Priced] = []
+    taken: set[int] = set()
+    for position, item in enumerate(wanted):
+        found = _choose(item, by_product.get(item.product_id, []))
+        if isinstance(found, Words):
+            field = "productId" if item.product_id not in by_product else "variantId"
+            faults[f"items[{position}].{field}"] = found
+        elif found.variant_id in taken:
+            faults[f"items[{position}].variantId"] = Words(
+                "This variant is in the order already; raise its quantity.",
+                "هذا الخيار موجود في الطلب بالفعل؛ زد الكمية.",
+            )
+        else:
+            taken.add(found.variant_id)
+            total = found.unit_price_dirhams * item.quantity
+            lines.append(Priced(found, item.quantity, total))
+    if faults:
+        raise Invalid(faults)
+    return tuple(lines)
+
+
+def _choose(item: Wanted, offers: Sequence[Offer]) -> Offer | Words:
+    if not offers:
+        return Words("This product is not sold here.", "هذا المنتج غير معروض للبيع هنا.")
+    if item.variant_id is None:
+        if len(offers) == 1:
+            return offers[0]
+        return Words("Choose a variant of this product.", "اختر أحد خيارات هذا المنتج.")
+    for offer in offers:
+        if offer.variant_id == item.variant_id:
+            return offer
+    return Words("This variant is not sold here.", "هذا الخيار غير معروض للبيع هنا.")
+
+
+def _check_stock(lines: Sequence[Priced]) -> None:
+    short = [
+        {"productId": line.offer.product_id, "variantId": line.offer.variant_id}
+        for line in lines
+        if line.offer.available is not None and line.offer.available < line.quantity
+    ]
+    if short:
+        raise OutOfStock(details={"items": short})

@@ -1,0 +1,186 @@
+"""Payment attempts as values: what an answer of the gateway makes of them. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt
+from eishro.errors import Conflict, Invalid, NotFound, Words
+
+Status = Literal[
+    "created",
+    "action_required",
+    "processing",
+    "paid",
+    "failed",
+    "cancelled",
+    "expired",
+    "unknown",
+    "partially_refunded",
+    "refunded",
+    "voided",
+]
+SETTLED: frozenset[Status] = frozenset({"paid", "partially_refunded", "refunded", "voided"})
+_OPEN: frozenset[Status] = frozenset({"created", "action_required", "processing", "unknown"})
+
+# When a payment is asked about without news: after each of these pauses, then once a day until
+# `SWEEP_DAYS` have passed (payments.md 1.9: a lost completion call).
+SWEEP_PAUSES = tuple(timedelta(minutes=m) for m in (2, 5, 15, 60))
+SWEEP_DAILY = timedelta(hours=24)
+SWEEP_DAYS = 3
+# After news that the gateway could not confirm yet: look again this soon.
+NEWS_PAUSES = tuple(timedelta(seconds=s) for s in (1, 1, 2, 5, 15, 60))
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """One attempt. `reference` is what the gateway knows it by; `action` the JSON the payer's
+    page needs; `review` says why people should look at it; `checks` counts questions asked."""
+
+    id: str
+    store_id: int
+    order_id: str
+    method: str
+    provider: str
+    reference: str
+    amount_dirhams: int
+    currency: str
+    status: Status
+    action: msgspec.Raw | None
+    failure: str | None
+    review: str | None
+    return_url: str | None
+    checks: int
+    news_checks: int
+    next_check_at: datetime | None
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    @property
+    def intent(self) -> Intent:
+        """What its adapter may know."""
+        return Intent(
+            reference=self.reference,
+            amount_dirhams=self.amount_dirhams,
+            created_at=self.created_at,
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """True when the payer has nothing left to do with it."""
+        return self.status in SETTLED or self.status in ("failed", "cancelled", "expired")
+
+    def answered(self, answer: Answer, at: datetime) -> "Payment":
+        """The payment after the gateway's answer; `paid` never goes back.
+
+        Money with another amount or currency leaves it `unknown`, marked for review.
+        """
+        if self.status in SETTLED:
+            return self._checked(at, following=None)
+        if isinstance(answer, Paid):
+            if any(self._is_exact(receipt) for receipt in answer.receipts):
+                return msgspec.structs.replace(
+                    self._checked(at, following=None), status="paid", failure=None
+                )
+            return msgspec.structs.replace(
+                self._checked(at, following=None), status="unknown", review="amount_differs"
+            )
+        if isinstance(answer, Failed):
+            # An explicit no. The payer may still try another card in the same window, so it goes
+            # on being asked about, and money that comes later counts.
+            status: Status = "failed" if self.status in _OPEN else self.status
+            return msgspec.structs.replace(
+                self._checked(at, following=self._next_check(at)),
+                status=status,
+                failure=answer.reason[:200],
+            )
+        return self._checked(at, following=self._next_check(at))
+
+    def closed(self, status: Status, at: datetime) -> "Payment":
+        """The attempt given up by the payer or by time; late money is still noticed."""
+        if self.status in SETTLED or self.status == status:
+            return self
+        return msgspec.structs.replace(self, status=status, updated_at=at)
+
+    def told(self, at: datetime) -> "Payment":
+        """News arrived that the gateway does not confirm yet: look again very soon."""
+        if self.status in SETTLED:
+            return self
+        return msgspec.structs.replace(self, news_checks=1, next_check_at=at + NEWS_PAUSES[0])
+
+    def _is_exact(self, receipt: Receipt) -> bool:
+        return receipt.amount_dirhams == self.amount_dirhams and receipt.currency == self.currency
+
+    def _checked(self, at: datetime, following: datetime | None) -> "Payment":
+        news = self.news_checks + 1 if 0 < self.news_checks < len(NEWS_PAUSES) else 0
+        return msgspec.structs.replace(
+            self,
+            checks=self.checks + 1,
+            news_checks=news,
+            next_check_at=following,
+            updated_at=at,
+        )
+
+    def _next_check(self, at: datetime) -> datetime | None:
+        if 0 < self.news_checks < len(NEWS_PAUSES):
+            return at + NEWS_PAUSES[self.news_checks]
+        if at >= self.created_at + timedelta(days=SWEEP_DAYS):
+            return None
+        for pause in SWEEP_PAUSES:
+            if self.created_at + pause > at:
+                return self.created_at + pause
+        return at + SWEEP_DAILY
+
+
+class StoredReceipt(msgspec.Struct, frozen=True):
+    """Money that came, once for each of the gateway's transactions. `applied` says whether it
+    paid its order; if not, `reason` says why it waits in suspense."""
+
+    provider: str
+    terminal: str
+    provider_reference: str
+    store_id: int
+    payment_id: str
+    amount_dirhams: int
+    currency: str
+    applied: bool
+    reason: str | None
+    details: msgspec.Raw
+    at: datetime
+
+
+class News(msgspec.Struct, frozen=True):
+    """A notification as received; `outcome` is set when it has been worked off."""
+
+    id: str
+    provider: str
+    dedupe_key: str
+    body_hash: str
+    reference: str | None
+    kind: str
+    raw: msgspec.Raw
+    received_at: datetime
+    outcome: str | None
+
+
+class PaymentNotFound(NotFound):
+    """No such payment."""
+
+    words = Words("There is no such payment.", "لا توجد عملية دفع بهذا الرقم.")
+
+
+class NotPayable(Conflict):
+    """The order is paid, cancelled or otherwise closed."""
+
+    words = Words("This order does not wait for a payment.", "هذا الطلب لا ينتظر أي دفعة.")
+
+
+class MethodNotOffered(Invalid):
+    """The store does not offer this method."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            {field: Words("The store does not offer this method.", "المتجر لا يوفر هذه الطريقة.")}
+        )

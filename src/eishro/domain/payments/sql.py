@@ -1,0 +1,196 @@
+"""Tables and statements of payments, the money received for them and the news about them."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from eishro.db.database import Database
+from eishro.db.rows import columns_of, save_by_version, saving, values_of
+from eishro.db.schema import table
+from eishro.db.statements import Query, Statement, Write, insert_once
+from eishro.db.types import Flag, Id, Int, Json, Moment, Text
+from eishro.domain.payments.model import News, Payment, PaymentNotFound, StoredReceipt
+from eishro.errors import Stale
+
+payments = table(
+    "payments",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("store_id", Int, nullable=False),
+    sa.Column("order_id", Id, nullable=False),
+    sa.Column("method", Text, nullable=False),
+    sa.Column("provider", Text, nullable=False),
+    sa.Column("reference", Text, nullable=False),
+    sa.Column("amount_dirhams", Int, nullable=False),
+    sa.Column("currency", Text, nullable=False),
+    sa.Column("status", Text, nullable=False),
+    sa.Column("action", Json),
+    sa.Column("failure", Text),
+    sa.Column("review", Text),
+    sa.Column("return_url", Text),
+    sa.Column("checks", Int, nullable=False),
+    sa.Column("news_checks", Int, nullable=False),
+    sa.Column("next_check_at", Moment),
+    sa.Column("expires_at", Moment),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("version", Int, nullable=False),
+    sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+    sa.UniqueConstraint("provider", "reference"),
+    sa.UniqueConstraint("store_id", "id"),
+    sa.CheckConstraint("amount_dirhams > 0", name="amount"),
+    sa.Index("ix_payments_order_id", "order_id"),
+    sa.Index(
+        "ix_payments_next_check_at",
+        "next_check_at",
+        sqlite_where=sa.text("next_check_at IS NOT NULL"),
+        postgresql_where=sa.text("next_check_at IS NOT NULL"),
+    ),
+    with_rowid=False,
+)
+
+payment_receipts = table(
+    "payment_receipts",
+    sa.Column("provider", Text, primary_key=True),
+    sa.Column("terminal", Text, primary_key=True),
+    sa.Column("provider_reference", Text, primary_key=True),
+    sa.Column("store_id", Int, nullable=False),
+    sa.Column("payment_id", Id, nullable=False),
+    sa.Column("amount_dirhams", Int, nullable=False),
+    sa.Column("currency", Text, nullable=False),
+    sa.Column("applied", Flag, nullable=False),
+    sa.Column("reason", Text),
+    sa.Column("details", Json, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
+    sa.Index("ix_payment_receipts_payment_id", "payment_id"),
+    with_rowid=False,
+)
+
+payment_news = table(
+    "payment_news",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("provider", Text, nullable=False),
+    sa.Column("dedupe_key", Text, nullable=False),
+    sa.Column("body_hash", Text, nullable=False),
+    sa.Column("reference", Text),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("raw", Json, nullable=False),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("outcome", Text),
+    sa.UniqueConstraint("provider", "dedupe_key", "body_hash"),
+    sa.Index(
+        "ix_payment_news_waiting",
+        "received_at",
+        sqlite_where=sa.text("outcome IS NULL"),
+        postgresql_where=sa.text("outcome IS NULL"),
+    ),
+    with_rowid=False,
+)
+
+_PAYMENT_COLUMNS = columns_of(payments, Payment)
+_BY_ID = Query(sa.select(*_PAYMENT_COLUMNS).where(payments.c.id == sa.bindparam("id")), Payment)
+_BY_REFERENCE = Query(
+    sa.select(*_PAYMENT_COLUMNS).where(
+        payments.c.provider == sa.bindparam("provider"),
+        payments.c.reference == sa.bindparam("reference"),
+    ),
+    Payment,
+)
+_OF_ORDER = Query(
+    sa.select(*_PAYMENT_COLUMNS)
+    .where(
+        payments.c.order_id == sa.bindparam("order_id"),
+        payments.c.store_id == sa.bindparam("store_id"),
+    )
+    .order_by(payments.c.id.desc())
+    .limit(sa.bindparam("limit")),
+    Payment,
+)
+_DUE = Query(
+    sa.select(payments.c.id)
+    .where(payments.c.next_check_at <= sa.bindparam("now"))
+    .order_by(payments.c.next_check_at)
+    .limit(sa.bindparam("limit")),
+    str,
+)
+_RECEIPTS = Query(
+    sa.select(*columns_of(payment_receipts, StoredReceipt))
+    .where(payment_receipts.c.payment_id == sa.bindparam("payment_id"))
+    .order_by(payment_receipts.c.at)
+    .limit(sa.bindparam("limit")),
+    StoredReceipt,
+)
+_WAITING_NEWS = Query(
+    sa.select(*columns_of(payment_news, News))
+    .where(payment_news.c.outcome.is_(None), payment_news.c.received_at <= sa.bindparam("before"))
+    .order_by(payment_news.c.received_at)
+    .limit(sa.bindparam("limit")),
+    News,
+)
+_INSERT = Write(sa.insert(payments))
+_SAVE = Write(save_by_version(payments, Payment, ("store_id", "id")))
+_INSERT_RECEIPT = Write(insert_once(payment_receipts))
+_INSERT_NEWS = Write(insert_once(payment_news))
+_HANDLE_NEWS = Write(
+    sa.update(payment_news)
+    .where(payment_news.c.id == sa.bindparam("key"))
+    .values(outcome=sa.bindparam("outcome"))
+)
+
+
+async def get_payment(db: Database, payment_id: str) -> Payment:
+    """The payment, or `PaymentNotFound`."""
+    payment = await db.one(_BY_ID, id=payment_id)
+    if payment is None:
+        raise PaymentNotFound()
+    return payment
+
+
+async def find_by_reference(db: Database, provider: str, reference: str) -> Payment | None:
+    """The attempt the gateway knows by this reference."""
+    return await db.one(_BY_REFERENCE, provider=provider, reference=reference)
+
+
+async def list_payments_of_order(db: Database, store_id: int, order_id: str) -> list[Payment]:
+    """The order's attempts, newest first."""
+    return await db.all(_OF_ORDER, store_id=store_id, order_id=order_id, limit=50)
+
+
+async def list_due(db: Database, now: datetime, limit: int = 100) -> list[str]:
+    """Ids of payments to ask about now."""
+    return await db.all(_DUE, now=now, limit=limit)
+
+
+async def list_receipts(db: Database, payment_id: str) -> list[StoredReceipt]:
+    """Money that came for the payment."""
+    return await db.all(_RECEIPTS, payment_id=payment_id, limit=100)
+
+
+async def list_waiting_news(db: Database, before: datetime, limit: int = 100) -> list[News]:
+    """Notifications received up to `before` that nobody has worked off."""
+    return await db.all(_WAITING_NEWS, before=before, limit=limit)
+
+
+def insert_payment(payment: Payment) -> Statement:
+    """A new attempt."""
+    return _INSERT(**values_of(payment))
+
+
+def save_payment(payment: Payment, seen: Payment) -> Statement:
+    """Replace `seen` by `payment`, or `Stale`."""
+    return _SAVE(**saving(payment, seen, ("store_id", "id"))).guarded(Stale())
+
+
+def insert_receipt(receipt: StoredReceipt) -> Statement:
+    """Money noticed for the first time; `Stale` if it is known already."""
+    return _INSERT_RECEIPT(**values_of(receipt)).guarded(Stale())
+
+
+def insert_news(news: News) -> Statement:
+    """A notification; the same one again touches no row."""
+    return _INSERT_NEWS(**values_of(news))
+
+
+def settle_news(news_id: str, outcome: str) -> Statement:
+    """The notification is worked off."""
+    return _HANDLE_NEWS(key=news_id, outcome=outcome)

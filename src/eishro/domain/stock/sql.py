@@ -1,0 +1,225 @@
+"""Tables and statements of stock. The table is narrow because every order writes it."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from eishro.db.database import Database
+from eishro.db.rows import columns_of
+from eishro.db.schema import table
+from eishro.db.statements import Query, Statement, Write, in_list
+from eishro.db.types import Id, Int, Moment, Text
+from eishro.errors import Stale
+from eishro.ids import text_id
+
+stock = table(
+    "stock",
+    sa.Column("variant_id", Int, primary_key=True, autoincrement=False),
+    sa.Column("product_id", Int, nullable=False),
+    sa.Column("store_id", Int, nullable=False),
+    sa.Column("available", Int),
+    sa.Column("held", Int, nullable=False),
+    sa.Column("sold", Int, nullable=False),
+    sa.ForeignKeyConstraint(["store_id", "variant_id"], ["variants.store_id", "variants.id"]),
+    sa.CheckConstraint("available >= 0", name="available"),
+    sa.CheckConstraint("held >= 0", name="held"),
+    sa.CheckConstraint("sold >= 0", name="sold"),
+    sa.Index("ix_stock_product_id", "product_id"),
+)
+
+stock_movements = table(
+    "stock_movements",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("store_id", Int, nullable=False),
+    sa.Column("variant_id", Int, nullable=False),
+    sa.Column("order_id", Id),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("quantity", Int, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.CheckConstraint(
+        "kind IN ('receive', 'track', 'untrack', 'hold', 'release', 'consume', 'restock')",
+        name="kind",
+    ),
+    sa.Index("ix_stock_movements_variant_id", "variant_id"),
+    with_rowid=False,
+)
+
+Kind = Literal["receive", "track", "untrack", "hold", "release", "consume", "restock"]
+
+
+class Stock(msgspec.Struct, frozen=True):
+    """One variant's stock; `available` None is untracked."""
+
+    variant_id: int
+    product_id: int
+    store_id: int
+    available: int | None
+    held: int
+    sold: int
+
+
+class Taking(msgspec.Struct, frozen=True):
+    """Pieces of one variant for one order; `product_version` is the price's version as read."""
+
+    store_id: int
+    variant_id: int
+    quantity: int
+    product_version: int = 0
+
+
+_OF_PRODUCTS = Query(
+    sa.select(*columns_of(stock, Stock))
+    .where(in_list(stock.c.product_id, "product_ids"))
+    .limit(sa.bindparam("limit")),
+    Stock,
+)
+_products = sa.table(
+    "products",
+    sa.column("id", Int),
+    sa.column("version", Int),
+    sa.column("status", Text),
+)
+_KEY = (
+    stock.c.variant_id == sa.bindparam("key"),
+    stock.c.store_id == sa.bindparam("key_store"),
+)
+_QUANTITY = sa.bindparam("quantity", type_=Int)
+_INSERT = Write(sa.insert(stock))
+_MOVE = Write(sa.insert(stock_movements))
+# NULL - n stays NULL: untracked stock never runs out. The product's version guards the price.
+_HOLD = Write(
+    sa.update(stock)
+    .where(
+        *_KEY,
+        sa.or_(stock.c.available.is_(None), stock.c.available >= _QUANTITY),
+        sa.exists(
+            sa.select(sa.literal_column("1")).where(
+                _products.c.id == stock.c.product_id,
+                _products.c.version == sa.bindparam("product_version"),
+            )
+        ),
+    )
+    .values(available=stock.c.available - _QUANTITY, held=stock.c.held + _QUANTITY)
+)
+_RELEASE = Write(
+    sa.update(stock)
+    .where(*_KEY, stock.c.held >= _QUANTITY)
+    .values(available=stock.c.available + _QUANTITY, held=stock.c.held - _QUANTITY)
+)
+_CONSUME = Write(
+    sa.update(stock)
+    .where(*_KEY, stock.c.held >= _QUANTITY)
+    .values(sold=stock.c.sold + _QUANTITY, held=stock.c.held - _QUANTITY)
+)
+_RESTOCK = Write(
+    sa.update(stock)
+    .where(*_KEY, stock.c.sold >= _QUANTITY)
+    .values(sold=stock.c.sold - _QUANTITY, available=stock.c.available + _QUANTITY)
+)
+_SET = Write(
+    sa.update(stock)
+    .where(*_KEY, stock.c.available.is_not_distinct_from(sa.bindparam("seen", type_=Int)))
+    .values(available=sa.bindparam("after"))
+)
+
+
+async def list_stock(db: Database, product_ids: list[int]) -> list[Stock]:
+    """Stock of every variant of these products."""
+    if not product_ids:
+        return []
+    return await db.all(_OF_PRODUCTS, product_ids=product_ids, limit=100 * len(product_ids))
+
+
+def open_stock(
+    store_id: int, product_id: int, variant_id: int, available: int | None, at: datetime
+) -> list[Statement]:
+    """Stock of a new variant."""
+    opened = _INSERT(
+        variant_id=variant_id,
+        product_id=product_id,
+        store_id=store_id,
+        available=available,
+        held=0,
+        sold=0,
+    )
+    return [
+        opened,
+        *([_moved(store_id, variant_id, "receive", available, at)] if available else []),
+    ]
+
+
+def set_stock(seen: Stock, available: int | None, at: datetime) -> list[Statement]:
+    """The merchant counted: `available` pieces now, or None to stop tracking; or `Stale`."""
+    if seen.available == available:
+        return []
+    write = _SET(
+        key=seen.variant_id, key_store=seen.store_id, seen=seen.available, after=available
+    ).guarded(Stale())
+    kind: Kind
+    if available is None:
+        kind, quantity = "untrack", -(seen.available or 0)
+    elif seen.available is None:
+        kind, quantity = "track", available
+    else:
+        kind, quantity = "receive", available - seen.available
+    return [write, _moved(seen.store_id, seen.variant_id, kind, quantity, at)]
+
+
+def hold(taking: Taking, order_id: str, at: datetime, otherwise: Exception) -> list[Statement]:
+    """Reserve pieces for an order, at the price that was read; refused with `otherwise`."""
+    write = _HOLD(
+        key=taking.variant_id,
+        key_store=taking.store_id,
+        quantity=taking.quantity,
+        product_version=taking.product_version,
+    )
+    return _both(write.guarded(otherwise), taking, "hold", order_id, at)
+
+
+def release(taking: Taking, order_id: str, at: datetime) -> list[Statement]:
+    """Give held pieces back."""
+    return _both(_keyed(_RELEASE, taking), taking, "release", order_id, at)
+
+
+def consume(taking: Taking, order_id: str, at: datetime) -> list[Statement]:
+    """Held pieces have left the house."""
+    return _both(_keyed(_CONSUME, taking), taking, "consume", order_id, at)
+
+
+def restock(taking: Taking, order_id: str, at: datetime) -> list[Statement]:
+    """Sold pieces came back and can be sold again."""
+    return _both(_keyed(_RESTOCK, taking), taking, "restock", order_id, at)
+
+
+def _keyed(write: Write, taking: Taking) -> Statement:
+    return write(
+        key=taking.variant_id, key_store=taking.store_id, quantity=taking.quantity
+    ).guarded(Stale())
+
+
+def _both(
+    write: Statement, taking: Taking, kind: Kind, order_id: str, at: datetime
+) -> list[Statement]:
+    movement = _moved(taking.store_id, taking.variant_id, kind, taking.quantity, at, order_id)
+    return [write, movement]
+
+
+def _moved(  # noqa: PLR0913 - one argument for each column
+    store_id: int,
+    variant_id: int,
+    kind: Kind,
+    quantity: int,
+    at: datetime,
+    order_id: str | None = None,
+) -> Statement:
+    return _MOVE(
+        id=text_id("mov", at),
+        store_id=store_id,
+        variant_id=variant_id,
+        order_id=order_id,
+        kind=kind,
+        quantity=quantity,
+        at=at,
+    )

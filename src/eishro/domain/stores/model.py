@@ -1,0 +1,93 @@
+"""Stores and categories as values."""
+
+from datetime import datetime
+
+import msgspec
+
+from eishro.errors import Conflict, NotFound, Words
+
+NAME_LENGTH_MAX = 120
+CATEGORIES_MAX = 500  # in one store
+SHIPPING_RATE_DIRHAMS = 10_000  # where a store says nothing: 10 dinars to every city
+
+
+class StoreSettings(msgspec.Struct, frozen=True):
+    """What a merchant decides; kept as JSON in the store's row, amounts in dirhams.
+
+    `payment_methods` empty means every method the platform offers.
+    """
+
+    shipping_rate_dirhams: int = SHIPPING_RATE_DIRHAMS
+    free_shipping_above_dirhams: int | None = None
+    payment_methods: tuple[str, ...] = ()
+    contact_phone: str | None = None
+    contact_email: str | None = None
+    contact_address: str | None = None
+    return_url: str | None = None
+
+
+class Store(msgspec.Struct, frozen=True):
+    """A merchant's store. The owner is a membership (`owner_id` is read from it)."""
+
+    id: int
+    slug: str
+    name: str
+    name_en: str | None
+    description: str | None
+    logo: str | None
+    settings: msgspec.Raw
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    owner_id: int | None = None
+
+    def settings_value(self) -> StoreSettings:
+        """The settings, decoded."""
+        return msgspec.json.decode(self.settings, type=StoreSettings)
+
+
+class Category(msgspec.Struct, frozen=True):
+    """A shelf of a store; `parent_id` None is the top. `slug` is unique in the store."""
+
+    id: int
+    store_id: int
+    parent_id: int | None
+    slug: str
+    name: str
+    name_en: str | None
+    position: int
+    created_at: datetime
+    version: int
+
+
+class SlugTaken(Conflict):
+    """Another store (or category of the store) has this slug."""
+
+    words = Words("This short name is taken.", "هذا الاسم المختصر مستخدم.")
+
+
+class HasStore(Conflict):
+    """A merchant has one store."""
+
+    words = Words("You have a store already.", "لديك متجر بالفعل.")
+
+
+class CategoryInUse(Conflict):
+    """The category still has categories below it."""
+
+    words = Words(
+        "Move or delete the categories below it first.", "انقل الأقسام الفرعية أو احذفها أولا."
+    )
+
+
+class StoreNotFound(NotFound):
+    """No store of this id or slug that the caller may see."""
+
+    words = Words("There is no such store.", "لا يوجد متجر بهذا العنوان.")
+
+
+class CategoryNotFound(NotFound):
+    """No such category in this store."""
+
+    words = Words("There is no such category.", "لا يوجد قسم بهذا الاسم.")

@@ -1,0 +1,202 @@
+"""Tables and statements of stores and categories."""
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from eishro.db.database import Database
+from eishro.db.rows import columns_of, save_by_version, saving, values_of
+from eishro.db.schema import table
+from eishro.db.statements import Query, Statement, Write, in_list, insert_once
+from eishro.db.types import Flag, Int, Json, Moment, Text
+from eishro.domain.stores.model import Category, CategoryNotFound, SlugTaken, Store, StoreNotFound
+from eishro.errors import Stale
+
+stores = table(
+    "stores",
+    sa.Column("id", Int, primary_key=True, autoincrement=False),
+    sa.Column("slug", Text, nullable=False, unique=True),
+    sa.Column("name", Text, nullable=False),
+    sa.Column("name_en", Text),
+    sa.Column("description", Text),
+    sa.Column("logo", Text),
+    sa.Column("settings", Json, nullable=False),
+    sa.Column("is_active", Flag, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("version", Int, nullable=False),
+    sa.Index("ix_stores_is_active_id", "is_active", "id"),
+)
+
+categories = table(
+    "categories",
+    sa.Column("id", Int, primary_key=True, autoincrement=False),
+    sa.Column("store_id", Int, sa.ForeignKey("stores.id"), nullable=False),
+    sa.Column("parent_id", Int),
+    sa.Column("slug", Text, nullable=False),
+    sa.Column("name", Text, nullable=False),
+    sa.Column("name_en", Text),
+    sa.Column("position", Int, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("version", Int, nullable=False),
+    sa.UniqueConstraint("store_id", "id"),
+    sa.UniqueConstraint("store_id", "slug"),
+    sa.ForeignKeyConstraint(["store_id", "parent_id"], ["categories.store_id", "categories.id"]),
+    sa.Index("ix_categories_store_id_parent_id", "store_id", "parent_id"),
+)
+
+# Read by name, so that this noun need not import the other.
+_members = sa.table(
+    "memberships", sa.column("store_id", Int), sa.column("user_id", Int), sa.column("role", Text)
+)
+_OWNER = (
+    sa.select(_members.c.user_id)
+    .where(_members.c.store_id == stores.c.id, _members.c.role == "owner")
+    .limit(1)
+    .scalar_subquery()
+)
+_STORE_COLUMNS = (
+    *(stores.c[name] for name in Store.__struct_fields__ if name != "owner_id"),
+    _OWNER.label("owner_id"),
+)
+
+_BY_ID = Query(sa.select(*_STORE_COLUMNS).where(stores.c.id == sa.bindparam("id")), Store)
+_BY_SLUG = Query(sa.select(*_STORE_COLUMNS).where(stores.c.slug == sa.bindparam("slug")), Store)
+_ID_BY_SLUG = Query(sa.select(stores.c.id).where(stores.c.slug == sa.bindparam("slug")), int)
+_ACTIVE_PAGE = Query(
+    sa.select(*_STORE_COLUMNS)
+    .where(stores.c.is_active == sa.literal(True, Flag))
+    .order_by(stores.c.id)
+    .limit(sa.bindparam("limit"))
+    .offset(sa.bindparam("offset")),
+    Store,
+)
+_ACTIVE_COUNT = Query(
+    sa.select(sa.func.count()).where(stores.c.is_active == sa.literal(True, Flag)), int
+)
+_CATEGORIES = Query(
+    sa.select(*columns_of(categories, Category))
+    .where(categories.c.store_id == sa.bindparam("store_id"))
+    .order_by(categories.c.position, categories.c.id)
+    .limit(sa.bindparam("limit")),
+    Category,
+)
+_CATEGORY = Query(
+    sa.select(*columns_of(categories, Category)).where(
+        categories.c.store_id == sa.bindparam("store_id"), categories.c.id == sa.bindparam("id")
+    ),
+    Category,
+)
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    """A category a product stands in; the first of a product is its main one."""
+
+    product_id: int
+    category: Category
+
+
+def _shelf(product_id: int, *category: Any) -> Shelf:
+    return Shelf(product_id, Category(*category))
+
+
+_placed = sa.table(
+    "product_categories",
+    sa.column("product_id", Int),
+    sa.column("category_id", Int),
+    sa.column("position", Int),
+)
+_SHELVES = Query(
+    sa.select(_placed.c.product_id, *columns_of(categories, Category))
+    .select_from(_placed.join(categories, categories.c.id == _placed.c.category_id))
+    .where(in_list(_placed.c.product_id, "product_ids"))
+    .order_by(_placed.c.product_id, _placed.c.position)
+    .limit(sa.bindparam("limit")),
+    _shelf,
+)
+_INSERT_STORE = Write(insert_once(stores))
+_STORED = tuple(name for name in Store.__struct_fields__ if name != "owner_id")
+_SAVE_STORE = Write(
+    sa.update(stores)
+    .where(stores.c.id == sa.bindparam("key_id"), stores.c.version == sa.bindparam("seen"))
+    .values({name: sa.bindparam(name) for name in _STORED if name != "id"})
+)
+_INSERT_CATEGORY = Write(insert_once(categories))
+_SAVE_CATEGORY = Write(save_by_version(categories, Category, ("store_id", "id")))
+_DELETE_CATEGORY = Write(
+    sa.delete(categories).where(
+        categories.c.store_id == sa.bindparam("key_store"), categories.c.id == sa.bindparam("key")
+    )
+)
+
+
+async def find_store(db: Database, store_id: int) -> Store | None:
+    """The store, active or not."""
+    return await db.one(_BY_ID, id=store_id)
+
+
+async def get_store(db: Database, store_id: int) -> Store:
+    """The store, active or not, or `StoreNotFound`."""
+    store = await db.one(_BY_ID, id=store_id)
+    if store is None:
+        raise StoreNotFound()
+    return store
+
+
+async def find_store_id(db: Database, slug: str) -> int | None:
+    """The id behind a slug."""
+    return await db.one(_ID_BY_SLUG, slug=slug)
+
+
+async def list_active_stores(db: Database, limit: int, offset: int) -> tuple[list[Store], int]:
+    """A page of the directory, oldest first, and how many there are."""
+    page = await db.all(_ACTIVE_PAGE, limit=limit, offset=offset)
+    return page, await db.one(_ACTIVE_COUNT) or 0
+
+
+async def list_categories(db: Database, store_id: int, limit: int = 500) -> list[Category]:
+    """All categories of the store by position."""
+    return await db.all(_CATEGORIES, store_id=store_id, limit=limit)
+
+
+async def get_category(db: Database, store_id: int, category_id: int) -> Category:
+    """The store's category, or `CategoryNotFound`."""
+    category = await db.one(_CATEGORY, store_id=store_id, id=category_id)
+    if category is None:
+        raise CategoryNotFound()
+    return category
+
+
+async def list_shelves(db: Database, product_ids: list[int]) -> list[Shelf]:
+    """The categories of these products, main ones first."""
+    if not product_ids:
+        return []
+    return await db.all(_SHELVES, product_ids=product_ids, limit=50 * len(product_ids))
+
+
+def insert_store(store: Store) -> Statement:
+    """A new store; refused with `SlugTaken`."""
+    return _INSERT_STORE(**values_of(store, "owner_id")).guarded(SlugTaken())
+
+
+def save_store(store: Store, seen: Store) -> Statement:
+    """Replace `seen` by `store`, or `Stale`."""
+    values = saving(store, seen)
+    del values["owner_id"]
+    return _SAVE_STORE(**values).guarded(Stale())
+
+
+def insert_category(category: Category) -> Statement:
+    """A new category; refused with `SlugTaken`."""
+    return _INSERT_CATEGORY(**values_of(category)).guarded(SlugTaken())
+
+
+def save_category(category: Category, seen: Category) -> Statement:
+    """Replace `seen` by `category`, or `Stale`."""
+    return _SAVE_CATEGORY(**saving(category, seen, ("store_id", "id"))).guarded(Stale())
+
+
+def delete_category(store_id: int, category_id: int) -> Statement:
+    """Remove the category; products lose it by their own statement."""
+    return _DELETE_CATEGORY(key_store=store_id, key=category_id).guarded(CategoryNotFound())

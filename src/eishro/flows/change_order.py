@@ -1,0 +1,103 @@
+"""Change an order's status: by the merchant, by the buyer who cancels, or by time.
+
+Stock follows in the same batch: a cancelled order gives its held pieces back, a shipped one
+consumes them, a returned one puts them on the shelf again (inspection comes with returns).
+Cancelling reverses the opening entries; money already paid becomes due for refund.
+"""
+
+from datetime import datetime
+
+from eishro.db import audit, outbox
+from eishro.db.audit import Actor
+from eishro.db.statements import Batch, Statement
+from eishro.domain.ledger import sql as ledger
+from eishro.domain.orders import sql as orders
+from eishro.domain.orders.model import InvalidTransition, Line, Order, Status
+from eishro.domain.stock import sql as stock
+from eishro.domain.stock.sql import Taking
+from eishro.flows.shop import SYSTEM, Shop, again_if_stale
+
+
+@again_if_stale
+async def change_status(
+    shop: Shop, order_id: str, to: Status, actor: Actor, note: str | None = None
+) -> Order:
+    """Move the order to another status.
+
+    Raises:
+        InvalidTransition: not allowed from where it is.
+    """
+    return await _move(shop, await orders.get_order(shop.db, order_id), to, actor, note)
+
+
+@again_if_stale
+async def cancel_order(
+    shop: Shop, order_id: str, actor: Actor, *, only_pending: bool, reason: str | None = None
+) -> Order:
+    """Cancel the order; a buyer may only while it is pending (`only_pending`).
+
+    Cancelling a cancelled order again is a success that changes nothing.
+    """
+    order = await orders.get_order(shop.db, order_id)
+    if order.status == "cancelled":
+        return order
+    if only_pending and order.status != "pending":
+        raise InvalidTransition(order.status, "cancelled")
+    return await _move(shop, order, "cancelled", actor, reason)
+
+
+@again_if_stale
+async def expire_order(shop: Shop, order_id: str) -> Order:
+    """Cancel an unpaid online order whose time is over; anything else is left alone."""
+    order = await orders.get_order(shop.db, order_id)
+    if order.expires_at is None or order.expires_at > shop.clock.now():
+        return order
+    return await _move(shop, order, "cancelled", SYSTEM, "expired")
+
+
+async def _move(shop: Shop, order: Order, to: Status, actor: Actor, note: str | None) -> Order:
+    at = shop.clock.now()
+    after = order.move(to, at)
+    batch = Batch()
+    lines = await orders.list_lines(shop.db, [order.id])
+    for line in sorted(lines, key=lambda line: line.variant_id):
+        batch.add(*_stock_moves(order, line, to, at))
+    batch.add(
+        orders.save_order(after, seen=order),
+        orders.note_history(after, f"order.{to}", actor.name, at, note),
+    )
+    if to == "cancelled":
+        batch.add(*_closing(order, at))
+    batch.add(
+        outbox.publish(f"order.{to}", order.id, at, store_id=order.store_id),
+        audit.record(
+            actor, f"order.{to}", order.id, at, store_id=order.store_id, before=order.status
+        ),
+    )
+    await shop.db.commit(batch)
+    return after
+
+
+def _stock_moves(order: Order, line: Line, to: Status, at: datetime) -> list[Statement]:
+    taking = Taking(line.store_id, line.variant_id, line.quantity)
+    if to == "cancelled" and order.holds_stock:
+        return stock.release(taking, order.id, at)
+    if to == "shipped":
+        return stock.consume(taking, order.id, at)
+    if to == "returned":
+        return stock.restock(taking, order.id, at)
+    return []
+
+
+def _closing(order: Order, at: datetime) -> list[Statement]:
+    """Undo the opening entries; what was paid is owed back to the buyer."""
+    owed = "refunds_due" if order.payment_status == "paid" else "receivable"
+    amounts = {
+        owed: -order.total_dirhams,
+        "sales": order.subtotal_dirhams - order.discount_dirhams,
+        "delivery": order.shipping_dirhams,
+    }
+    posted = ledger.post(order.store_id, "order.cancelled", at, amounts, order_id=order.id)
+    if order.payment_status != "paid":
+        return [posted]
+    return [posted, outbox.publish("refund.due", order.id, at, store_id=order.store_id)]

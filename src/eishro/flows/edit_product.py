@@ -1,0 +1,429 @@
+"""Create, change and archive products: rows, variants, stock, shelves and search text together.
+
+Sizes and colours given without variants make one variant for each combination. A change keeps
+the variants whose options stay, retires the others and adds what is new.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from eishro.db import audit
+from eishro.db.audit import Actor
+from eishro.db.statements import Batch, Statement
+from eishro.domain.catalog import sql as catalog
+from eishro.domain.catalog.model import (
+    VARIANTS_MAX,
+    Color,
+    Product,
+    Status,
+    Variant,
+    combinations,
+)
+from eishro.domain.stock import sql as stock
+from eishro.domain.stock.sql import Stock
+from eishro.domain.stores import sql as stores
+from eishro.domain.stores.model import Category
+from eishro.errors import Invalid, Words
+from eishro.flows.open_store import new_category
+from eishro.flows.shop import Once, Shop, again_if_stale
+from eishro.text import normalise
+
+_Keep = msgspec.UnsetType
+
+
+class VariantDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A variant as the merchant sends it; `stock` None is untracked, unset takes the
+    product's."""
+
+    options: dict[str, str]
+    sku: str | None = None
+    price_dirhams: int | None = None
+    stock: int | None | _Keep = msgspec.UNSET
+
+
+class ProductDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """What the merchant sends of a product; unset members keep what is there (or the default).
+
+    `categories` are ids or names; a name the store does not have becomes a category.
+    """
+
+    name: str | _Keep = msgspec.UNSET
+    name_en: str | None | _Keep = msgspec.UNSET
+    description: str | None | _Keep = msgspec.UNSET
+    description_en: str | None | _Keep = msgspec.UNSET
+    price_dirhams: int | _Keep = msgspec.UNSET
+    compare_at_dirhams: int | None | _Keep = msgspec.UNSET
+    images: Sequence[str] | _Keep = msgspec.UNSET
+    sizes: Sequence[str] | _Keep = msgspec.UNSET
+    colors: Sequence[Color] | _Keep = msgspec.UNSET
+    sells: bool | _Keep = msgspec.UNSET
+    status: Status | _Keep = msgspec.UNSET
+    categories: Sequence[int | str] | _Keep = msgspec.UNSET
+    variants: Sequence[VariantDraft] | _Keep = msgspec.UNSET
+    stock: int | None | _Keep = msgspec.UNSET
+    sku: str | None | _Keep = msgspec.UNSET
+
+
+class ProductState(msgspec.Struct, frozen=True):
+    """A product with everything that belongs to it."""
+
+    product: Product
+    variants: tuple[Variant, ...]
+    stock: Mapping[int, Stock]
+    categories: tuple[Category, ...]
+
+
+Check = Callable[[ProductState], None]
+
+
+async def read_product(shop: Shop, product_id: int) -> ProductState:
+    """The product in any status, or `ProductNotFound`."""
+    product = await catalog.get_product(shop.db, product_id)
+    variants = await catalog.list_variants(shop.db, product.store_id, product_id)
+    rows = await stock.list_stock(shop.db, [product_id])
+    shelves = await stores.list_shelves(shop.db, [product_id])
+    return ProductState(
+        product,
+        tuple(variants),
+        {row.variant_id: row for row in rows},
+        tuple(shelf.category for shelf in shelves),
+    )
+
+
+async def create_product(
+    shop: Shop, store_id: int, draft: ProductDraft, actor: Actor, once: Once
+) -> ProductState:
+    """A new product.
+
+    Raises:
+        Invalid, SkuTaken, idempotency.AlreadyClaimed.
+    """
+    at = shop.clock.now()
+    product_id = await shop.ids.next("products")
+    product = Product(
+        id=product_id,
+        store_id=store_id,
+        name="",
+        name_en=None,
+        description=None,
+        description_en=None,
+        price_dirhams=0,
+        compare_at_dirhams=None,
+        images=msgspec.Raw(b"[]"),
+        sizes=msgspec.Raw(b"[]"),
+        colors=msgspec.Raw(b"[]"),
+        sells=True,
+        status="active",
+        created_at=at,
+        updated_at=at,
+        version=1,
+    )
+    product = _changed(product, draft, at)
+    shelves, shelving = await _shelves(shop, store_id, draft, at)
+    wanted = _wanted_variants(draft, product)
+    new = await _new_variants(shop, product, wanted, first_position=0, at=at)
+    state = ProductState(
+        product,
+        tuple(new),
+        {
+            v.id: Stock(v.id, product_id, store_id, _count(d, draft), 0, 0)
+            for v, d in zip(new, wanted, strict=True)
+        },
+        shelves,
+    )
+    batch = Batch(*once.claim(state))
+    batch.add(catalog.insert_product(product), *shelving, *_opened(state, new, at))
+    batch.add(*_filed(state))
+    batch.add(
+        audit.record(actor, "product.created", product_id, at, store_id=store_id, name=product.name)
+    )
+    await shop.db.commit(batch)
+    return state
+
+
+@again_if_stale
+async def update_product(
+    shop: Shop, product_id: int, draft: ProductDraft, actor: Actor, check: Check
+) -> ProductState:
+    """Change the members that are set, leave the others.
+
+    Args:
+        check: called with the product as read; a door's `If-Match` raises there.
+    Raises:
+        Invalid, SkuTaken, ProductNotFound.
+    """
+    at = shop.clock.now()
+    seen = await read_product(shop, product_id)
+    check(seen)
+    product = _changed(seen.product, draft, at)
+    batch = Batch()
+    batch.add(catalog.save_product(product, seen=seen.product))
+    shelves = seen.categories
+    if draft.categories is not msgspec.UNSET:
+        shelves, shelving = await _shelves(shop, product.store_id, draft, at)
+        batch.add(*shelving)
+    state = await _regrouped(shop, batch, seen, product, draft, at)
+    state = msgspec.structs.replace(state, categories=shelves)
+    batch.add(*_filed(state))
+    batch.add(
+        audit.record(
+            actor,
+            "product.changed",
+            product_id,
+            at,
+            store_id=product.store_id,
+            fields=[f for f in draft.__struct_fields__ if getattr(draft, f) is not msgspec.UNSET],
+        )
+    )
+    await shop.db.commit(batch)
+    return msgspec.structs.replace(
+        state, product=msgspec.structs.replace(product, version=seen.product.version + 1)
+    )
+
+
+@again_if_stale
+async def archive_product(shop: Shop, product_id: int, actor: Actor) -> Product:
+    """Take the product out of the shop for good; old orders keep it. Again is a success."""
+    at = shop.clock.now()
+    seen = await catalog.get_product(shop.db, product_id)
+    if seen.status == "archived":
+        return seen
+    after = msgspec.structs.replace(seen, status="archived", updated_at=at)
+    await shop.db.commit(
+        Batch(
+            catalog.save_product(after, seen=seen),
+            audit.record(actor, "product.archived", product_id, at, store_id=seen.store_id),
+        )
+    )
+    return after
+
+
+def _changed(product: Product, draft: ProductDraft, at: datetime) -> Product:
+    """The product's row with the members that are set; JSON columns encoded."""
+    plain = (
+        "name", "name_en", "description", "description_en", "price_dirhams",
+        "compare_at_dirhams", "sells", "status",
+    )  # fmt: skip
+    changes: dict[str, object] = {
+        name: getattr(draft, name) for name in plain if getattr(draft, name) is not msgspec.UNSET
+    }
+    for name in ("images", "sizes", "colors"):
+        value = getattr(draft, name)
+        if value is not msgspec.UNSET:
+            changes[name] = msgspec.Raw(msgspec.json.encode(value))
+    return msgspec.structs.replace(product, updated_at=at, **changes)
+
+
+async def _shelves(
+    shop: Shop, store_id: int, draft: ProductDraft, at: datetime
+) -> tuple[tuple[Category, ...], list[Statement]]:
+    """The categories the draft names, and the statements that make missing ones.
+
+    Raises:
+        Invalid: an id the store does not have.
+    """
+    if not draft.categories:
+        return (), []
+    existing = await stores.list_categories(shop.db, store_id)
+    by_id = {category.id: category for category in existing}
+    by_name = {
+        key: category
+        for category in reversed(existing)
+        for key in {normalise(category.name), normalise(category.name_en or ""), category.slug}
+        if key
+    }
+    slugs = {category.slug for category in existing}
+    chosen: list[Category] = []
+    statements: list[Statement] = []
+    for wish in draft.categories:
+        found = by_id.get(wish) if isinstance(wish, int) else by_name.get(normalise(wish))
+        if found is None and isinstance(wish, str):
+            new_id = await shop.ids.next("categories")
+            found = new_category(new_id, store_id, wish, len(existing), at, taken=slugs)
+            by_name[normalise(wish)] = found
+            statements.append(stores.insert_category(found))
+        if found is None:
+            raise Invalid(
+                {
+                    "category": Words(
+                        "The store has no such category.", "لا يوجد قسم كهذا في المتجر."
+                    )
+                }
+            )
+        if found not in chosen:
+            chosen.append(found)
+    return tuple(chosen), statements
+
+
+def _wanted_variants(draft: ProductDraft, product: Product) -> list[VariantDraft]:
+    """The variants the draft asks for: its own list, or one for each size and colour.
+
+    Raises:
+        Invalid: too many, or two with the same options.
+    """
+    if draft.variants:
+        wanted = list(draft.variants)
+    else:
+        sizes = msgspec.json.decode(product.sizes, type=list[str])
+        colors = msgspec.json.decode(product.colors, type=list[Color])
+        wanted = [
+            VariantDraft(options=options)
+            for options in combinations(sizes, [color.name for color in colors])
+        ]
+        if len(wanted) == 1 and isinstance(draft.sku, str):
+            wanted = [msgspec.structs.replace(wanted[0], sku=draft.sku)]
+    if len(wanted) > VARIANTS_MAX:
+        raise Invalid(
+            {
+                "variants": Words(
+                    f"A product has at most {VARIANTS_MAX} variants.",
+                    f"للمنتج {VARIANTS_MAX} خيار على الأكثر.",
+                )
+            }
+        )
+    seen: set[tuple[tuple[str, str], ...]] = set()
+    for position, variant in enumerate(wanted):
+        key = _key(variant.options)
+        if key in seen:
+            raise Invalid(
+                {
+                    f"variants[{position}].options": Words(
+                        "Another variant has the same options.", "خيار آخر له نفس المواصفات."
+                    )
+                }
+            )
+        seen.add(key)
+    return wanted
+
+
+async def _regrouped(  # noqa: PLR0913 - the whole change
+    shop: Shop,
+    batch: Batch,
+    seen: ProductState,
+    product: Product,
+    draft: ProductDraft,
+    at: datetime,
+) -> ProductState:
+    """Add the statements that turn the seen variants and stock into the wanted ones."""
+    reshapes = any(
+        getattr(draft, name) is not msgspec.UNSET for name in ("variants", "sizes", "colors")
+    )
+    if not reshapes:
+        return _recounted(batch, seen, product, draft, at)
+    wanted = _wanted_variants(draft, product)
+    old = {_key(msgspec.json.decode(v.options, type=dict[str, str])): v for v in seen.variants}
+    kept: list[Variant] = []
+    missing: list[VariantDraft] = []
+    counts = dict(seen.stock)
+    for variant_draft in wanted:
+        before = old.pop(_key(variant_draft.options), None)
+        if before is None:
+            missing.append(variant_draft)
+            continue
+        kept.append(_save_kept(batch, before, variant_draft, explicit=bool(draft.variants)))
+        target = _count(variant_draft, draft, seen.stock[before.id].available)
+        batch.add(*stock.set_stock(seen.stock[before.id], target, at))
+        counts[before.id] = msgspec.structs.replace(seen.stock[before.id], available=target)
+    batch.add(catalog.retire_variants(product.store_id, sorted(v.id for v in old.values())))
+    new = await _new_variants(shop, product, missing, first_position=len(seen.variants), at=at)
+    for variant, variant_draft in zip(new, missing, strict=True):
+        counts[variant.id] = Stock(
+            variant.id, product.id, product.store_id, _count(variant_draft, draft), 0, 0
+        )
+    state = ProductState(product, (*kept, *new), counts, seen.categories)
+    batch.add(*_opened(state, new, at))
+    return state
+
+
+def _save_kept(batch: Batch, before: Variant, draft: VariantDraft, *, explicit: bool) -> Variant:
+    if not explicit:
+        return before
+    after = msgspec.structs.replace(before, sku=draft.sku, price_dirhams=draft.price_dirhams)
+    if after != before:
+        batch.add(catalog.save_variant(after, seen=before))
+    return after
+
+
+def _recounted(
+    batch: Batch, seen: ProductState, product: Product, draft: ProductDraft, at: datetime
+) -> ProductState:
+    """Only stock and SKU can change when the variants stay as they are."""
+    counts = dict(seen.stock)
+    variants = list(seen.variants)
+    if draft.stock is not msgspec.UNSET:
+        for variant in seen.variants:
+            batch.add(*stock.set_stock(seen.stock[variant.id], draft.stock, at))
+            counts[variant.id] = msgspec.structs.replace(
+                seen.stock[variant.id], available=draft.stock
+            )
+    if draft.sku is not msgspec.UNSET and len(variants) == 1:
+        after = msgspec.structs.replace(variants[0], sku=draft.sku)
+        batch.add(catalog.save_variant(after, seen=variants[0]))
+        variants = [after]
+    return ProductState(product, tuple(variants), counts, seen.categories)
+
+
+async def _new_variants(
+    shop: Shop,
+    product: Product,
+    drafts: Sequence[VariantDraft],
+    *,
+    first_position: int,
+    at: datetime,
+) -> list[Variant]:
+    ids = await shop.ids.several("variants", len(drafts))
+    return [
+        Variant(
+            id=variant_id,
+            store_id=product.store_id,
+            product_id=product.id,
+            sku=draft.sku,
+            options=msgspec.Raw(msgspec.json.encode(draft.options)),
+            price_dirhams=draft.price_dirhams,
+            position=first_position + offset,
+            is_active=True,
+            created_at=at,
+            version=1,
+        )
+        for offset, (variant_id, draft) in enumerate(zip(ids, drafts, strict=True))
+    ]
+
+
+def _opened(state: ProductState, new: Sequence[Variant], at: datetime) -> list[Statement]:
+    statements = [catalog.insert_variants(list(new))]
+    for variant in new:
+        available = state.stock[variant.id].available
+        statements += stock.open_stock(
+            state.product.store_id, state.product.id, variant.id, available, at
+        )
+    return statements
+
+
+def _filed(state: ProductState) -> list[Statement]:
+    """Shelves and search text, which follow from the rest."""
+    product = state.product
+    words = [
+        product.name,
+        product.name_en,
+        *(variant.sku for variant in state.variants),
+        *(name for c in state.categories for name in (c.name, c.name_en)),
+        product.description,
+        product.description_en,
+    ]
+    body = normalise(" ".join(word for word in words if word))
+    return [
+        *catalog.shelve(product.store_id, product.id, [c.id for c in state.categories]),
+        catalog.index_for_search(product.store_id, product.id, body),
+    ]
+
+
+def _count(variant: VariantDraft, draft: ProductDraft, otherwise: int | None = None) -> int | None:
+    if variant.stock is not msgspec.UNSET:
+        return variant.stock
+    return otherwise if draft.stock is msgspec.UNSET else draft.stock
+
+
+def _key(options: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(options.items()))

@@ -1,0 +1,204 @@
+"""Pay an order: news about a payment has arrived, from a page, a webhook or the clock.
+
+News is only a reason to ask the gateway; what the gateway answers goes through `record_answer`,
+whoever brought the news. Money is recorded once for each of the gateway's transactions: the
+first exact one pays an order that waits for it, anything else (late, twice, another amount) is
+kept in suspense and flagged for people.
+"""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+from eishro.db import audit, outbox
+from eishro.db.statements import Batch
+from eishro.domain.ledger import sql as ledger
+from eishro.domain.orders import sql as orders
+from eishro.domain.orders.model import Order
+from eishro.domain.payments import sql as payments
+from eishro.domain.payments.model import News, Payment, StoredReceipt
+from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Receipt
+from eishro.flows.shop import SYSTEM, Shop, again_if_stale
+from eishro.ids import text_id
+
+
+async def check_payment(shop: Shop, payment_id: str) -> Payment:
+    """Ask the gateway about the payment and record what it answers."""
+    payment = await payments.get_payment(shop.db, payment_id)
+    provider = shop.providers.get(payment.provider)
+    if provider is None or not provider.can_query:
+        return payment
+    return await record_answer(shop, payment_id, await provider.query(payment.intent))
+
+
+@again_if_stale
+async def record_answer(shop: Shop, payment_id: str, answer: Answer) -> Payment:
+    """Apply a gateway's answer; a repeat changes nothing, `paid` never goes back."""
+    before = await payments.get_payment(shop.db, payment_id)
+    at = shop.clock.now()
+    after = before.answered(answer, at)
+    known = {
+        (r.terminal, r.provider_reference) for r in await payments.list_receipts(shop.db, before.id)
+    }
+    fresh = [
+        receipt
+        for receipt in (answer.receipts if isinstance(answer, Paid) else ())
+        if (receipt.terminal, receipt.provider_reference) not in known
+    ]
+    order = await orders.get_order(shop.db, before.order_id)
+    batch = Batch()
+    for receipt in fresh:
+        order, stranded = _receive(batch, order, after, receipt, at)
+        after = msgspec.structs.replace(after, review=after.review or stranded)
+    if isinstance(answer, Failed) and after.status == "failed" != before.status:
+        _fail(batch, order, at)
+    await shop.db.commit(batch.add(payments.save_payment(after, seen=before)))
+    return after
+
+
+def _receive(
+    batch: Batch, order: Order, payment: Payment, receipt: Receipt, at: datetime
+) -> tuple[Order, str | None]:
+    """Book one receipt; the order as it is after it, and why the money is stranded if it is."""
+    exact = receipt.amount_dirhams == payment.amount_dirhams and (
+        receipt.currency == payment.currency
+    )
+    applied = exact and order.is_payable and payment.amount_dirhams == order.total_dirhams
+    reason = None
+    if not exact:
+        reason = "amount_differs"
+    elif not applied:
+        reason = "paid_already" if order.payment_status == "paid" else "order_closed"
+    batch.add(
+        payments.insert_receipt(
+            StoredReceipt(
+                provider=payment.provider,
+                terminal=receipt.terminal,
+                provider_reference=receipt.provider_reference,
+                store_id=payment.store_id,
+                payment_id=payment.id,
+                amount_dirhams=receipt.amount_dirhams,
+                currency=receipt.currency,
+                applied=applied,
+                reason=reason,
+                details=msgspec.Raw(msgspec.json.encode(receipt.details)),
+                at=at,
+            )
+        ),
+        ledger.post(
+            payment.store_id,
+            "payment.received",
+            at,
+            {
+                f"clearing:{payment.provider}": receipt.amount_dirhams,
+                ("receivable" if applied else "suspense"): -receipt.amount_dirhams,
+            },
+            order_id=order.id,
+            payment_id=payment.id,
+        ),
+    )
+    topic = "order.paid" if applied else "payment.stranded"
+    subject = order.id if applied else payment.id
+    batch.add(
+        outbox.publish(topic, subject, at, store_id=payment.store_id),
+        audit.record(
+            SYSTEM,
+            topic,
+            subject,
+            at,
+            store_id=payment.store_id,
+            payment=payment.id,
+            dirhams=receipt.amount_dirhams,
+            reason=reason,
+        ),
+    )
+    if not applied:
+        batch.add(orders.note_history(order, topic, SYSTEM.name, at, reason))
+        return order, reason
+    paid = order.pay(at)
+    batch.add(
+        orders.save_order(paid, seen=order),
+        orders.note_history(paid, "order.paid", SYSTEM.name, at),
+    )
+    return msgspec.structs.replace(paid, version=order.version + 1), None
+
+
+def _fail(batch: Batch, order: Order, at: datetime) -> None:
+    if order.payment_status == "pending" and order.is_payable:
+        failed = msgspec.structs.replace(order, payment_status="failed", updated_at=at)
+        batch.add(
+            orders.save_order(failed, seen=order),
+            orders.note_history(failed, "payment.failed", SYSTEM.name, at),
+        )
+
+
+@again_if_stale
+async def note_claim(shop: Shop, payment_id: str, claim: Claim) -> Payment:
+    """A browser says something about its payment: remember it, so that a crash before the
+    gateway has answered only delays the question."""
+    before = await payments.get_payment(shop.db, payment_id)
+    at = shop.clock.now()
+    after = before.told(at) if claim.kind in ("sale", "failed") else before
+    if claim.kind == "sale" and before.status in ("created", "action_required"):
+        after = msgspec.structs.replace(after, status="processing")
+    if after == before:
+        return before
+    await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
+    return after
+
+
+async def store_news(shop: Shop, provider: str, claim: Claim) -> News:
+    """Keep a notification before it is worked off; the same one again is not kept twice."""
+    at = shop.clock.now()
+    raw = msgspec.json.encode(claim.raw, order="sorted")
+    news = News(
+        id=text_id("new", at),
+        provider=provider,
+        dedupe_key=claim.dedupe_key,
+        body_hash=hashlib.sha256(raw).hexdigest(),
+        reference=claim.reference,
+        kind=claim.kind,
+        raw=msgspec.Raw(raw),
+        received_at=at,
+        outcome=None,
+    )
+    await shop.db.commit(Batch(payments.insert_news(news)))
+    return news
+
+
+async def work_off_news(shop: Shop, news: News) -> Payment | None:
+    """Ask the gateway about the payment that a stored notification names."""
+    payment = (
+        await payments.find_by_reference(shop.db, news.provider, news.reference)
+        if news.reference
+        else None
+    )
+    if payment is None:
+        await shop.db.commit(Batch(payments.settle_news(news.id, "no_such_payment")))
+        return None
+    await _expect_soon(shop, payment.id)
+    checked = await check_payment(shop, payment.id)
+    await shop.db.commit(Batch(payments.settle_news(news.id, f"checked:{checked.status}")))
+    return checked
+
+
+@again_if_stale
+async def _expect_soon(shop: Shop, payment_id: str) -> None:
+    before = await payments.get_payment(shop.db, payment_id)
+    after = before.told(shop.clock.now())
+    if after != before:
+        await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
+
+
+@again_if_stale
+async def expire_payment(shop: Shop, payment_id: str) -> Payment:
+    """Close an attempt whose time is over; it is still asked about, money may come late."""
+    before = await payments.get_payment(shop.db, payment_id)
+    at = shop.clock.now()
+    if before.expires_at is None or before.expires_at > at:
+        return before
+    after = before.closed("expired", at) if not before.is_final else before
+    if after != before:
+        await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
+    return after

@@ -1,0 +1,167 @@
+"""Place an order: hold the stock, write the order, open its books, all or nothing.
+
+Read and decided on: price, status and stock of each variant (guarded by the hold: the product's
+version and the quantity), the store's activity, delivery price and methods (guarded by the
+store's version in the order's insert).
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from eishro.db import audit, outbox
+from eishro.db.audit import Actor
+from eishro.db.statements import Batch
+from eishro.domain.ledger import sql as ledger
+from eishro.domain.orders import sql as orders
+from eishro.domain.orders.model import (
+    NUMBER_LENGTH,
+    OFFLINE_METHODS,
+    Basket,
+    Delivery,
+    Line,
+    Order,
+    Wanted,
+    price,
+)
+from eishro.domain.payments.model import MethodNotOffered
+from eishro.domain.stock import sql as stock
+from eishro.domain.stock.sql import Taking
+from eishro.domain.stores import sql as stores
+from eishro.domain.stores.model import Store, StoreNotFound
+from eishro.errors import Stale
+from eishro.flows.shop import Once, PaymentMethod, Shop, again_if_stale
+from eishro.ids import readable_code, text_id
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked order request; the phone is E.164, the city a code of `shipping.cities`."""
+
+    store_id: int
+    items: tuple[Wanted, ...]
+    customer_user_id: int | None
+    customer_name: str
+    customer_phone: str
+    customer_email: str | None
+    city_code: str
+    area: str | None
+    address: str
+    shipping_notes: str | None
+    shipping_method: str
+    payment_method: str
+    notes: str | None
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A new order with its lines."""
+
+    order: Order
+    lines: tuple[Line, ...]
+
+
+@again_if_stale
+async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once) -> Placed:
+    """Place the order; the same idempotency key never places two.
+
+    Raises:
+        Invalid, OutOfStock, MethodNotOffered, StoreNotFound, idempotency.AlreadyClaimed.
+    """
+    store, basket = await price_basket(shop, command.store_id, command.items)
+    if command.payment_method not in {m.method for m in methods_of(shop, store)}:
+        raise MethodNotOffered("payment.method")
+    at = shop.clock.now()
+    placed = _decide(command, basket, at, shop)
+    order = placed.order
+    batch = Batch(*once.claim(placed))
+    # Sorted, so that two orders of the same goods wait for each other instead of deadlocking.
+    for line in sorted(basket.lines, key=lambda line: line.offer.variant_id):
+        taking = Taking(
+            order.store_id, line.offer.variant_id, line.quantity, line.offer.product_version
+        )
+        batch.add(*stock.hold(taking, order.id, at, Stale()))
+    batch.add(
+        *orders.insert_order(order, list(placed.lines), store.version),
+        orders.note_history(order, "order.placed", actor.name, at),
+        ledger.post(order.store_id, "order.placed", at, _opening(order), order_id=order.id),
+        outbox.publish("order.placed", order.id, at, store_id=order.store_id),
+        audit.record(
+            actor, "order.placed", order.id, at, store_id=order.store_id, number=order.number
+        ),
+    )
+    await shop.db.commit(batch)
+    return placed
+
+
+async def price_basket(
+    shop: Shop, store_id: int, items: tuple[Wanted, ...]
+) -> tuple[Store, Basket]:
+    """What the items cost in an active store now; the quote and the order both ask here."""
+    store = await stores.find_store(shop.db, store_id)
+    if store is None or not store.is_active:
+        raise StoreNotFound()
+    offers = await orders.list_offers(shop.db, store_id, sorted({i.product_id for i in items}))
+    settings = store.settings_value()
+    delivery = Delivery(settings.shipping_rate_dirhams, settings.free_shipping_above_dirhams)
+    return store, price(items, offers, delivery)
+
+
+def methods_of(shop: Shop, store: Store) -> tuple[PaymentMethod, ...]:
+    """The payment methods the store offers: the platform's, or those it chose among them."""
+    chosen = store.settings_value().payment_methods
+    return tuple(m for m in shop.methods if not chosen or m.method in chosen)
+
+
+def _decide(command: PlaceOrder, basket: Basket, at: datetime, shop: Shop) -> Placed:
+    online = command.payment_method not in OFFLINE_METHODS
+    order = Order(
+        id=text_id("ord", at),
+        store_id=command.store_id,
+        number=readable_code(NUMBER_LENGTH),
+        customer_user_id=command.customer_user_id,
+        status="pending",
+        payment_status="pending",
+        fulfilment_status="unfulfilled",
+        customer_name=command.customer_name,
+        customer_phone=command.customer_phone,
+        customer_email=command.customer_email,
+        city_code=command.city_code,
+        area=command.area,
+        address=command.address,
+        shipping_notes=command.shipping_notes,
+        shipping_method=command.shipping_method,
+        payment_method=command.payment_method,
+        notes=command.notes,
+        subtotal_dirhams=basket.subtotal_dirhams,
+        discount_dirhams=basket.discount_dirhams,
+        shipping_dirhams=basket.shipping_dirhams,
+        total_dirhams=basket.total_dirhams,
+        expires_at=at + shop.rules.order_expiry if online else None,
+        created_at=at,
+        updated_at=at,
+        version=1,
+    )
+    lines = tuple(
+        Line(
+            order_id=order.id,
+            position=position,
+            store_id=order.store_id,
+            product_id=line.offer.product_id,
+            variant_id=line.offer.variant_id,
+            name=line.offer.name,
+            options=line.offer.options,
+            sku=line.offer.sku,
+            unit_price_dirhams=line.offer.unit_price_dirhams,
+            quantity=line.quantity,
+            total_dirhams=line.total_dirhams,
+        )
+        for position, line in enumerate(basket.lines)
+    )
+    return Placed(order, lines)
+
+
+def _opening(order: Order) -> dict[str, int]:
+    return {
+        "receivable": order.total_dirhams,
+        "sales": -(order.subtotal_dirhams - order.discount_dirhams),
+        "delivery": -order.shipping_dirhams,
+    }

@@ -1,0 +1,108 @@
+"""The assembled application as flows see it, and the two things every flow is given."""
+
+import asyncio
+import functools
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import msgspec
+
+from eishro.clock import Clock
+from eishro.db.audit import Actor
+from eishro.db.database import Database
+from eishro.db.id_blocks import IntegerIds
+from eishro.db.keyvalue import KeyValue
+from eishro.db.statements import Statement
+from eishro.domain.accounts.port import Hasher
+from eishro.domain.files.port import Files
+from eishro.domain.messages.port import Mail
+from eishro.domain.payments.port import PaymentProvider
+from eishro.errors import Stale
+from eishro.keyring import Keyring
+
+TRIES_MAX = 8  # of a flow that finds its reads outdated
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What settings say about how the shop behaves."""
+
+    public_url: str
+    order_expiry: timedelta = timedelta(minutes=60)
+    idempotency: timedelta = timedelta(hours=24)
+    access_token: timedelta = timedelta(minutes=15)
+    refresh_token: timedelta = timedelta(days=30)
+    store_approval: bool = False
+    checks_at_once: int = 20
+
+
+class PaymentMethod(msgspec.Struct, frozen=True):
+    """A way to pay that the platform offers; `provider` None is paid without a gateway."""
+
+    method: str
+    kind: str
+    name: str
+    name_en: str
+    provider: str | None
+
+
+class Shop(msgspec.Struct, frozen=True, kw_only=True):
+    """Every port, put together by `app.py`."""
+
+    db: Database
+    kv: KeyValue
+    files: Files
+    mail: Mail
+    clock: Clock
+    ids: IntegerIds
+    hasher: Hasher
+    keyring: Keyring
+    providers: Mapping[str, PaymentProvider]
+    methods: tuple[PaymentMethod, ...]
+    rules: Rules
+
+
+class Once(Protocol):
+    """The idempotency key of the request behind a flow.
+
+    `claim(result)` gives the statements that take the key and keep the answer made from
+    `result`; they stand first in the flow's batch. Without a key it gives none.
+    """
+
+    def claim(self, result: object) -> tuple[Statement, ...]:
+        """Statements for the front of the batch."""
+        ...
+
+
+class NotOnce:
+    """For callers without an idempotency key: jobs, commands, seeds."""
+
+    def claim(self, result: object) -> tuple[Statement, ...]:
+        """Nothing to claim."""
+        del result
+        return ()
+
+
+SYSTEM = Actor(name="system")
+
+
+def again_if_stale(
+    flow: Callable[Concatenate[Shop, P], Awaitable[T]],
+) -> Callable[Concatenate[Shop, P], Awaitable[T]]:
+    """Run the flow again from its read when somebody was faster; give up after `TRIES_MAX`."""
+
+    @functools.wraps(flow)
+    async def repeated(shop: Shop, *args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(TRIES_MAX - 1):
+            try:
+                return await flow(shop, *args, **kwargs)
+            except Stale:
+                # Those who met part by waiting unequally long; the first try again is at once.
+                await asyncio.sleep(random.uniform(0, 0.002) * attempt)  # noqa: S311
+        return await flow(shop, *args, **kwargs)
+
+    return repeated

@@ -1,0 +1,240 @@
+"""Register, sign in, refresh and sign out.
+
+A refresh token changes at every use. The old one shown again within `REFRESH_GRACE` (the reply
+was lost on a weak network) gets the very same successor; shown later it ends the session, since
+somebody else may hold a copy.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from eishro.db import audit, outbox
+from eishro.db.audit import Actor
+from eishro.db.statements import Batch
+from eishro.domain.accounts import sql as accounts
+from eishro.domain.accounts.model import (
+    REFRESH_GRACE,
+    Role,
+    Session,
+    User,
+    WrongCredentials,
+    hash_token,
+    new_refresh_token,
+    same_hash,
+)
+from eishro.domain.accounts.tokens import AccessTokens
+from eishro.domain.stores import sql as stores
+from eishro.domain.stores.model import Store
+from eishro.errors import Unauthenticated
+from eishro.flows.open_store import NewStore, prepare_store
+from eishro.flows.shop import Once, Shop, again_if_stale
+from eishro.ids import text_id
+from eishro.keyring import BadSeal
+
+_SUCCESSOR = "refresh-successor"
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked registration; the e-mail is in lower case, the phone E.164 or None."""
+
+    email: str
+    password: str
+    first_name: str
+    last_name: str
+    phone: str | None
+    role: Role
+    store: NewStore | None
+
+
+class Device(msgspec.Struct, frozen=True):
+    """From where somebody signs in, as the session list shows it."""
+
+    user_agent: str
+    address: str
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """A session's tokens; `refresh_token` is shown once."""
+
+    user: User
+    store: Store | None
+    access_token: str
+    refresh_token: str
+    expires_in_seconds: int
+
+
+async def register(
+    shop: Shop, tokens: AccessTokens, registration: Registration, device: Device, once: Once
+) -> SignedIn:
+    """A new account (and its store), signed in; a verification mail follows.
+
+    Raises:
+        EmailTaken, SlugTaken, HasherBusy, idempotency.AlreadyClaimed.
+    """
+    at = shop.clock.now()
+    user = await new_user(shop, registration, at)
+    store, store_statements = (
+        await prepare_store(shop, registration.store, user.id, at)
+        if registration.store
+        else (None, [])
+    )
+    session, refresh = _new_session(shop, user, device, at)
+    signed_in = _signed_in(shop, tokens, user, store, session, refresh, at)
+    actor = Actor(name=f"user:{user.id}", address=device.address)
+    await shop.db.commit(
+        Batch(*once.claim(signed_in)).add(
+            accounts.insert_user(user),
+            *store_statements,
+            accounts.insert_session(session),
+            outbox.publish("user.registered", str(user.id), at),
+            audit.record(actor, "user.registered", user.id, at, role=user.role),
+        )
+    )
+    return signed_in
+
+
+async def new_user(shop: Shop, registration: Registration, at: datetime) -> User:
+    """The user as a value, with the password hashed."""
+    return User(
+        id=await shop.ids.next("users"),
+        email=registration.email,
+        password_hash=await shop.hasher.hash(registration.password),
+        first_name=registration.first_name,
+        last_name=registration.last_name,
+        phone=registration.phone,
+        role=registration.role,
+        is_active=True,
+        email_verified_at=None,
+        created_at=at,
+        updated_at=at,
+        version=1,
+    )
+
+
+async def login(
+    shop: Shop, tokens: AccessTokens, email: str, password: str, device: Device
+) -> SignedIn:
+    """A new session.
+
+    Raises:
+        WrongCredentials: unknown address, wrong password or inactive account, in equal time.
+        HasherBusy.
+    """
+    user = await accounts.find_user_by_email(shop.db, email)
+    right = await shop.hasher.verify(password, user.password_hash if user else None)
+    if user is None or not right or not user.is_active:
+        raise WrongCredentials()
+    at = shop.clock.now()
+    session, refresh = _new_session(shop, user, device, at)
+    await shop.db.commit(Batch(accounts.insert_session(session)))
+    store = await _own_store(shop, user)
+    return _signed_in(shop, tokens, user, store, session, refresh, at)
+
+
+@again_if_stale
+async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
+    """A new pair for a live refresh token.
+
+    Raises:
+        Unauthenticated: unknown, ended, expired or used long ago; the last ends the session.
+    """
+    session = await accounts.find_session(shop.db, token.partition(".")[0])
+    at = shop.clock.now()
+    if session is None or session.ended_at is not None or session.expires_at <= at:
+        raise Unauthenticated()
+    user = await accounts.get_user(shop.db, session.user_id)
+    if not user.is_active:
+        raise Unauthenticated()
+    store = await _own_store(shop, user)
+    if same_hash(session.previous_hash, token):
+        successor = _successor_within_grace(shop, session, at)
+        if successor is not None:
+            return _signed_in(shop, tokens, user, store, session, successor, at)
+    if not same_hash(session.refresh_hash, token):
+        await shop.db.commit(
+            Batch(
+                accounts.end_session(session.id, at),
+                audit.record(Actor(name="unknown"), "session.reuse_detected", session.id, at),
+            )
+        )
+        raise Unauthenticated()
+    successor = new_refresh_token(session.id)
+    after = msgspec.structs.replace(
+        session,
+        refresh_hash=hash_token(successor),
+        previous_hash=session.refresh_hash,
+        successor_sealed=shop.keyring.seal(_SUCCESSOR, successor.encode()),
+        grace_until=at + REFRESH_GRACE,
+        expires_at=at + shop.rules.refresh_token,
+    )
+    await shop.db.commit(Batch(accounts.save_session(after, seen=session)))
+    return _signed_in(shop, tokens, user, store, after, successor, at)
+
+
+async def logout(shop: Shop, session_id: str | None, refresh_token: str | None) -> None:
+    """End the session behind the access token and the one behind the refresh token."""
+    at = shop.clock.now()
+    ending = {session_id} if session_id else set()
+    if refresh_token:
+        session = await accounts.find_session(shop.db, refresh_token.partition(".")[0])
+        if session is not None and (
+            same_hash(session.refresh_hash, refresh_token)
+            or same_hash(session.previous_hash, refresh_token)
+        ):
+            ending.add(session.id)
+    if ending:
+        await shop.db.commit(Batch(*(accounts.end_session(one, at) for one in sorted(ending))))
+
+
+def _successor_within_grace(shop: Shop, session: Session, at: datetime) -> str | None:
+    if session.grace_until is None or session.grace_until < at or not session.successor_sealed:
+        return None
+    try:
+        return shop.keyring.open(_SUCCESSOR, session.successor_sealed).decode()
+    except BadSeal:
+        return None
+
+
+async def _own_store(shop: Shop, user: User) -> Store | None:
+    store_id = await accounts.find_own_store(shop.db, user.id)
+    return await stores.find_store(shop.db, store_id) if store_id is not None else None
+
+
+def _new_session(shop: Shop, user: User, device: Device, at: datetime) -> tuple[Session, str]:
+    session_id = text_id("ses", at)
+    token = new_refresh_token(session_id)
+    session = Session(
+        id=session_id,
+        user_id=user.id,
+        refresh_hash=hash_token(token),
+        previous_hash=None,
+        successor_sealed=None,
+        grace_until=None,
+        user_agent=device.user_agent[:200],
+        address=device.address,
+        login_at=at,
+        expires_at=at + shop.rules.refresh_token,
+        ended_at=None,
+        version=1,
+    )
+    return session, token
+
+
+def _signed_in(  # noqa: PLR0913 - everything the answer shows
+    shop: Shop,
+    tokens: AccessTokens,
+    user: User,
+    store: Store | None,
+    session: Session,
+    refresh_token: str,
+    at: datetime,
+) -> SignedIn:
+    lifetime = shop.rules.access_token
+    return SignedIn(
+        user=user,
+        store=store,
+        access_token=tokens.issue(user.id, session.id, at, lifetime),
+        refresh_token=refresh_token,
+        expires_in_seconds=int(lifetime.total_seconds()),
+    )

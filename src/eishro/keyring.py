@@ -1,0 +1,88 @@
+"""Secrets of the installation: signing and sealing with the keys of EISHRO_SECRET_KEYS.
+
+The first key signs and seals, all of them verify and open, so keys are rotated by putting a
+new one in front. Every purpose has keys of its own (derived by HMAC), so a signature made for
+one purpose is worthless for another.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+
+KEY_LENGTH_MIN = 32  # characters
+
+
+class BadSeal(Exception):
+    """Sealed text that none of our keys opens: changed, foreign, or of a dropped key."""
+
+
+class Keyring:
+    """The installation's keys; `repr` shows none of them."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys or any(len(key) < KEY_LENGTH_MIN for key in keys):
+            raise ValueError(
+                f"EISHRO_SECRET_KEYS needs at least one key of {KEY_LENGTH_MIN} characters or more"
+            )
+        self._keys = [key.encode() for key in keys]
+        self._derived: dict[tuple[int, str], bytes] = {}
+
+    def derive(self, purpose: str, index: int = 0) -> bytes:
+        """32 bytes for one purpose from key number `index` (0 is the one in use)."""
+        found = self._derived.get((index, purpose))
+        if found is None:
+            found = hmac.digest(self._keys[index], b"eishro:" + purpose.encode(), hashlib.sha256)
+            self._derived[index, purpose] = found
+        return found
+
+    def derive_all(self, purpose: str) -> list[bytes]:
+        """The purpose's key from every installation key, the one in use first."""
+        return [self.derive(purpose, index) for index in range(len(self._keys))]
+
+    def sign(self, purpose: str, text: str) -> str:
+        """A short signature (key id and 128-bit HMAC) of `text`, safe in URLs."""
+        return self._sign(purpose, text, 0)
+
+    def verify(self, purpose: str, text: str, signature: str) -> bool:
+        """True if one of our keys made `signature` for `text` and `purpose`."""
+        matches = False
+        for index in range(len(self._keys)):
+            expected = self._sign(purpose, text, index).encode()
+            matches |= hmac.compare_digest(expected, signature.encode())
+        return matches
+
+    def seal(self, purpose: str, content: bytes) -> str:
+        """Encrypt with AES-256-GCM; the text carries its nonce."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
+
+        nonce = secrets.token_bytes(12)
+        sealed = AESGCM(self.derive(purpose)).encrypt(nonce, content, purpose.encode())
+        return base64.urlsafe_b64encode(nonce + sealed).decode()
+
+    def open(self, purpose: str, sealed: str) -> bytes:
+        """Decrypt what `seal` made for the same purpose.
+
+        Raises:
+            BadSeal: no key opens it.
+        """
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - heavy
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
+
+        try:
+            raw = base64.urlsafe_b64decode(sealed.encode())
+        except ValueError as error:
+            raise BadSeal from error
+        for key in self.derive_all(purpose):
+            try:
+                return AESGCM(key).decrypt(raw[:12], raw[12:], purpose.encode())
+            except (InvalidTag, ValueError):
+                continue
+        raise BadSeal
+
+    def _sign(self, purpose: str, text: str, index: int) -> str:
+        key = self.derive(purpose, index)
+        key_id = hashlib.sha256(key).digest()[:3]
+        mac = hmac.digest(key, text.encode(), hashlib.sha256)[:16]
+        return base64.urlsafe_b64encode(key_id + mac).decode().rstrip("=")

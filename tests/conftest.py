@@ -12,6 +12,9 @@ from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.smtp import SmtpServer
 from tests.servers.valkey import Valkey
 
+# Their assertions fail with values, as those in test files do.
+pytest.register_assert_rewrite("tests.contracts")
+
 SEED = int(os.environ.get("EISHRO_TEST_SEED") or secrets.randbelow(2**32))
 _REPEAT = f"random tests used EISHRO_TEST_SEED={SEED}"
 

@@ -22,7 +22,7 @@ _TARGET = _SOURCE.parent / ".tools"
 _NPM_FILES = ("package.json", "package-lock.json")
 _STAMP = _TARGET / "installed.sha256"
 _INSTALL_SECONDS_MAX = 900
-_OUTPUT_LINES_SHOWN = 15
+_OUTPUT_LINES_SHOWN = 8  # of each end
 
 
 class Failed(Exception):
@@ -110,7 +110,9 @@ def _run(command: list[str], complaint: str) -> None:
     except subprocess.TimeoutExpired as late:
         raise Failed(f"{complaint}: no end after {_INSTALL_SECONDS_MAX} s") from late
     if done.returncode != 0:
-        lines = done.stdout.strip().splitlines()[-_OUTPUT_LINES_SHOWN:]
+        lines = done.stdout.strip().splitlines()
+        if len(lines) > 2 * _OUTPUT_LINES_SHOWN:  # npm names the cause first, apt-get last
+            lines[_OUTPUT_LINES_SHOWN:-_OUTPUT_LINES_SHOWN] = ["…"]
         raise Failed("\n".join([f"{complaint}:", *lines]))
 
 

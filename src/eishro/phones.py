@@ -76,7 +76,7 @@ def _libyan(national: re.Pattern[str], digits: str) -> str | None:
 
 
 def _decided_by_library(digits: str) -> str | None:
-    import phonenumbers  # noqa: PLC0415 - heavy, and hardly ever needed
+    import phonenumbers  # heavy, and hardly ever needed
 
     try:
         number = phonenumbers.parse(digits, "LY")

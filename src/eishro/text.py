@@ -68,11 +68,11 @@ def normalise(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.lower().split())
-    while True:
-        text = unicodedata.normalize("NFKC", text).translate(_FOLD).casefold()
-        # A deleted mark or a folded capital can bring letters together that compose again.
-        if unicodedata.is_normalized("NFKC", text):
-            return " ".join(text.split())
+    text = unicodedata.normalize("NFKC", text).translate(_FOLD).casefold()
+    # Without the deleted marks, letters can stand together that compose; casefolding decomposes.
+    if not unicodedata.is_normalized("NFKC", text):
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.split())
 
 
 def words(text: str) -> list[str]:
@@ -121,16 +121,12 @@ def strip_marks(text: str) -> str:
 
 
 # One letter, one sound, without guessing the short vowels that Arabic does not write.
-_LATIN: dict[int, str] = str.maketrans(
-    {
-        **dict(
-            zip("اأإآٱىةبتجحدرزسصضطظعفقكلمنهپڤگ", "aaiaaaabtjhdrzssdtzafqklmnhpvg", strict=True)
-        ),
-        **{"ث": "th", "خ": "kh", "ذ": "dh", "ش": "sh", "غ": "gh", "چ": "ch", "ژ": "zh"},
-        **{"ء": "", "ئ": "y", "ؤ": "o", "و": "o", "ي": "i", "ی": "i", "ک": "k"},
-        **{"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ı": "i"},
-        **{"'": "", "’": "", "ʼ": "", "`": ""},  # Women's is one word
-    }
+_ONE_TO_ONE = str.maketrans(
+    "اأإآٱىةبتجحدرزسصضطظعفقكکلمنهوؤيیئپڤگøłđı", "aaiaaaabtjhdrzssdtzafqkklmnhooiiypvgoldi"
+)
+_ONE_TO_TWO = str.maketrans(
+    dict(zip("ثخذشغچژæœ", ["th", "kh", "dh", "sh", "gh", "ch", "zh", "ae", "oe"], strict=True))
+    | dict.fromkeys("ء'’ʼ`", "")  # Women's is one word
 )
 # و and ي begin a word as consonants; inside one they mostly stand for a long vowel.
 _INITIAL = re.compile(r"\b[وي]")
@@ -146,7 +142,8 @@ def slugify(name: str) -> str:
     between words where possible. Empty if nothing usable is left; the caller then makes one up.
     """
     text = unicodedata.normalize("NFKC", name).translate(_SKIPPED).translate(_DIGITS).casefold()
-    text = _INITIAL.sub(lambda found: "w" if found[0] == "و" else "y", text).translate(_LATIN)
+    text = _INITIAL.sub(lambda found: "w" if found[0] == "و" else "y", text)
+    text = text.translate(_ONE_TO_ONE).translate(_ONE_TO_TWO)
     text = unicodedata.normalize("NFKD", text)
     text = "".join(c for c in text if not unicodedata.combining(c))
     slug = _NOT_IN_SLUG.sub("-", text).strip("-")

@@ -45,6 +45,7 @@ class Postgres:
     """One server with the superuser `postgres`, trusted on loopback, UTF-8 and C.UTF-8."""
 
     def __init__(self) -> None:
+        programs = _find_programs()
         self._folder = Path(tempfile.mkdtemp(prefix="eishro-postgres-"))
         self._user = _UNPRIVILEGED_USER if os.geteuid() == 0 else None
         self._rows = self._folder / "data"
@@ -54,7 +55,7 @@ class Postgres:
         if self._user is not None:
             self._folder.chmod(0o711)
             shutil.chown(self._folder, self._user)
-        self._programs = self._reachable(_find_programs())
+        self._programs = self._reachable(programs)
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
         self.process = ServerProcess(
             [self._programs / "postgres", "-D", self._rows, f"--port={self._port}", *settings],

@@ -51,7 +51,6 @@ class SmtpServer:
             tls_context=None if self._tls_first else self._tls,
             require_starttls=self._tls is not None and not self._tls_first,
             authenticator=self._authenticate if self._login else None,
-            auth_required=self._login is not None,
             auth_require_tls=False,
         )
         self._controller.start()
@@ -79,6 +78,9 @@ class SmtpServer:
         options: list[str],
     ) -> str:
         """Note the recipient or refuse it."""
+        # aiosmtpd's own check warns where TLS is not required too.
+        if self._login is not None and not session.authenticated:
+            return "530 5.7.0 Authentication required"
         if self.refuse_recipient is not None:
             return self.refuse_recipient
         envelope.rcpt_tos.append(address)

@@ -15,7 +15,7 @@ from eishro.db.types import RowType
 # One dialect object each for the life of the process; `qmark` is what SQLite and D1 take.
 DIALECTS: Mapping[str, sa.Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
-    "postgresql": asyncpg.dialect(),
+    "postgresql": asyncpg.dialect(),  # type: ignore[no-untyped-call]
 }
 
 _Convert = Callable[[Any], Any]

@@ -190,11 +190,16 @@ class _Writer:
             try:
                 self._cursor.execute(write.text, write.bind(values))
             except apsw.ConstraintError as error:
-                if statement.otherwise is not None and error.extendedresult in _TAKEN:
+                if statement.otherwise is not None and _code_of(error) in _TAKEN:
                     raise _Refused(statement.otherwise) from error
                 raise
             if statement.rows is not None and self._connection.changes() != statement.rows:
                 raise _Refused(statement.otherwise or ValueError(f"guard failed: {write.text}"))
+
+
+def _code_of(error: apsw.Error) -> int:
+    """SQLite's extended result code; apsw's type hints do not know the attribute."""
+    return int(getattr(error, "extendedresult", 0))
 
 
 def _answer(group: list[_Waiting], outcomes: list[Any]) -> None:

@@ -47,7 +47,7 @@ class RowType(TypeDecorator[Any]):
     """
 
     cache_ok = True
-    impl = sa.Text
+    impl: Any = sa.Text
 
     to_row: ClassVar[Any]
     from_row: ClassVar[Any]

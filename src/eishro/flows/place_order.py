@@ -19,18 +19,20 @@ from eishro.domain.orders.model import (
     OFFLINE_METHODS,
     Basket,
     Delivery,
+    HistoryEntry,
     Line,
     Order,
     Wanted,
     price,
 )
 from eishro.domain.payments.model import MethodNotOffered
+from eishro.domain.payments.port import PaymentMethod
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store, StoreNotFound
 from eishro.errors import Stale
-from eishro.flows.shop import Once, PaymentMethod, Shop, again_if_stale
+from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
 
@@ -57,6 +59,7 @@ class Placed(msgspec.Struct, frozen=True):
 
     order: Order
     lines: tuple[Line, ...]
+    history: tuple[HistoryEntry, ...]
 
 
 @again_if_stale
@@ -70,7 +73,7 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     if command.payment_method not in {m.method for m in methods_of(shop, store)}:
         raise MethodNotOffered("payment.method")
     at = shop.clock.now()
-    placed = _decide(command, basket, at, shop)
+    placed = _decide(shop, command, basket, actor, at)
     order = placed.order
     batch = Batch(*once.claim(placed))
     # Sorted, so that two orders of the same goods wait for each other instead of deadlocking.
@@ -81,7 +84,7 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
         batch.add(*stock.hold(taking, order.id, at, Stale()))
     batch.add(
         *orders.insert_order(order, list(placed.lines), store.version),
-        orders.note_history(order, "order.placed", actor.name, at),
+        *(orders.insert_history(entry) for entry in placed.history),
         ledger.post(order.store_id, "order.placed", at, _opening(order), order_id=order.id),
         outbox.publish("order.placed", order.id, at, store_id=order.store_id),
         audit.record(
@@ -111,7 +114,7 @@ def methods_of(shop: Shop, store: Store) -> tuple[PaymentMethod, ...]:
     return tuple(m for m in shop.methods if not chosen or m.method in chosen)
 
 
-def _decide(command: PlaceOrder, basket: Basket, at: datetime, shop: Shop) -> Placed:
+def _decide(shop: Shop, command: PlaceOrder, basket: Basket, actor: Actor, at: datetime) -> Placed:
     online = command.payment_method not in OFFLINE_METHODS
     order = Order(
         id=text_id("ord", at),
@@ -156,7 +159,7 @@ def _decide(command: PlaceOrder, basket: Basket, at: datetime, shop: Shop) -> Pl
         )
         for position, line in enumerate(basket.lines)
     )
-    return Placed(order, lines)
+    return Placed(order, lines, (orders.new_history(order, "order.placed", actor.name, at),))
 
 
 def _opening(order: Order) -> dict[str, int]:

@@ -3,9 +3,9 @@
 import asyncio
 import functools
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
@@ -18,7 +18,7 @@ from eishro.db.statements import Statement
 from eishro.domain.accounts.port import Hasher
 from eishro.domain.files.port import Files
 from eishro.domain.messages.port import Mail
-from eishro.domain.payments.port import PaymentProvider
+from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.errors import Stale
 from eishro.keyring import Keyring
 
@@ -38,16 +38,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: timedelta = timedelta(days=30)
     store_approval: bool = False
     checks_at_once: int = 20
-
-
-class PaymentMethod(msgspec.Struct, frozen=True):
-    """A way to pay that the platform offers; `provider` None is paid without a gateway."""
-
-    method: str
-    kind: str
-    name: str
-    name_en: str
-    provider: str | None
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +81,12 @@ SYSTEM = Actor(name="system")
 
 
 def again_if_stale(
-    flow: Callable[Concatenate[Shop, P], Awaitable[T]],
-) -> Callable[Concatenate[Shop, P], Awaitable[T]]:
+    flow: Callable[Concatenate[Shop, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Shop, P], Coroutine[Any, Any, T]]:
     """Run the flow again from its read when somebody was faster; give up after `TRIES_MAX`."""
 
     @functools.wraps(flow)
-    async def repeated(shop: Shop, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def repeated(shop: Shop, /, *args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(TRIES_MAX - 1):
             try:
                 return await flow(shop, *args, **kwargs)

@@ -1,0 +1,10 @@
+"""Payment providers that are built in: one file for each gateway, one row here."""
+
+from eishro.domain.payments.port import PaymentMethod
+
+METHODS: tuple[PaymentMethod, ...] = (
+    PaymentMethod(
+        "moamalat", "lightbox", "بطاقة مصرفية (معاملات)", "Bank card (Moamalat)", "moamalat"
+    ),
+    PaymentMethod("cod", "offline", "الدفع عند الاستلام", "Cash on delivery", None),
+)

@@ -5,7 +5,7 @@ parameters. `-createdAt` follows the ids, which are handed out in time order.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -109,7 +109,7 @@ def _conditions(filters: tuple[str, ...]) -> list[Any]:
             )
         ),
     )
-    known = {
+    known: dict[str, Callable[[], Any]] = {
         "store_id": lambda: products.c.store_id == sa.bindparam("store_id"),
         "category_id": lambda: sa.exists(
             sa.select(sa.literal_column("1")).where(

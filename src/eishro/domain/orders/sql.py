@@ -234,11 +234,11 @@ def save_order(order: Order, seen: Order) -> Statement:
     return _SAVE(**saving(order, seen, ("store_id", "id"))).guarded(Stale())
 
 
-def note_history(
+def new_history(
     order: Order, event: str, actor: str, at: datetime, note: str | None = None
-) -> Statement:
+) -> HistoryEntry:
     """One entry of the order's history."""
-    entry = HistoryEntry(
+    return HistoryEntry(
         order_id=order.id,
         id=text_id("his", at),
         store_id=order.store_id,
@@ -248,4 +248,15 @@ def note_history(
         note=note,
         at=at,
     )
+
+
+def insert_history(entry: HistoryEntry) -> Statement:
+    """The entry as part of a batch."""
     return _INSERT_HISTORY(**values_of(entry))
+
+
+def note_history(
+    order: Order, event: str, actor: str, at: datetime, note: str | None = None
+) -> Statement:
+    """A new entry as part of a batch."""
+    return insert_history(new_history(order, event, actor, at, note))

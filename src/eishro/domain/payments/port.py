@@ -116,6 +116,17 @@ class GatewayReply(msgspec.Struct, frozen=True):
     content_type: str = "application/json"
 
 
+class PaymentMethod(msgspec.Struct, frozen=True):
+    """A way to pay that the platform offers. `kind` is lightbox, redirect, otp or offline;
+    `provider` None is paid without a gateway."""
+
+    method: str
+    kind: str
+    name: str
+    name_en: str
+    provider: str | None
+
+
 class Stamps(Protocol):
     """Numbers that only ever grow for each name, across processes and restarts."""
 

@@ -82,6 +82,13 @@ _CATEGORIES = Query(
     .limit(sa.bindparam("limit")),
     Category,
 )
+_TOPS = Query(
+    sa.select(*columns_of(categories, Category))
+    .where(in_list(categories.c.store_id, "store_ids"), categories.c.parent_id.is_(None))
+    .order_by(categories.c.store_id, categories.c.position, categories.c.id)
+    .limit(sa.bindparam("limit")),
+    Category,
+)
 _CATEGORY = Query(
     sa.select(*columns_of(categories, Category)).where(
         categories.c.store_id == sa.bindparam("store_id"), categories.c.id == sa.bindparam("id")
@@ -158,6 +165,14 @@ async def list_active_stores(db: Database, limit: int, offset: int) -> tuple[lis
 async def list_categories(db: Database, store_id: int, limit: int = 500) -> list[Category]:
     """All categories of the store by position."""
     return await db.all(_CATEGORIES, store_id=store_id, limit=limit)
+
+
+async def list_top_categories(db: Database, store_ids: list[int]) -> dict[int, list[str]]:
+    """Names of the top categories of several stores, by store."""
+    found: dict[int, list[str]] = {}
+    for category in await db.all(_TOPS, store_ids=store_ids, limit=100 * max(1, len(store_ids))):
+        found.setdefault(category.store_id, []).append(category.name)
+    return found
 
 
 async def get_category(db: Database, store_id: int, category_id: int) -> Category:

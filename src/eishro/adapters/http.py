@@ -1,0 +1,117 @@
+"""Outward HTTP calls of a server, through httpx: the port `outward.Http`.
+
+No redirect is followed and no cookie kept, neither proxies nor passwords are taken from the
+environment or from .netrc: a call carries what its adapter wrote and goes where it said.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+import msgspec
+
+from eishro import __version__
+from eishro.outward import HttpReply, NoReply
+
+CONNECT_SECONDS_MAX = 5.0
+CONNECTIONS_MAX = 100
+KEEPALIVE_SECONDS = 5.0  # short, since a gateway that hangs up first leaves us with "unknown"
+
+_HEADERS = {
+    "User-Agent": f"eishro/{__version__}",
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",  # a small compressed body can be a very large one
+}
+
+
+class HttpxHttp:
+    """One pool of connections for all adapters; `aclose` it at the end."""
+
+    def __init__(self) -> None:
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._client = httpx.AsyncClient(
+            headers=_HEADERS,
+            cookies=no_cookies,
+            limits=httpx.Limits(
+                max_connections=CONNECTIONS_MAX, keepalive_expiry=KEEPALIVE_SECONDS
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def post_json(
+        self,
+        url: str,
+        body: Mapping[str, object],
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """POST `body` as JSON; a redirect is an answer like any other.
+
+        Args:
+            timeout_seconds: for everything, from the first packet to the last byte; connecting
+                has `CONNECT_SECONDS_MAX` of it.
+            limit_bytes: of the body, unpacked.
+        Raises:
+            NoReply: no complete answer within the time and size given.
+        """
+        progress = _Progress()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await self._post(
+                    url, msgspec.json.encode(body), headers, timeout_seconds, limit_bytes, progress
+                )
+        except TimeoutError as fault:
+            raise NoReply("timed out", sent=progress.sent) from fault
+        except httpx.LocalProtocolError as fault:  # e.g. a line break in a header: not written
+            raise NoReply(f"the request cannot be written: {fault}", sent=False) from fault
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as fault:
+            raise NoReply(f"{type(fault).__name__}: {fault}", sent=progress.sent) from fault
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def _post(
+        self,
+        url: str,
+        content: bytes,
+        headers: Mapping[str, str] | None,
+        timeout_seconds: float,
+        limit_bytes: int,
+        progress: "_Progress",
+    ) -> HttpReply:
+        target = httpx.URL(url)
+        if not 0 <= (target.port or 0) < 65_536:  # which httpx lets the socket trip over
+            raise httpx.InvalidURL("no such port")
+        timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS_MAX, timeout_seconds))
+        async with self._client.stream(
+            "POST",
+            target,
+            content=content,
+            headers=headers,
+            timeout=timeout,
+            extensions={"trace": progress.note},
+        ) as reply:
+            received = bytearray()
+            async for part in reply.aiter_bytes():
+                received += part
+                if len(received) > limit_bytes:
+                    raise NoReply(f"more than {limit_bytes} bytes", sent=True)
+            return HttpReply(reply.status_code, bytes(received))
+
+
+class _Progress:
+    """How far a request got: from the moment its first byte is written, it may have arrived."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    async def note(self, event: str, _details: object) -> None:
+        """Called by httpx's transport at each step."""
+        if event.endswith("send_request_headers.started"):
+            self.sent = True

@@ -1,0 +1,73 @@
+"""The development outbox: mails are kept in a folder, to be read instead of sent.
+
+One JSON file a mail, named by its time, so that a restart keeps them and several processes may
+write. Mails hold links that let people in: the folder is for its owner alone.
+"""
+
+import asyncio
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+
+from eishro.domain.messages.port import MailNotSent, Message
+
+KEEP = 500
+
+
+class OutboxMail:
+    """Keeps the newest `keep` mails in `folder`, which is made when missing."""
+
+    def __init__(self, folder: Path, keep: int = KEEP) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._last_nanoseconds = 0
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def send(self, message: Message) -> None:
+        """Put the mail into the outbox; the oldest ones make room.
+
+        Raises:
+            MailNotSent: the folder cannot be written.
+        """
+        # The name decides the order, so two mails of one process never share a time.
+        self._last_nanoseconds = max(time.time_ns(), self._last_nanoseconds + 1)
+        name = f"{self._last_nanoseconds:020}-{secrets.token_hex(4)}.json"
+        try:
+            await asyncio.to_thread(self._write, name, message)
+        except OSError as fault:
+            raise MailNotSent(f"cannot write the outbox: {fault.strerror}", again=True) from fault
+
+    def newest(self, limit: int = 100) -> list[dict[str, object]]:
+        """The newest mails first, each as `{to, subject, text, links}`."""
+        mails: list[dict[str, object]] = []
+        for path in reversed(self._paths()):
+            if len(mails) >= limit:
+                break
+            try:
+                mails.append(msgspec.json.decode(path.read_bytes(), type=dict[str, object]))
+            except FileNotFoundError:
+                continue  # another process made room
+        return mails
+
+    async def aclose(self) -> None:
+        """Nothing stays open."""
+
+    def _write(self, name: str, message: Message) -> None:
+        mail = {
+            "to": message.to,
+            "subject": message.subject,
+            "text": message.text,
+            "links": message.links,
+        }
+        # A reader passes over names with a dot in front: half a mail is never shown.
+        incoming = self._folder / f".{name}"
+        incoming.touch(mode=0o600)
+        incoming.write_bytes(msgspec.json.encode(mail))
+        incoming.replace(self._folder / name)
+        for path in self._paths()[: -self._keep]:
+            path.unlink(missing_ok=True)
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("[0-9]*.json"))

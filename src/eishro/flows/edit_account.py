@@ -1,0 +1,68 @@
+"""Change an account: profile and confirmed address."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from eishro.db import audit
+from eishro.db.audit import Actor
+from eishro.db.statements import Batch
+from eishro.domain.accounts import sql as accounts
+from eishro.domain.accounts.model import User
+from eishro.errors import Invalid, NotFound, Words
+from eishro.flows.shop import Shop, again_if_stale
+
+_PURPOSE = "verify-email"
+
+
+def verification_token(shop: Shop, user: User) -> str:
+    """A token that confirms this user's present address, good until the address changes."""
+    return f"{user.id}.{shop.keyring.sign(_PURPOSE, f'{user.id} {user.email}')}"
+
+
+@again_if_stale
+async def verify_email(shop: Shop, token: str) -> User:
+    """Confirm the address behind a token; confirming again is a success.
+
+    Raises:
+        Invalid: not a token of ours for the user's present address.
+    """
+    fault = Invalid({"token": Words("is not valid any more", "لم يعد صالحا")})
+    number, _, signature = token.partition(".")
+    if not (number.isascii() and number.isdigit()) or len(number) > 15:
+        raise fault
+    try:
+        user = await accounts.get_user(shop.db, int(number))
+    except NotFound:
+        raise fault from None
+    if not shop.keyring.verify(_PURPOSE, f"{user.id} {user.email}", signature):
+        raise fault
+    if user.email_verified_at is not None:
+        return user
+    at = shop.clock.now()
+    after = msgspec.structs.replace(user, email_verified_at=at, updated_at=at)
+    actor = Actor(name=f"user:{user.id}")
+    await shop.db.commit(
+        Batch(
+            accounts.save_user(after, seen=user),
+            audit.record(actor, "user.email_verified", user.id, at),
+        )
+    )
+    return after
+
+
+@again_if_stale
+async def update_profile(
+    shop: Shop, user_id: int, changes: Mapping[str, object], actor: Actor
+) -> User:
+    """Change names or phone of an account."""
+    at = shop.clock.now()
+    seen = await accounts.get_user(shop.db, user_id)
+    after = msgspec.structs.replace(seen, updated_at=at, **changes)
+    await shop.db.commit(
+        Batch(
+            accounts.save_user(after, seen=seen),
+            audit.record(actor, "user.changed", user_id, at, fields=sorted(changes)),
+        )
+    )
+    return msgspec.structs.replace(after, version=seen.version + 1)

@@ -1,0 +1,165 @@
+"""The background of a process: events, expiry, payments to ask about, tidying up.
+
+One loop, one step at a time; a step that fails is logged and tried again at the next turn, and
+the others go on. Every step claims or guards what it does, so several processes may run it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from eishro.db import idempotency, outbox
+from eishro.db.statements import Batch
+from eishro.domain.orders import sql as orders
+from eishro.domain.payments import sql as payments
+from eishro.errors import ShopError, Stale
+from eishro.flows import pay_order
+from eishro.flows.change_order import expire_order
+from eishro.flows.shop import Shop
+from eishro.jobs.events import HANDLERS
+
+_LOG = structlog.get_logger("eishro.jobs")
+
+TURN_SECONDS = 1.0
+NEWS_GRACE = timedelta(seconds=10)  # the request that stored a notification works it off itself
+KEEP_EVENTS = timedelta(days=7)
+TIDY_EVERY = timedelta(minutes=10)
+PAYMENTS_AT_ONCE = 50
+
+Step = Callable[[Shop], Awaitable[int]]
+
+
+async def handle_events(shop: Shop) -> int:
+    """Work off due events of the outbox; a failing one is put off, then kept for people."""
+    handled = 0
+    for event in await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=100):
+        now = shop.clock.now()
+        try:
+            await shop.db.commit(Batch(outbox.claim(event, now)))
+        except Stale:
+            continue  # another worker has it
+        try:
+            for handle in HANDLERS.get(event.topic, ()):
+                await handle(shop, event)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the event is tried again
+            _LOG.warning("event_put_off", topic=event.topic, id=event.id, error=repr(error)[:200])
+            await shop.db.commit(Batch(outbox.put_off(event, now, repr(error))))
+        else:
+            await shop.db.commit(Batch(outbox.finish(event, now)))
+            handled += 1
+    return handled
+
+
+async def expire_unpaid_orders(shop: Shop) -> int:
+    """Cancel unpaid online orders whose time is over; their stock is free again."""
+    due = await orders.list_due_to_expire(shop.db, shop.clock.now())
+    for order_id in due:
+        order = await expire_order(shop, order_id)
+        for payment in await payments.list_payments_of_order(shop.db, order.store_id, order_id):
+            await pay_order.expire_payment(shop, payment.id)
+    return len(due)
+
+
+async def check_due_payments(shop: Shop) -> int:
+    """Ask gateways about payments whose time to be asked about has come."""
+    due = await payments.list_due(shop.db, shop.clock.now(), limit=PAYMENTS_AT_ONCE)
+    results = await asyncio.gather(
+        *(pay_order.check_payment(shop, payment_id) for payment_id in due),
+        return_exceptions=True,
+    )
+    for payment_id, result in zip(due, results, strict=True):
+        if isinstance(result, BaseException):
+            _LOG.warning("payment_check_failed", payment=payment_id, error=repr(result)[:200])
+    for payment_id in due:
+        await pay_order.expire_payment(shop, payment_id)
+    return len(due)
+
+
+async def work_off_waiting_news(shop: Shop) -> int:
+    """Notifications that were stored and then left, by a crash or a full queue."""
+    before = shop.clock.now() - NEWS_GRACE
+    waiting = await payments.list_waiting_news(shop.db, before)
+    for news in waiting:
+        await pay_order.work_off_news(shop, news)
+    return len(waiting)
+
+
+async def tidy_up(shop: Shop) -> int:
+    """Remove what has served its time."""
+    now = shop.clock.now()
+    await shop.db.commit(Batch(idempotency.drop_expired(now), outbox.forget(now - KEEP_EVENTS)))
+    return 0
+
+
+STEPS: tuple[Step, ...] = (
+    handle_events,
+    work_off_waiting_news,
+    check_due_payments,
+    expire_unpaid_orders,
+)
+
+
+async def run_once(shop: Shop) -> int:
+    """One turn of every step; how much there was to do."""
+    done = 0
+    for step in STEPS:
+        try:
+            done += await step(shop)
+        except (ShopError, OSError) as error:
+            _LOG.warning("job_failed", job=step.__name__, error=repr(error)[:200])
+        except Exception:  # noqa: BLE001 - a fault in one job must not end the others
+            _LOG.exception("job_fault", job=step.__name__)
+    return done
+
+
+class Background:
+    """The loop and the tasks a process runs beside its requests; closed at shut-down."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._tasks: set[asyncio.Future[object]] = set()
+        self._loop_task: asyncio.Task[None] | None = None
+        self._tidied_at: datetime | None = None
+
+    def start(self) -> None:
+        """Begin turning."""
+        self._loop_task = asyncio.get_running_loop().create_task(self._turn_forever())
+
+    def add(self, work: Awaitable[object]) -> None:
+        """Let work go on after its request is answered; what it raises is logged."""
+        task = asyncio.ensure_future(self._logged(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        """Stop turning; give work under way a moment to finish."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop_task
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5.0)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _logged(self, work: Awaitable[object]) -> object:
+        try:
+            return await work
+        except ShopError as error:
+            _LOG.warning("background_refused", code=error.code)
+        except Exception:  # noqa: BLE001 - nobody waits for it; the sweep tries again
+            _LOG.exception("background_fault")
+        return None
+
+    async def _turn_forever(self) -> None:
+        while True:
+            await run_once(self._shop)
+            now = self._shop.clock.now()
+            if self._tidied_at is None or now - self._tidied_at > TIDY_EVERY:
+                self._tidied_at = now
+                with contextlib.suppress(ShopError):
+                    await tidy_up(self._shop)
+            await asyncio.sleep(TURN_SECONDS)

@@ -1,0 +1,6 @@
+"""Every picture of the demo stores by its name."""
+
+from eishro.sandbox.demo_pictures_fashion import FASHION
+from eishro.sandbox.demo_shapes import Shape
+
+PICTURES: dict[str, Shape] = {**FASHION}

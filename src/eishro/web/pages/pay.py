@@ -1,0 +1,147 @@
+"""The hosted payment page `/pay/:paymentId`: any action, Arabic and English, mobile first.
+
+The server renders the present state; `static/pay.js` runs the action and follows the payment.
+The page holds no customer data, and its address (the payment id is the secret) is sent to
+nobody: no referrer. Lightbox as in payments.md 1.3 and 1.9.
+"""
+
+from datetime import datetime
+from urllib.parse import quote
+
+import msgspec
+
+from eishro.domain.payments.model import Status
+from eishro.domain.payments.port import Action, Lightbox, Offline, Otp, Redirect
+from eishro.errors import Words
+from eishro.web.pages.assets import read_asset
+from eishro.web.pages.pay_words import LABELS, METHODS, NOTICES, PHASES
+from eishro.web.pages.rendering import (
+    Language,
+    amount_text,
+    check_nonce,
+    currency_text,
+    json_for_html,
+    origin_of,
+    render,
+    time_text,
+    web_address,
+)
+
+__all__ = ["PayPageView", "content_security_policy", "read_asset", "render_pay_page"]
+
+
+class PayPageView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page shows. `amount_dirhams` are minor units of `currency`; `expires_at` is aware
+    UTC; `return_url` leads back to the shop and is dropped unless it is http or https."""
+
+    payment_id: str
+    order_number: str
+    store_name: str
+    method: str
+    status: Status
+    amount_dirhams: int
+    currency: str
+    action: Action | None
+    expires_at: datetime | None
+    return_url: str | None
+
+
+def render_pay_page(view: PayPageView, *, language: Language, nonce: str) -> bytes:
+    """The page as UTF-8 HTML, to be sent with `content_security_policy(nonce, …)`.
+
+    Raises:
+        ValueError: the nonce does not fit a policy.
+    """
+    kind = _kind_of(view.action)
+    phase = _phase_of(view.status, kind)
+    headline, detail = PHASES[phase]
+    amount = amount_text(view.amount_dirhams, view.currency)
+    return render(
+        "pay.html",
+        language=language,
+        nonce=check_nonce(nonce),
+        view=view,
+        kind=kind,
+        phase=phase,
+        headline=headline.in_(language),
+        detail=detail.in_(language),
+        label={name: words.in_(language) for name, words in LABELS.items()},
+        method=METHODS.get(view.method, Words(view.method, view.method)).in_(language),
+        amount=amount,
+        currency=currency_text(view.currency, language),
+        expires=None if view.expires_at is None else time_text(view.expires_at),
+        redirect_url=web_address(view.action.url) if isinstance(view.action, Redirect) else None,
+        return_url=web_address(view.return_url),
+        payload=json_for_html(_for_script(view, kind, phase, language)),
+    )
+
+
+def content_security_policy(nonce: str, script_origin: str | None) -> str:
+    """The policy of the payment page and of message pages.
+
+    Args:
+        nonce: as given to `render_pay_page`.
+        script_origin: the gateway script's origin or whole address, None without a lightbox.
+    Raises:
+        ValueError: the nonce or the address does not fit a policy.
+    """
+    check_nonce(nonce)
+    gateway = ""
+    directives = ["default-src 'none'"]
+    if script_origin is not None:
+        origin = origin_of(script_origin)
+        if origin is None:
+            raise ValueError("the gateway's script needs an http or https address")
+        gateway = f" {origin}"
+    directives += [
+        f"script-src 'self' 'nonce-{nonce}'{gateway}",
+        "style-src 'self'",
+        f"connect-src 'self'{gateway}",
+        f"frame-src 'self'{gateway}",
+        "img-src 'self' data:",
+        # A gateway's script may post a form into its own frame.
+        f"form-action{gateway or " 'none'"}",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+    if gateway:
+        # Lightboxes place their frame with a style attribute. Attributes alone are allowed, and
+        # no text of this page ever becomes markup.
+        directives.append("style-src-attr 'unsafe-inline'")
+    return "; ".join(directives)
+
+
+def _kind_of(action: Action | None) -> str:
+    if isinstance(action, Lightbox):
+        return "lightbox" if web_address(action.script_url) else "none"
+    if isinstance(action, Redirect):
+        return "redirect" if web_address(action.url) else "none"
+    if isinstance(action, Otp):
+        return "otp"
+    return "offline" if isinstance(action, Offline) else "none"
+
+
+def _phase_of(status: Status, kind: str) -> str:
+    """The first phase; `pay.js` decides the following ones by the same rule."""
+    if status in ("created", "action_required"):
+        return "created" if kind == "none" else f"ready_{kind}"
+    return status
+
+
+def _for_script(view: PayPageView, kind: str, phase: str, language: Language) -> object:
+    action: dict[str, object] = {"kind": kind}
+    if isinstance(view.action, Lightbox) and kind == "lightbox":
+        action |= {"scriptUrl": view.action.script_url, "parameters": view.action.parameters}
+    elif isinstance(view.action, Otp):
+        action |= {"length": view.action.length}
+    needed = [p for p in PHASES if not p.startswith("ready_") or p == f"ready_{kind}"]
+    return {
+        "id": view.payment_id,
+        "api": f"/api/payments/{quote(view.payment_id, safe='')}",
+        "language": language,
+        "status": view.status,
+        "phase": phase,
+        "action": action,
+        "phases": {p: [words.in_(language) for words in PHASES[p]] for p in needed},
+        "notices": {name: words.in_(language) for name, words in NOTICES.items()},
+    }

@@ -1,0 +1,189 @@
+"""What the payment page says, in both languages.
+
+A *phase* is what the payer sees: `ready_<kind of action>` when there is something to do, else
+the payment's status. `pay.js` moves between the same phases with the same words.
+"""
+
+from eishro.errors import Words
+
+# Phase -> headline and what it means for the payer.
+PHASES: dict[str, tuple[Words, Words]] = {
+    "ready_lightbox": (
+        Words("Pay with your bank card", "ادفع ببطاقتك المصرفية"),
+        Words(
+            "A secure window of the payment gateway opens for your card details. "
+            "The shop never sees them.",
+            "تُفتح نافذة آمنة من بوابة الدفع لإدخال بيانات البطاقة، ولا يطّلع عليها المتجر.",
+        ),
+    ),
+    "ready_redirect": (
+        Words("Continue at the payment gateway", "تابع الدفع لدى بوابة الدفع"),
+        Words(
+            "You leave this page, pay at the gateway and come back here afterwards.",
+            "ستنتقل إلى صفحة بوابة الدفع ثم تعود إلى هنا بعد إتمام العملية.",
+        ),
+    ),
+    "ready_otp": (
+        Words("Enter the code you received", "أدخل رمز التحقق"),
+        Words(
+            "The payment service has sent a code to your phone.",
+            "أرسلت خدمة الدفع رمزا إلى هاتفك.",
+        ),
+    ),
+    "ready_offline": (
+        Words("How to pay", "طريقة الدفع"),
+        Words(
+            "Please follow these instructions; your order is updated when the money arrives.",
+            "يرجى اتباع التعليمات التالية، وسيُحدَّث طلبك عند وصول المبلغ.",
+        ),
+    ),
+    "created": (
+        Words("Preparing your payment", "جارٍ تجهيز عملية الدفع"),
+        Words("This takes a few seconds.", "لن يستغرق هذا سوى ثوانٍ."),
+    ),
+    "processing": (
+        Words("Confirming your payment", "جارٍ تأكيد الدفع"),
+        Words(
+            "We are checking the result with the payment gateway. Please do not pay again.",
+            "نتحقق من النتيجة لدى بوابة الدفع. يرجى عدم الدفع مرة أخرى.",
+        ),
+    ),
+    "unknown": (
+        Words("The result is not certain yet", "لم تتأكد نتيجة الدفع بعد"),
+        Words(
+            "Please do not pay again. We keep asking the gateway, and your order is updated "
+            "by itself; you may close this page.",
+            "يرجى عدم الدفع مرة أخرى. نواصل التحقق لدى بوابة الدفع وسيُحدَّث طلبك تلقائيا، "
+            "ويمكنك إغلاق هذه الصفحة.",
+        ),
+    ),
+    "paid": (
+        Words("Payment received", "تم الدفع بنجاح"),
+        Words("Thank you. Your order is paid.", "شكرا لك، تم سداد قيمة طلبك."),
+    ),
+    "failed": (
+        Words("The payment did not go through", "لم تتم عملية الدفع"),
+        Words(
+            "The payment gateway refused it. You can try again or choose another way to pay "
+            "in the shop.",
+            "رفضت بوابة الدفع العملية. يمكنك المحاولة مرة أخرى أو اختيار طريقة دفع أخرى من المتجر.",
+        ),
+    ),
+    "cancelled": (
+        Words("The payment was cancelled", "أُلغيت عملية الدفع"),
+        Words(
+            "You can start again from your order in the shop.",
+            "يمكنك البدء من جديد من صفحة طلبك في المتجر.",
+        ),
+    ),
+    "expired": (
+        Words("The time to pay is over", "انتهت مهلة الدفع"),
+        Words(
+            "You can start again from the shop. If money was taken from your card, the shop "
+            "is told by itself.",
+            "يمكنك البدء من جديد من المتجر. وإذا خُصم المبلغ من بطاقتك فسيعلم المتجر بذلك تلقائيا.",
+        ),
+    ),
+    "partially_refunded": (
+        Words("Part of the payment was returned", "أُعيد جزء من المبلغ"),
+        Words("The rest stays with the shop.", "بقية المبلغ لدى المتجر."),
+    ),
+    "refunded": (
+        Words("The payment was returned", "أُعيد المبلغ"),
+        Words(
+            "The money goes back the way it came; your bank may need some days.",
+            "يعود المبلغ بالطريقة التي دُفع بها، وقد يحتاج مصرفك إلى بضعة أيام.",
+        ),
+    ),
+    "voided": (
+        Words("The payment was reversed", "أُلغي الخصم"),
+        Words("Nothing was taken from your card.", "لم يُخصم أي مبلغ من بطاقتك."),
+    ),
+}
+
+# Words that the script alone needs.
+NOTICES: dict[str, Words] = {
+    "lost": Words(
+        "The connection is lost. We keep trying; please do not pay again.",
+        "انقطع الاتصال. نواصل المحاولة، فيرجى عدم الدفع مرة أخرى.",
+    ),
+    "script": Words(
+        "The payment window could not be loaded. Check your connection and try again.",
+        "تعذر تحميل نافذة الدفع. تحقق من الاتصال ثم حاول مرة أخرى.",
+    ),
+    "closed": Words(
+        "The payment window was closed. Nothing was paid; you can try again.",
+        "أُغلقت نافذة الدفع ولم يتم الدفع. يمكنك المحاولة مرة أخرى.",
+    ),
+    "declined": Words(
+        "This attempt did not succeed. You can try again or use another card.",
+        "لم تنجح هذه المحاولة. يمكنك المحاولة مرة أخرى أو استخدام بطاقة أخرى.",
+    ),
+    "busy": Words(
+        "Too many requests; please wait a little and try again.",
+        "طلبات كثيرة جدا؛ يرجى الانتظار قليلا ثم المحاولة مرة أخرى.",
+    ),
+    "resent": Words("A new code is on its way.", "تم إرسال رمز جديد."),
+    "refused": Words(
+        "This could not be done; please try again.", "تعذر تنفيذ ذلك؛ يرجى المحاولة مرة أخرى."
+    ),
+    "wrong": Words(
+        "The code is not right. Please check it and try again.",
+        "الرمز غير صحيح. تحقق منه وحاول مرة أخرى.",
+    ),
+    "length": Words("Please enter the whole code.", "يرجى إدخال الرمز كاملا."),
+    "slow": Words(
+        "This takes longer than usual. Please do not pay again; you may close this page, "
+        "your order is updated by itself.",
+        "يستغرق التأكيد وقتا أطول من المعتاد. يرجى عدم الدفع مرة أخرى، ويمكنك إغلاق هذه "
+        "الصفحة فسيُحدَّث طلبك تلقائيا.",
+    ),
+    "opening": Words("Opening…", "جارٍ الفتح…"),
+    "sending": Words("Checking…", "جارٍ التحقق…"),
+    "again": Words("Try again", "حاول مرة أخرى"),
+}
+
+# Words of the page itself.
+LABELS: dict[str, Words] = {
+    "title": Words("Payment", "الدفع"),
+    "secure": Words("Secure payment", "دفع آمن"),
+    "amount": Words("Amount to pay", "المبلغ المطلوب"),
+    "order": Words("Order", "رقم الطلب"),
+    "method": Words("Method", "طريقة الدفع"),
+    "until": Words("Pay before", "ادفع قبل"),
+    "pay": Words("Pay", "ادفع"),
+    "continue": Words("Continue to payment", "الانتقال إلى صفحة الدفع"),
+    "code": Words("One-time code", "رمز التحقق"),
+    "confirm": Words("Confirm payment", "تأكيد الدفع"),
+    "resend": Words("Send a new code", "إرسال رمز جديد"),
+    "back": Words("Back to the shop", "العودة إلى المتجر"),
+    "noscript": Words(
+        "This page needs JavaScript to run the payment. Please switch it on and reload.",
+        "تحتاج هذه الصفحة إلى تفعيل جافاسكربت لإتمام الدفع. يرجى تفعيله ثم إعادة التحميل.",
+    ),
+    "broken": Words(
+        "The page was not loaded completely. Please check your connection and reload.",
+        "لم تُحمَّل الصفحة كاملة. يرجى التحقق من الاتصال ثم إعادة التحميل.",
+    ),
+    "reload": Words("Reload", "إعادة التحميل"),
+}
+
+METHODS: dict[str, Words] = {
+    "moamalat": Words("Local bank card (Moamalat)", "بطاقة مصرفية محلية (معاملات)"),
+    "plutu_cards": Words("Local bank card (Plutu)", "بطاقة مصرفية محلية (بلوتو)"),
+    "plutu_mpgs": Words("Visa or Mastercard (Plutu)", "فيزا أو ماستركارد (بلوتو)"),
+    "plutu_tlync": Words("T-Lync (Plutu)", "تي لينك (بلوتو)"),
+    "plutu_sadad": Words("Sadad (Plutu)", "سداد (بلوتو)"),
+    "plutu_edfali": Words("Edfali (Plutu)", "ادفع لي (بلوتو)"),
+    "tlync": Words("T-Lync (Tadawul)", "تي لينك (تداول)"),
+    "tadawul": Words("T-Lync (Tadawul)", "تي لينك (تداول)"),
+    "sadad": Words("Sadad (Almadar)", "سداد (المدار)"),
+    "edfali": Words("Edfali", "ادفع لي"),
+    "mobicash": Words("MobiCash", "موبي كاش"),
+    "onepay": Words("OnePay", "ون باي"),
+    "1pay": Words("OnePay", "ون باي"),
+    "mpgs": Words("Visa or Mastercard", "فيزا أو ماستركارد"),
+    "lypay_qr": Words("LYPay QR", "رمز LYPay"),
+    "bank_transfer": Words("Bank transfer", "حوالة مصرفية"),
+    "cod": Words("Cash on delivery", "الدفع عند الاستلام"),
+}

@@ -1,0 +1,199 @@
+"""Payments: starting one, following it, and the news that browsers and gateways bring."""
+
+import asyncio
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from eishro.domain.payments import sql as payments
+from eishro.domain.payments.model import Payment, Status
+from eishro.domain.payments.port import Action, Claim
+from eishro.domain.stores import sql as stores
+from eishro.errors import Invalid, NotFound, Unauthenticated, Words
+from eishro.flows import pay_order
+from eishro.flows.place_order import methods_of
+from eishro.flows.start_payment import start_payment
+from eishro.web import wire
+from eishro.web.dispatch import headers_of
+from eishro.web.errors import BadRequest
+from eishro.web.routes import Call, Raw, Reply
+from eishro.web.wire import Phone, ShortText, WebAddress, dinars
+
+ANSWER_SECONDS = 4.0  # how long a browser's news waits for the gateway before it is told "soon"
+
+
+class PaymentBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """How to pay now. `phone`, `birthYear` and `card` are for methods that ask for them."""
+
+    method: ShortText
+    return_url: WebAddress | None = None
+    phone: Phone | None = None
+    birth_year: Annotated[int, Meta(ge=1900, le=2100)] | None = None
+    card: Annotated[str, Meta(max_length=20, pattern=r"^[0-9]*$")] | None = None
+
+
+class MethodView(msgspec.Struct, frozen=True, rename="camel"):
+    """A way to pay that the store offers."""
+
+    method: str
+    kind: str
+    name: str
+    name_en: str
+
+
+class PaymentView(msgspec.Struct, frozen=True, rename="camel"):
+    """A payment as its payer sees it: status and what to do, never customer data."""
+
+    id: str
+    order_id: str
+    method: str
+    status: Status
+    amount: Decimal
+    currency: str
+    action: msgspec.Raw | None
+    failure: str | None
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+async def list_methods(call: Call) -> Reply:
+    """The payment methods the store offers."""
+    store = call.found["store"]
+    language = call.language
+    return Reply(
+        [
+            MethodView(m.method, m.kind, m.name if language == "ar" else m.name_en, m.name_en)
+            for m in methods_of(call.shop, store)
+        ]
+    )
+
+
+async def start(call: Call, body: PaymentBody) -> Reply:
+    """A new attempt: what the payer has to do is in `action`."""
+
+    def view(payment: Payment) -> Reply:
+        return Reply(payment_view(call, payment), status=201)
+
+    once = call.once(view)
+    payment = await start_payment(
+        call.shop,
+        call.params["order_id"],
+        body.method,
+        await _return_url(call, body.return_url),
+        call.actor,
+        once,
+    )
+    return once.reply(payment)
+
+
+async def _return_url(call: Call, asked: WebAddress | None) -> str | None:
+    """Where the hosted page leads back to: asked for, or the store's own setting."""
+    if asked is not None:
+        return asked.url
+    store = await stores.get_store(call.shop.db, call.store)
+    return store.settings_value().return_url
+
+
+async def read(call: Call) -> Reply:
+    """A payment's status; the id is the secret."""
+    payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
+    return Reply(payment_view(call, payment))
+
+
+async def report_result(call: Call) -> Reply:
+    """The browser's completion, cancel or error payload: a claim, checked with the gateway.
+
+    Raises:
+        Invalid: the payload is forged or of another payment; nothing is asked, nothing written.
+    """
+    payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
+    payload = _payload(call)
+    provider = call.shop.providers.get(payment.provider)
+    if provider is None:
+        raise NotFound()
+    claim = provider.parse_result(payment.intent, payload)
+    if claim.authentic == "no":
+        raise Invalid(
+            {"SecureHash": Words("does not fit this payment", "لا يطابق عملية الدفع هذه")}
+        )
+    payment = await _work_off(call, payment, claim)
+    return Reply(payment_view(call, payment))
+
+
+async def _work_off(call: Call, payment: Payment, claim: Claim) -> Payment:
+    """Remember the news, then ask the gateway; the answer is not waited for too long."""
+    payment = await pay_order.note_claim(call.shop, payment.id, claim)
+    if claim.kind not in ("sale", "failed"):
+        return payment
+    asking = asyncio.ensure_future(pay_order.check_payment(call.shop, payment.id))
+    done, _ = await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
+    if done:
+        return asking.result()
+    call.door.background(asking)
+    return payment
+
+
+async def receive_webhook(call: Call) -> Raw:
+    """A gateway's notification: verified, stored, answered, then worked off.
+
+    Raises:
+        Unauthenticated: forged or unreadable; dropped before anything is stored or asked.
+    """
+    provider = call.shop.providers.get(call.params["provider"])
+    if provider is None:
+        raise NotFound()
+    claim = provider.parse_webhook(headers_of(call.request), call.body_bytes)
+    if claim.authentic == "no":
+        raise Unauthenticated()
+    news = await pay_order.store_news(call.shop, provider.name, claim)
+    call.door.background(pay_order.work_off_news(call.shop, news))
+    reply = provider.webhook_reply()
+    return Raw(reply.body, reply.content_type, reply.status)
+
+
+def _payload(call: Call) -> dict[str, object]:
+    try:
+        payload = wire.decode_any(call.body_bytes)
+    except (msgspec.DecodeError, ValueError, RecursionError, ArithmeticError) as error:
+        raise BadRequest() from error
+    if not isinstance(payload, dict):
+        raise BadRequest()
+    return payload
+
+
+def payment_view(call: Call, payment: Payment) -> PaymentView:
+    """The payment as the API shows it; a lightbox carries the address of the hosted page."""
+    return PaymentView(
+        id=payment.id,
+        order_id=payment.order_id,
+        method=payment.method,
+        status=payment.status,
+        amount=dinars(payment.amount_dirhams),
+        currency=payment.currency,
+        action=_action(call, payment),
+        failure=payment.failure,
+        expires_at=payment.expires_at,
+        created_at=payment.created_at,
+        updated_at=payment.updated_at,
+    )
+
+
+def _action(call: Call, payment: Payment) -> msgspec.Raw | None:
+    if payment.action is None or payment.status not in ("action_required", "failed", "processing"):
+        return None
+    action = msgspec.json.decode(payment.action)
+    if action.get("kind") == "lightbox":
+        action["pageUrl"] = f"{call.shop.rules.public_url}/pay/{payment.id}"
+    return msgspec.Raw(msgspec.json.encode(action))
+
+
+def action_of(payment: Payment) -> Action | None:
+    """The stored action as a value."""
+    if payment.action is None:
+        return None
+    action: Action = msgspec.json.decode(payment.action, type=Action)
+    return action

@@ -1,0 +1,423 @@
+"""Products and their variants: lists, search, one product, and the merchant's changes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from eishro.domain.catalog import listing
+from eishro.domain.catalog.listing import ProductFilter
+from eishro.domain.catalog.model import (
+    IMAGES_MAX,
+    OPTIONS_MAX,
+    QUANTITY_MAX,
+    VARIANTS_MAX,
+    Color,
+    Product,
+    ProductNotFound,
+    Status,
+    Variant,
+)
+from eishro.domain.stock import sql as stock
+from eishro.domain.stock.sql import Stock
+from eishro.domain.stores import sql as stores
+from eishro.domain.stores.model import Category
+from eishro.errors import Forbidden, Unauthenticated, Words
+from eishro.flows import edit_product
+from eishro.flows.edit_product import ProductDraft, ProductState, VariantDraft, read_product
+from eishro.text import normalise, search_terms
+from eishro.web.access import is_member, product_id_in_path
+from eishro.web.routes import Call, Page, Reply
+from eishro.web.stores import refuse_stale
+from eishro.web.wire import (
+    Dinars,
+    IntegerId,
+    LongText,
+    Name,
+    ShortText,
+    WebAddress,
+    dinars,
+    optional_dinars,
+)
+
+Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\u0000-\u001f\u007f]*$")]
+Quantity = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
+Sku = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[!-~]+( [!-~]+)*$")]
+
+
+class ColorBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A colour: its name and how it looks (`#aa3322` or a CSS name)."""
+
+    name: Label
+    value: Annotated[str, Meta(max_length=30, pattern=r"^[#A-Za-z0-9(),.% ]*$")] | None = None
+
+
+class VariantBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A variant: its options, and price, SKU and stock where they differ."""
+
+    options: dict[Label, Label]
+    sku: Sku | None = None
+    price: Dinars | None = None
+    stock: Quantity | None | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if len(self.options) > 5:
+            raise ValueError("a variant has at most 5 options")
+
+
+CategoryWish = IntegerId | Label
+Images = Annotated[list[WebAddress], Meta(max_length=IMAGES_MAX)]
+Sizes = Annotated[list[Label], Meta(max_length=OPTIONS_MAX)]
+Colors = Annotated[list[ColorBody], Meta(max_length=OPTIONS_MAX)]
+Variants = Annotated[list[VariantBody], Meta(max_length=VARIANTS_MAX)]
+Wishes = Annotated[list[CategoryWish], Meta(max_length=20)]
+
+
+class ProductBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A new product. `stock` null (or left out) is untracked; `inStock` false takes it off
+    sale; `category` is an id, slug or name (a new name makes a category)."""
+
+    name: Name
+    price: Dinars
+    name_en: Name | None = None
+    description: LongText | None = None
+    description_en: LongText | None = None
+    compare_at_price: Dinars | None = None
+    category: CategoryWish | None = None
+    categories: Wishes | None = None
+    images: Images = []
+    sizes: Sizes = []
+    colors: Colors = []
+    in_stock: bool = True
+    stock: Quantity | None = None
+    sku: Sku | None = None
+    variants: Variants | None = None
+    status: Status = "active"
+
+
+class ProductChangeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Members to change; the others stay."""
+
+    name: Name | UnsetType = UNSET
+    price: Dinars | UnsetType = UNSET
+    name_en: Name | None | UnsetType = UNSET
+    description: LongText | None | UnsetType = UNSET
+    description_en: LongText | None | UnsetType = UNSET
+    compare_at_price: Dinars | None | UnsetType = UNSET
+    category: CategoryWish | None | UnsetType = UNSET
+    categories: Wishes | UnsetType = UNSET
+    images: Images | UnsetType = UNSET
+    sizes: Sizes | UnsetType = UNSET
+    colors: Colors | UnsetType = UNSET
+    in_stock: bool | UnsetType = UNSET
+    stock: Quantity | None | UnsetType = UNSET
+    sku: Sku | None | UnsetType = UNSET
+    variants: Variants | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+
+
+class CategoryName(msgspec.Struct, frozen=True, rename="camel"):
+    """A category as a product names it."""
+
+    id: int
+    slug: str
+    name: str
+    name_en: str | None
+
+
+class VariantView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A variant in an answer; `stock` is there for the store's people only."""
+
+    id: int
+    sku: str | None
+    options: msgspec.Raw
+    price: Decimal
+    available: bool
+    stock: int | None | UnsetType = UNSET
+
+
+class ProductView(msgspec.Struct, frozen=True, rename="camel"):
+    """A product in an answer. `category` is the name of the main one."""
+
+    id: int
+    store_id: int
+    name: str
+    name_en: str | None
+    description: str | None
+    description_en: str | None
+    price: Decimal
+    compare_at_price: Decimal | None
+    currency: str
+    category: str | None
+    categories: list[CategoryName]
+    images: msgspec.Raw
+    sizes: msgspec.Raw
+    colors: msgspec.Raw
+    in_stock: bool
+    status: Status
+    variants: list[VariantView]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProductQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """Filters, order and page of a list. `cursor` (of a former answer) replaces `page` where
+    the order is `-createdAt`."""
+
+    page: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,15}$")] | None = None
+    category: Label | None = None
+    min_price: Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$")] | None = None
+    max_price: Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$")] | None = None
+    in_stock: bool | None = None
+    q: ShortText | None = None
+    sort: Literal["-createdAt", "price", "-price", "name"] = "-createdAt"
+    status: Status | None = None
+
+
+def product_view(state: ProductState, *, for_members: bool) -> ProductView:
+    """The product as the API shows it."""
+    return _view(
+        state.product,
+        state.variants,
+        state.stock,
+        state.categories,
+        for_members=for_members,
+    )
+
+
+def _view(
+    product: Product,
+    variants: Iterable[Variant],
+    counts: Mapping[int, Stock],
+    categories: Sequence[Category],
+    *,
+    for_members: bool,
+) -> ProductView:
+    shown = [_variant_view(product, v, counts.get(v.id), for_members) for v in variants]
+    return ProductView(
+        id=product.id,
+        store_id=product.store_id,
+        name=product.name,
+        name_en=product.name_en,
+        description=product.description,
+        description_en=product.description_en,
+        price=dinars(product.price_dirhams),
+        compare_at_price=optional_dinars(product.compare_at_dirhams),
+        currency="LYD",
+        category=categories[0].name if categories else None,
+        categories=[CategoryName(c.id, c.slug, c.name, c.name_en) for c in categories],
+        images=product.images,
+        sizes=product.sizes,
+        colors=product.colors,
+        in_stock=any(variant.available for variant in shown),
+        status=product.status,
+        variants=shown,
+        created_at=product.created_at,
+        updated_at=product.updated_at,
+    )
+
+
+def _variant_view(
+    product: Product,
+    variant: Variant,
+    count: Stock | None,
+    for_members: bool,  # noqa: FBT001 - passed on
+) -> VariantView:
+    available = count.available if count else 0
+    price = product.price_dirhams if variant.price_dirhams is None else variant.price_dirhams
+    return VariantView(
+        id=variant.id,
+        sku=variant.sku,
+        options=variant.options,
+        price=dinars(price),
+        available=product.sells and (available is None or available > 0),
+        stock=available if for_members else UNSET,
+    )
+
+
+async def list_store_products(call: Call, query: ProductQuery) -> Reply:
+    """Products of one store."""
+    wanted = await _filter(call, query, call.store)
+    return await _list(call, wanted, query)
+
+
+async def list_all_products(call: Call, query: ProductQuery) -> Reply:
+    """Products of all active stores."""
+    return await _list(call, await _filter(call, query, None), query)
+
+
+async def _filter(call: Call, query: ProductQuery, store_id: int | None) -> ProductFilter:
+    status: Status = query.status or "active"
+    if status != "active" and (store_id is None or not is_member(call)):
+        raise Unauthenticated() if call.caller is None else Forbidden()
+    return ProductFilter(
+        store_id=store_id,
+        status=status,
+        category_id=await _category_id(call, query.category, store_id),
+        min_dirhams=_dirhams(query.min_price),
+        max_dirhams=_dirhams(query.max_price),
+        in_stock=query.in_stock,
+        terms=search_terms(query.q) if query.q and query.q.strip() else None,
+        after_id=int(query.cursor) if query.cursor and query.sort == "-createdAt" else None,
+        sort=query.sort,
+    )
+
+
+async def _category_id(call: Call, wish: str | None, store_id: int | None) -> int | None:
+    """The category meant by id, slug or name; an unknown one finds nothing."""
+    if wish is None:
+        return None
+    if wish.isascii() and wish.isdigit():
+        return int(wish[:15])
+    if store_id is None:
+        return 0
+    for category in await stores.list_categories(call.shop.db, store_id):
+        if wish == category.slug or normalise(wish) in (
+            normalise(category.name),
+            normalise(category.name_en or ""),
+        ):
+            return category.id
+    return 0
+
+
+def _dirhams(text: str | None) -> int | None:
+    return None if text is None else int(Decimal(text).scaleb(3))
+
+
+async def _list(call: Call, wanted: ProductFilter, query: ProductQuery) -> Reply:
+    db = call.shop.db
+    if wanted.terms == ():
+        return Reply([], page=Page(query.page, query.limit, 0))
+    offset = 0 if wanted.after_id is not None else (query.page - 1) * query.limit
+    products = await listing.list_products(db, wanted, query.limit, offset)
+    ids = [product.id for product in products]
+    variants: dict[int, list[Variant]] = {}
+    for variant in await listing.list_variants_of(db, ids):
+        variants.setdefault(variant.product_id, []).append(variant)
+    counts = {row.variant_id: row for row in await stock.list_stock(db, ids)}
+    shelves: dict[int, list[Category]] = {}
+    for shelf in await stores.list_shelves(db, ids):
+        shelves.setdefault(shelf.product_id, []).append(shelf.category)
+    for_members = wanted.store_id is not None and is_member(call)
+    views = [
+        _view(p, variants.get(p.id, []), counts, shelves.get(p.id, []), for_members=for_members)
+        for p in products
+    ]
+    more = len(products) == query.limit and wanted.sort == "-createdAt"
+    page = Page(
+        query.page,
+        query.limit,
+        await listing.count_products(db, wanted),
+        str(ids[-1]) if more else None,
+    )
+    return Reply(views, page=page)
+
+
+async def read(call: Call) -> Reply:
+    """One product; drafts and archived ones only for the store's people."""
+    state = await read_product(call.shop, product_id_in_path(call))
+    call.store_id = state.product.store_id
+    member = is_member(call)
+    if not member:
+        store = await stores.get_store(call.shop.db, call.store)
+        if state.product.status != "active" or not store.is_active:
+            raise ProductNotFound()
+    return Reply(product_view(state, for_members=member))
+
+
+async def create(call: Call, body: ProductBody) -> Reply:
+    """A new product."""
+    draft = ProductDraft(
+        name=body.name.strip(),
+        name_en=body.name_en,
+        description=body.description,
+        description_en=body.description_en,
+        price_dirhams=body.price.dirhams,
+        compare_at_dirhams=body.compare_at_price.dirhams if body.compare_at_price else None,
+        images=[image.url for image in body.images],
+        sizes=body.sizes,
+        colors=[Color(c.name, c.value) for c in body.colors],
+        sells=body.in_stock,
+        status=body.status,
+        categories=_wishes(body.category, body.categories),
+        variants=_variant_drafts(body.variants) if body.variants else UNSET,
+        stock=body.stock,
+        sku=body.sku,
+    )
+
+    def view(state: ProductState) -> Reply:
+        return Reply(
+            product_view(state, for_members=True),
+            status=201,
+            message=Words("The product is created.", "تم إنشاء المنتج."),
+        )
+
+    once = call.once(view)
+    return once.reply(
+        await edit_product.create_product(call.shop, call.store, draft, call.actor, once)
+    )
+
+
+async def update(call: Call, body: ProductChangeBody) -> Reply:
+    """Change members of a product."""
+    compare_at: int | None | UnsetType = UNSET
+    if body.compare_at_price is not UNSET:
+        compare_at = body.compare_at_price.dirhams if body.compare_at_price else None
+    categories: Sequence[int | str] | UnsetType = UNSET
+    if body.category is not UNSET or body.categories is not UNSET:
+        categories = _wishes(body.category or None, body.categories or None)
+    draft = ProductDraft(
+        name=body.name,
+        name_en=body.name_en,
+        description=body.description,
+        description_en=body.description_en,
+        price_dirhams=body.price.dirhams if body.price else UNSET,
+        compare_at_dirhams=compare_at,
+        images=UNSET if body.images is UNSET else [image.url for image in body.images],
+        sizes=body.sizes,
+        colors=(UNSET if body.colors is UNSET else [Color(c.name, c.value) for c in body.colors]),
+        sells=body.in_stock,
+        status=body.status,
+        categories=categories,
+        variants=UNSET if body.variants is UNSET else _variant_drafts(body.variants),
+        stock=body.stock,
+        sku=body.sku,
+    )
+
+    def check(seen: ProductState) -> None:
+        refuse_stale(call, product_view(seen, for_members=True))
+
+    state = await edit_product.update_product(
+        call.shop, product_id_in_path(call), draft, call.actor, check
+    )
+    return Reply(product_view(state, for_members=True))
+
+
+async def delete(call: Call) -> Reply:
+    """Archive the product; old orders keep it."""
+    product_id = product_id_in_path(call)
+    await edit_product.archive_product(call.shop, product_id, call.actor)
+    state = await read_product(call.shop, product_id)
+    return Reply(product_view(state, for_members=True))
+
+
+def _wishes(main: int | str | None, others: Sequence[int | str] | None) -> Sequence[int | str]:
+    first = [main] if main is not None else []
+    return list(dict.fromkeys([*first, *(others or [])]))
+
+
+def _variant_drafts(variants: Sequence[VariantBody]) -> list[VariantDraft]:
+    return [
+        VariantDraft(
+            options=dict(v.options),
+            sku=v.sku,
+            price_dirhams=v.price.dirhams if v.price else None,
+            stock=v.stock,
+        )
+        for v in variants
+    ]

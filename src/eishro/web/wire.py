@@ -1,0 +1,228 @@
+"""Values on the wire: custom member types, decoding with every fault named, encoding.
+
+Money crosses the wire as a JSON number in dinars with at most 3 decimals and is read from its
+own text, so that nothing is rounded on the way. Nothing is coerced: `"2"` is not 2.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Self
+
+import msgspec
+from msgspec import Meta
+
+from eishro.domain.shipping.cities import find_city
+from eishro.errors import Words
+from eishro.money import DIRHAMS_MAX, decimal_from_dirhams, dirhams_from_decimal
+from eishro.phones import normalise_phone
+
+_NO_CONTROL = r"^[^\u0000-\u001f\u007f]*$"
+_NO_NUL = r"^[^\u0000]*$"
+
+# Texts have a length, and no control characters (a NUL is refused by PostgreSQL).
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=120,
+        pattern=r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$",
+    ),
+]  # noqa: E501
+ShortText = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROL)]
+LongText = Annotated[str, Meta(max_length=10_000, pattern=_NO_NUL)]
+Note = Annotated[str, Meta(max_length=1_000, pattern=_NO_NUL)]
+Slug = Annotated[str, Meta(min_length=2, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+IntegerId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class WireType:
+    """A member with a rule of its own; `parse` raises ValueError, `expected` says the rule."""
+
+    expected: ClassVar[Words]
+    schema: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """The value checked; raises ValueError."""
+        raise NotImplementedError
+
+
+class Dinars(WireType):
+    """An amount, 0 or more: a JSON number with at most 3 decimals."""
+
+    __slots__ = ("dirhams",)
+    expected = Words(
+        "must be an amount in dinars: a number from 0 with at most 3 decimals",
+        "يجب أن يكون مبلغا بالدينار: عددا من صفر فأكثر وبثلاث خانات عشرية على الأكثر",
+    )
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "number",
+        "minimum": 0,
+        "maximum": DIRHAMS_MAX // 1000,
+        "multipleOf": 0.001,
+        "examples": [25.5],
+    }
+
+    def __init__(self, dirhams: int) -> None:
+        self.dirhams = dirhams
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise ValueError(cls.expected.en)  # noqa: TRY004 - msgspec wants ValueError
+        dirhams = dirhams_from_decimal(Decimal(value))
+        if dirhams < 0:
+            raise ValueError(cls.expected.en)
+        return cls(dirhams)
+
+
+class Phone(WireType):
+    """A telephone number, Libyan forms welcome; kept as E.164."""
+
+    __slots__ = ("number",)
+    expected = Words(
+        "must be a phone number such as 0912345678",
+        "يجب أن يكون رقم هاتف مثل 0912345678",
+    )
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "maxLength": 40,
+        "examples": ["0912345678"],
+    }
+
+    def __init__(self, number: str) -> None:
+        self.number = number
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        number = normalise_phone(value) if isinstance(value, str) and len(value) <= 40 else None
+        if number is None:
+            raise ValueError(cls.expected.en)
+        return cls(number)
+
+
+class CityName(WireType):
+    """A Libyan city by Arabic or English name or code."""
+
+    __slots__ = ("code",)
+    expected = Words(
+        "must be a Libyan city from /api/locations/cities",
+        "يجب أن تكون مدينة ليبية من القائمة /api/locations/cities",
+    )
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "maxLength": 60,
+        "examples": ["طرابلس", "Benghazi", "misrata"],
+    }
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        city = find_city(value) if isinstance(value, str) and len(value) <= 60 else None
+        if city is None:
+            raise ValueError(cls.expected.en)
+        return cls(city.code)
+
+
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{3,250}\Z)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"
+)
+
+
+class Email(WireType):
+    """An e-mail address; kept in lower case."""
+
+    __slots__ = ("address",)
+    expected = Words("must be an e-mail address", "يجب أن يكون بريدا إلكترونيا صحيحا")
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "format": "email",
+        "maxLength": 254,
+        "examples": ["buyer@example.ly"],
+    }
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        if not isinstance(value, str) or len(value) > 254 or not _EMAIL.fullmatch(value.strip()):
+            raise ValueError(cls.expected.en)
+        return cls(value.strip().lower())
+
+
+class WebAddress(WireType):
+    """An absolute http or https address, or a path on this server such as `/media/…`."""
+
+    __slots__ = ("url",)
+    expected = Words(
+        "must be an http(s) address or a path that begins with /",
+        "يجب أن يكون عنوان http(s) أو مسارا يبدأ بالعلامة /",
+    )
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "maxLength": 500,
+        "examples": ["https://shop.example.ly/thanks", "/media/demo/shirt.webp"],
+    }
+    _SHAPE = re.compile(r"(https?://[A-Za-z0-9.\[\]:-]+(/[!-~]*)?|/(?!/)[!-~]*)")
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        if (
+            not isinstance(value, str)
+            or len(value) > 500
+            or not cls._SHAPE.fullmatch(value)
+            or any(c in value for c in "\"'<>\\`{}")
+        ):
+            raise ValueError(cls.expected.en)
+        return cls(value)
+
+
+def read_hook(kind: type, value: object) -> object:
+    """msgspec's door for custom types."""
+    if issubclass(kind, WireType):
+        return kind.parse(value)
+    raise NotImplementedError(kind)
+
+
+def dinars(dirhams: int) -> Decimal:
+    """An amount for an answer: exactly three decimals."""
+    return decimal_from_dirhams(dirhams)
+
+
+def optional_dinars(dirhams: int | None) -> Decimal | None:
+    """The same for an amount that may be missing."""
+    return None if dirhams is None else decimal_from_dirhams(dirhams)
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+encode = _encoder.encode
+
+_any_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def decode_any(body: bytes) -> object:
+    """JSON as Python values, numbers with decimals as exact `Decimal`.
+
+    Raises:
+        msgspec.DecodeError, RecursionError, ValueError: not JSON.
+    """
+    return _any_decoder.decode(body)
+
+
+def decoder_for(kind: type) -> "msgspec.json.Decoder[Any]":
+    """A strict decoder of `kind` that knows the wire types."""
+    return msgspec.json.Decoder(kind, dec_hook=read_hook, float_hook=Decimal)
+
+
+def query_values(kind: type, query: Mapping[str, object]) -> dict[str, object]:
+    """The query's parameters that `kind` knows; text only (a repeated one stays a list)."""
+    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    return {name: value for name, value in query.items() if name in known}

@@ -6,11 +6,10 @@ opens the shop when the server starts and closes it when the server stops.
 
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from pathlib import Path
 from typing import Any
 
-import falcon.asgi
 import structlog
 
 from eishro.adapters.bcrypt_hasher import BcryptHasher
@@ -27,12 +26,13 @@ from eishro.db.id_blocks import IntegerIds
 from eishro.db.opening import open_database
 from eishro.db.stamps import DatabaseStamps
 from eishro.domain.accounts.tokens import AccessTokens
+from eishro.domain.payments.port import PaymentProvider
 from eishro.flows.shop import Rules, Shop
 from eishro.jobs.schedule import Background
 from eishro.keyring import Keyring
-from eishro.settings import Settings, load
+from eishro.settings import Settings, SettingsError, load
 from eishro.web.api import ROUTES
-from eishro.web.asgi import build_app
+from eishro.web.asgi import FalconApp, build_app
 from eishro.web.routes import Door, Rate, WebRules
 
 Scope = MutableMapping[str, Any]
@@ -40,6 +40,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LOG = structlog.get_logger("eishro.app")
+
+SIMULATOR_PATH = "/sandbox/moamalat"
 
 
 @contextlib.asynccontextmanager
@@ -64,8 +66,11 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(hasher.aclose)
         http = HttpxHttp()
         stack.push_async_callback(http.aclose)
-        moamalat = Moamalat(moamalat_config(settings), http, DatabaseStamps(db), clock)
-        stack.push_async_callback(moamalat.aclose)
+        providers: dict[str, PaymentProvider] = {}
+        if settings.moamalat_merchant_id:
+            moamalat = Moamalat(moamalat_config(settings), http, DatabaseStamps(db), clock)
+            stack.push_async_callback(moamalat.aclose)
+            providers[moamalat.name] = moamalat
         yield Shop(
             db=db,
             kv=kv,
@@ -75,10 +80,24 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             ids=IntegerIds(db),
             hasher=hasher,
             keyring=Keyring(settings.secret_keys),
-            providers={moamalat.name: moamalat},
-            methods=METHODS,
+            providers=providers,
+            methods=tuple(m for m in METHODS if m.provider is None or m.provider in providers),
             rules=rules_of(settings),
         )
+
+
+def moamalat_config(settings: Settings) -> MoamalatConfig:
+    """The platform's Moamalat terminal; without addresses, the built-in simulator's."""
+    simulator = settings.public_url + SIMULATOR_PATH
+    return MoamalatConfig(
+        merchant_id=settings.moamalat_merchant_id,
+        terminal_id=settings.moamalat_terminal_id,
+        secret_key=settings.moamalat_secret_key,
+        notification_key=settings.moamalat_notification_key or settings.moamalat_secret_key,
+        base_url=settings.moamalat_base_url or f"{simulator}/cube/paylink.svc/api/",
+        lightbox_url=settings.moamalat_lightbox_url or f"{simulator}/js/lightbox.js",
+        stamp_digits=settings.moamalat_stamp_digits,
+    )
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -107,4 +126,95 @@ def web_rules_of(settings: Settings) -> WebRules:
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         is_development=settings.env == "development",
+    )
+
+
+class Application:
+    """The ASGI callable that servers run; `decorate` may add routes before it serves."""
+
+    def __init__(
+        self, settings: Settings, decorate: Callable[[FalconApp, Shop], None] | None = None
+    ) -> None:
+        self._settings = settings
+        self._decorate = decorate
+        self._stack = contextlib.AsyncExitStack()
+        self._app: FalconApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            self._app = await self._open()
+        except Exception as error:  # noqa: BLE001 - the server must hear why it cannot start
+            _LOG.critical("cannot_start", error=str(error) or repr(error))
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._stack.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self) -> FalconApp:
+        shop = await self._stack.enter_async_context(open_shop(self._settings))
+        await migrate.check(shop.db)
+        background = Background(shop)
+        background.start()
+        self._stack.push_async_callback(background.aclose)
+        door = Door(
+            shop=shop,
+            tokens=AccessTokens(shop.keyring),
+            rules=web_rules_of(self._settings),
+            clock=shop.clock,
+            background=background.add,
+        )
+        app = build_app(door, ROUTES)
+        if self._decorate is not None:
+            self._decorate(app, shop)
+        return app
+
+
+def create() -> Application:
+    """For servers: the application of this environment's settings."""
+    settings = load(os.environ)
+    configure_logging(settings)
+    return Application(settings)
+
+
+def create_dev() -> Application:
+    """For `eishro dev`: the same, with the sandbox beside it."""
+    from eishro.sandbox.door import add_sandbox  # noqa: PLC0415 - never loaded in production
+
+    settings = load(os.environ, is_dev=True)
+    if settings.env == "production":
+        raise SettingsError(["EISHRO_ENV: `eishro dev` does not run in production"])
+    configure_logging(settings)
+
+    def decorate(app: FalconApp, shop: Shop) -> None:
+        add_sandbox(app, shop, moamalat_config(settings), settings.public_url + SIMULATOR_PATH)
+
+    return Application(settings, decorate)
+
+
+def configure_logging(settings: Settings) -> None:
+    """One line an event, for people or for programs."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
     )

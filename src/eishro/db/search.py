@@ -1,6 +1,6 @@
 """Full text: the same table on every engine, and each engine's own query language.
 
-`product_search.body` holds normalised text (`text.normalise`). On SQLite triggers keep an FTS5
+`product_search.body` holds normalised text (`text.search_text`). On SQLite triggers keep an FTS5
 index beside it, on PostgreSQL a generated `tsvector` column; the writes are the same
 everywhere. User input never reaches an engine as syntax: only `text.search_terms` words do,
 and they hold nothing but letters and digits.

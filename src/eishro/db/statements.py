@@ -131,7 +131,7 @@ class in_list(ColumnElement[bool]):  # noqa: N801 - reads like the SQL it stands
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         self.column = column
-        self.parameter: sa.BindParameter[Any] = sa.bindparam(name, type_=ListOf(column.type))
+        self.parameter: sa.BindParameter[Any] = sa.bindparam(name, type_=ListOf(isinstance(column.type, sa.Text)))
 
 
 class ListOf(sa.types.UserDefinedType[Any]):
@@ -139,8 +139,9 @@ class ListOf(sa.types.UserDefinedType[Any]):
 
     cache_ok = True
 
-    def __init__(self, item: sa.types.TypeEngine[Any]) -> None:
-        self.is_text = isinstance(item, sa.Text)
+    # SQLAlchemy copies types by their constructor's arguments, so these are the attributes.
+    def __init__(self, is_text: bool = False) -> None:  # noqa: FBT001, FBT002
+        self.is_text = is_text
 
     def get_col_spec(self, **_: Any) -> str:
         return "TEXT[]" if self.is_text else "BIGINT[]"

@@ -28,7 +28,7 @@ from eishro.domain.stores.model import Category
 from eishro.errors import Invalid, Words
 from eishro.flows.open_store import new_category
 from eishro.flows.shop import Once, Shop, again_if_stale
-from eishro.text import normalise
+from eishro.text import normalise, search_text
 
 _Keep = msgspec.UnsetType
 
@@ -412,10 +412,9 @@ def _filed(state: ProductState) -> list[Statement]:
         product.description,
         product.description_en,
     ]
-    body = normalise(" ".join(word for word in words if word))
     return [
         *catalog.shelve(product.store_id, product.id, [c.id for c in state.categories]),
-        catalog.index_for_search(product.store_id, product.id, body),
+        catalog.index_for_search(product.store_id, product.id, search_text(*words)),
     ]
 
 

@@ -2,7 +2,7 @@
 
 Flat shapes with soft light and shadow in the product's own colours, without any text. The same
 arguments always give the same bytes (with the same version of Pillow). The only module that
-needs Pillow; about 30 ms and 8 KB an image.
+needs Pillow; about 35 ms and 11 KB an image.
 """
 
 import io
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from eishro.sandbox.demo_model import DemoProduct, DemoStore
 from eishro.sandbox.demo_pictures import PICTURES
-from eishro.sandbox.demo_shapes import Part, Shape, moved, oval, rotated
+from eishro.sandbox.demo_shapes import Part, Points, Shape, moved, oval, rotated
 
 Rgb = tuple[int, int, int]
 
@@ -39,7 +39,7 @@ def draw_image(
     """
     roles = _roles(product, variant)
     shape = _posed(PICTURES[product.picture], variant)
-    canvas = _backdrop(store, size, variant)
+    canvas = _backdrop(store, size, variant, _chance(product))
     side = min(size)
     corner = ((size[0] - side) / 2, (size[1] - side) / 2)
     _cast_shadow(canvas, shape, side, corner)
@@ -55,14 +55,18 @@ def _roles(product: DemoProduct, variant: int) -> dict[str, Rgb]:
     main = _rgb(colors[variant % len(colors)])
     red, green, blue = main
     is_dark = 0.3 * red + 0.59 * green + 0.11 * blue < 90
-    chance = zlib.crc32(product.sku.encode()) + variant
     return {
         "main": main,
         "line": _mix(main, _WHITE, 0.35) if is_dark else _mix(main, _BLACK, 0.35),
         # Cool colours go with silver, warm ones with gold.
         "metal": _rgb(_SILVER if blue >= red else _GOLD),
-        "gem": _rgb(_GEMS[chance % len(_GEMS)]),
+        "gem": _rgb(_GEMS[(_chance(product) + variant) % len(_GEMS)]),
     }
+
+
+def _chance(product: DemoProduct) -> int:
+    """A number that differs from product to product and never changes."""
+    return zlib.crc32(product.sku.encode())
 
 
 def _posed(shape: Shape, variant: int) -> Shape:
@@ -70,12 +74,12 @@ def _posed(shape: Shape, variant: int) -> Shape:
         case 1:
             return moved(rotated(shape, -7), 0, 0, 0.94)
         case 2:
-            return moved(rotated(shape, 5), 2, 4, 1.12)
+            return moved(rotated(shape, 4), 0, 1, 1.04)
         case _:
             return shape
 
 
-def _backdrop(store: DemoStore, size: tuple[int, int], variant: int) -> Image.Image:
+def _backdrop(store: DemoStore, size: tuple[int, int], variant: int, chance: int) -> Image.Image:
     light, dark = (_rgb(color) for color in store.backdrop)
     corners = [_mix(light, _WHITE, 0.35), light, light, dark]
     small = Image.new("RGB", (2, 2))
@@ -83,14 +87,16 @@ def _backdrop(store: DemoStore, size: tuple[int, int], variant: int) -> Image.Im
     canvas = small.resize(size, Image.Resampling.BICUBIC)
     side = min(size)
     corner = ((size[0] - side) / 2, (size[1] - side) / 2)
-    halo = oval(50, 50, 40, 40) if variant % 2 == 0 else _arch()
+    radius = 35 + chance % 8
+    center = (45 + chance % 11, 46 + chance % 9)
+    halo = oval(*center, radius, radius) if variant % 2 == 0 else _arch(radius)
     glow = Part(halo, ("#ffffff", store.backdrop[0]), alpha=0.45)
     _draw_part(canvas, glow, {}, side / 100, corner)
     return canvas
 
 
-def _arch() -> tuple[tuple[float, float], ...]:
-    return ((14.0, 100.0), *oval(50, 46, 36, 36, 180, 360), (86.0, 100.0))
+def _arch(radius: float) -> Points:
+    return ((50 - radius, 100), *oval(50, 46, radius, radius, 180, 360), (50 + radius, 100))
 
 
 def _cast_shadow(canvas: Image.Image, shape: Shape, side: int, corner: tuple[float, float]) -> None:

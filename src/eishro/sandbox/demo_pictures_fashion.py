@@ -21,7 +21,7 @@ _CLOTH = ("main+0.16", "main", "main-0.14")
 def _tshirt() -> Shape:
     sleeve = bend((37, 20), (27, 25), (16, 37)) + ((23, 47),) + bend((31, 41), (32, 60), (31, 83))
     return (
-        fill(oval(50, 20, 12, 5), "main-0.4"),
+        fill(oval(50, 20.5, 12, 8.5), "main-0.4"),
         fill(_garment(sleeve, neck=27.5), *_CLOTH),
         line(bend((38, 20), (43, 26.5), (50, 28.5), (57, 26.5), (62, 20)), 1.6, "main-0.12"),
         *both(
@@ -45,7 +45,7 @@ def _shirt() -> Shape:
         + bend((29, 52), (33, 42), (33, 64), (31, 85))
     )
     return (
-        fill(oval(50, 18, 11, 4), "main-0.4"),
+        fill(oval(50, 18.5, 11, 7), "main-0.4"),
         fill(_garment(left, neck=24), *_CLOTH),
         line(((50, 25), (50, 85)), 3.4, "main+0.08"),
         *both(
@@ -79,8 +79,7 @@ def _dress() -> Shape:
             ),
         ),
         fill(
-            bend((21, 88), (35, 91), (50, 92), (65, 91), (79, 88))
-            + bend((79, 86), (65, 88.5), (50, 89.5), (35, 88.5), (21, 86)),
+            bend((21, 88), (35, 91), (50, 92), (65, 91), (79, 88)) + ((78, 86.4), (22, 86.4)),
             "main-0.22",
         ),
     )
@@ -93,7 +92,7 @@ def _abaya() -> Shape:
         + bend((32, 52), (32, 70), (27, 91))
     )
     return (
-        fill(oval(50, 13, 8, 3), "main-0.4"),
+        fill(oval(50, 13.5, 8, 6), "main-0.4"),
         fill(whole((50, 18), *left), *_CLOTH),
         line(((50, 18), (50, 91)), 0.8, "line"),
         *both(

@@ -74,10 +74,27 @@ def box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Poin
     )
 
 
+def cup(x0: float, y0: float, x1: float, y1: float, radius: float) -> Points:
+    """The lower edge of a rounded box, from right to left."""
+    right = oval(x1 - radius, y1 - radius, radius, radius, 0.0, 90.0)
+    left = oval(x0 + radius, y1 - radius, radius, radius, 90.0, 180.0)
+    return ((x1, y0), *right, *left, (x0, y0))
+
+
 def bend(*points: Point) -> Points:
     """A smooth open line through the points."""
     ends = (points[0], *points, points[-1])
     return _spline(ends) + (points[-1],)
+
+
+def spaced(points: Points, step: float) -> Points:
+    """Points along a line at even distances, from its beginning."""
+    found = [points[0]]
+    for x, y in points[1:]:
+        while (away := math.dist(found[-1], (x, y))) >= step:
+            px, py = found[-1]
+            found.append((px + (x - px) * step / away, py + (y - py) * step / away))
+    return tuple(found)
 
 
 def blob(*points: Point) -> Points:

@@ -132,9 +132,11 @@ class CityView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class AddressView(msgspec.Struct, frozen=True, rename="camel"):
-    """Where it goes, in an answer."""
+    """Where it goes, in an answer; `city` is the Arabic name."""
 
-    city: CityView
+    city: str
+    city_en: str
+    city_code: str
     area: str | None
     address: str
     notes: str | None
@@ -352,6 +354,7 @@ def order_view(
     token: str | UnsetType = UNSET,
 ) -> OrderView:
     """The order as the API shows it."""
+    city = city_view(order.city_code)
     return OrderView(
         id=order.id,
         number=order.number,
@@ -367,7 +370,9 @@ def order_view(
         currency="LYD",
         customer=CustomerView(order.customer_name, order.customer_phone, order.customer_email),
         shipping=AddressView(
-            city=city_view(order.city_code),
+            city=city.name_ar,
+            city_en=city.name_en,
+            city_code=city.code,
             area=order.area,
             address=order.address,
             notes=order.shipping_notes,

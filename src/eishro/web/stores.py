@@ -42,7 +42,7 @@ from eishro.web.wire import (
 class ShippingSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """The store's price of delivery to every city."""
 
-    default_rate: Dinars = Dinars(SHIPPING_RATE_DIRHAMS)
+    default_rate: Dinars | UnsetType = UNSET
     free_above: Dinars | None = None
 
 
@@ -67,7 +67,9 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
         above = self.shipping.free_above
         contact = self.contact
         return StoreSettings(
-            shipping_rate_dirhams=self.shipping.default_rate.dirhams,
+            shipping_rate_dirhams=(
+                rate.dirhams if (rate := self.shipping.default_rate) else SHIPPING_RATE_DIRHAMS
+            ),
             free_shipping_above_dirhams=above.dirhams if above else None,
             payment_methods=tuple(self.payment_methods),
             contact_phone=contact.phone.number if contact.phone else None,

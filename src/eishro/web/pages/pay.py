@@ -100,7 +100,7 @@ def content_security_policy(nonce: str, script_origin: str | None) -> str:
         f"frame-src 'self'{gateway}",
         "img-src 'self' data:",
         # A gateway's script may post a form into its own frame.
-        f"form-action{gateway or " 'none'"}",
+        f"form-action{gateway}" if gateway else "form-action 'none'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     ]

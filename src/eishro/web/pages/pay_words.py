@@ -97,7 +97,7 @@ PHASES: dict[str, tuple[Words, Words]] = {
     ),
     "voided": (
         Words("The payment was reversed", "أُلغي الخصم"),
-        Words("Nothing was taken from your card.", "لم يُخصم أي مبلغ من بطاقتك."),
+        Words("The charge on your card was taken back.", "أُلغي خصم المبلغ من بطاقتك."),
     ),
 }
 
@@ -107,13 +107,17 @@ NOTICES: dict[str, Words] = {
         "The connection is lost. We keep trying; please do not pay again.",
         "انقطع الاتصال. نواصل المحاولة، فيرجى عدم الدفع مرة أخرى.",
     ),
+    "offline": Words(
+        "The connection is lost. We try again by ourselves.",
+        "انقطع الاتصال. سنعيد المحاولة تلقائيا.",
+    ),
     "script": Words(
         "The payment window could not be loaded. Check your connection and try again.",
         "تعذر تحميل نافذة الدفع. تحقق من الاتصال ثم حاول مرة أخرى.",
     ),
     "closed": Words(
-        "The payment window was closed. Nothing was paid; you can try again.",
-        "أُغلقت نافذة الدفع ولم يتم الدفع. يمكنك المحاولة مرة أخرى.",
+        "The payment window was closed before the payment was complete. You can try again.",
+        "أُغلقت نافذة الدفع قبل إتمام العملية. يمكنك المحاولة مرة أخرى.",
     ),
     "declined": Words(
         "This attempt did not succeed. You can try again or use another card.",

@@ -1,0 +1,90 @@
+"""Short commands: migrate, create-admin, openapi, worker."""
+
+import asyncio
+import contextlib
+import getpass
+import signal
+import sys
+
+from eishro.app import configure_logging, open_shop
+from eishro.db import audit, migrate
+from eishro.db.audit import Actor
+from eishro.db.opening import open_database
+from eishro.db.statements import Batch
+from eishro.domain.accounts import sql as accounts
+from eishro.domain.accounts.model import PASSWORD_LENGTH_MIN
+from eishro.flows.shop import Shop
+from eishro.flows.sign_in import Registration, new_user
+from eishro.jobs.schedule import Background
+from eishro.settings import Settings
+from eishro.web.api import ROUTES
+from eishro.web.openapi import openapi_document
+from eishro.web.wire import Email
+
+
+async def migrate_database(settings: Settings) -> int:
+    """Apply missing revisions."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    db = await open_database(settings.database_url)
+    try:
+        before, after = await migrate.migrate(db)
+    finally:
+        await db.aclose()
+    print(f"database: {before or 'empty'} -> {after}" if before != after else f"database: {after}")
+    return 0
+
+
+async def create_admin(settings: Settings, email: str) -> int:
+    """Make a platform admin."""
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    if len(password) < PASSWORD_LENGTH_MIN:
+        print(f"eishro: a password has at least {PASSWORD_LENGTH_MIN} characters", file=sys.stderr)
+        return 1
+    async with open_shop(settings) as shop:
+        await migrate.check(shop.db)
+        await add_admin(shop, Email.parse(email).address, password)
+    print(f"admin: {email}")
+    return 0
+
+
+async def add_admin(shop: Shop, email: str, password: str) -> None:
+    """A platform admin in one batch; `EmailTaken` if the address has an account."""
+    at = shop.clock.now()
+    registration = Registration(
+        email=email,
+        password=password,
+        first_name="",
+        last_name="",
+        phone=None,
+        role="admin",
+        store=None,
+    )
+    user = await new_user(shop, registration, at)
+    actor = Actor(name="command")
+    await shop.db.commit(
+        Batch(
+            accounts.insert_user(user),
+            audit.record(actor, "user.registered", user.id, at, role="admin"),
+        )
+    )
+
+
+def print_openapi() -> None:
+    """The document on standard output."""
+    print(openapi_document(ROUTES).decode())
+
+
+async def work(settings: Settings) -> int:
+    """Turn the background until told to stop."""
+    configure_logging(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        shop = await stack.enter_async_context(open_shop(settings))
+        await migrate.check(shop.db)
+        background = Background(shop)
+        background.start()
+        stack.push_async_callback(background.aclose)
+        await stop.wait()
+    return 0

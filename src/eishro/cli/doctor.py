@@ -1,0 +1,145 @@
+"""`eishro doctor`: does everything answer, and do the books and the stock add up?"""
+
+import sqlalchemy as sa
+
+from eishro.app import open_shop
+from eishro.db import migrate
+from eishro.db.database import Database
+from eishro.db.outbox import outbox
+from eishro.db.statements import Query
+from eishro.db.types import Flag
+from eishro.domain.ledger.sql import ledger_entries
+from eishro.domain.orders.sql import orders
+from eishro.domain.payments.sql import payment_receipts
+from eishro.domain.stock.sql import stock, stock_movements
+from eishro.errors import ShopError
+from eishro.flows.shop import Shop
+from eishro.settings import TEST_MERCHANT_ID, Settings
+
+SHOWN_MAX = 20  # rows of one finding
+
+
+def _signed(*kinds_and_signs: tuple[str, int]) -> sa.ColumnElement[int]:
+    """Sum of movements, each kind with its sign, per variant."""
+    cases = [
+        (stock_movements.c.kind == kind, stock_movements.c.quantity * sign)
+        for kind, sign in kinds_and_signs
+    ]
+    return sa.func.coalesce(sa.func.sum(sa.case(*cases, else_=0)), 0)
+
+
+_UNBALANCED = Query(
+    sa.select(ledger_entries.c.transaction_id)
+    .group_by(ledger_entries.c.transaction_id)
+    .having(sa.func.sum(ledger_entries.c.dirhams) != 0)
+    .limit(SHOWN_MAX),
+    str,
+)
+_HELD = _signed(("hold", 1), ("release", -1), ("consume", -1))
+_SOLD = _signed(("consume", 1), ("restock", -1))
+_STOCK_ADRIFT = Query(
+    sa.select(stock.c.variant_id)
+    .select_from(
+        stock.outerjoin(stock_movements, stock_movements.c.variant_id == stock.c.variant_id)
+    )
+    .group_by(stock.c.variant_id, stock.c.held, stock.c.sold)
+    .having(sa.or_(stock.c.held != _HELD, stock.c.sold != _SOLD))
+    .limit(SHOWN_MAX),
+    int,
+)
+_NEGATIVE = Query(
+    sa.select(stock.c.variant_id)
+    .where(sa.or_(stock.c.available < 0, stock.c.held < 0, stock.c.sold < 0))
+    .limit(SHOWN_MAX),
+    int,
+)
+# Money received through gateways, as the gateways' receipts and as the books say.
+_RECEIVED = Query(
+    sa.select(sa.func.coalesce(sa.func.sum(payment_receipts.c.amount_dirhams), 0)), int
+)
+_CLEARED = Query(
+    sa.select(sa.func.coalesce(sa.func.sum(ledger_entries.c.dirhams), 0)).where(
+        sa.func.substr(ledger_entries.c.account, 1, 9) == "clearing:"
+    ),
+    int,
+)
+_PAID_TWICE = Query(
+    sa.select(ledger_entries.c.order_id)
+    .where(ledger_entries.c.reason == "payment.received", ledger_entries.c.account == "receivable")
+    .group_by(ledger_entries.c.order_id)
+    .having(sa.func.count() > 1)
+    .limit(SHOWN_MAX),
+    str,
+)
+_PAID_WITHOUT_MONEY = Query(
+    sa.select(orders.c.id)
+    .where(
+        orders.c.payment_status == "paid",
+        ~sa.exists(
+            sa.select(sa.literal_column("1")).where(
+                ledger_entries.c.order_id == orders.c.id,
+                ledger_entries.c.reason == "payment.received",
+                ledger_entries.c.account == "receivable",
+                ledger_entries.c.dirhams == -orders.c.total_dirhams,
+            )
+        ),
+    )
+    .limit(SHOWN_MAX),
+    str,
+)
+_DEAD = Query(
+    sa.select(outbox.c.id).where(outbox.c.is_dead == sa.literal(True, Flag)).limit(SHOWN_MAX), str
+)
+_LISTS: tuple[tuple[str, Query[str] | Query[int]], ...] = (
+    ("ledger transactions that do not sum to zero", _UNBALANCED),
+    ("variants whose stock differs from its movements", _STOCK_ADRIFT),
+    ("variants with negative stock", _NEGATIVE),
+    ("orders paid twice from one receivable", _PAID_TWICE),
+    ("paid orders without their money in the books", _PAID_WITHOUT_MONEY),
+    ("events nobody could work off", _DEAD),
+)
+
+
+async def examine(settings: Settings) -> int:
+    """Print findings and warnings; 1 if there is a finding."""
+    try:
+        async with open_shop(settings) as shop:
+            await migrate.check(shop.db)
+            findings = await find_faults(shop.db)
+            warnings = await find_warnings(shop, settings)
+    except (migrate.NotMigrated, migrate.NewerThanCode, ShopError, ValueError) as error:
+        print(f"finding: {error}")
+        return 1
+    for warning in warnings:
+        print(f"warning: {warning}")
+    for finding in findings:
+        print(f"finding: {finding}")
+    if not findings:
+        print("The books balance, the stock adds up, everything answers.")
+    return 1 if findings else 0
+
+
+async def find_faults(db: Database) -> list[str]:
+    """What is wrong with the data, one sentence each."""
+    findings = []
+    for what, query in _LISTS:
+        rows = await db.all(query)
+        if rows:
+            findings.append(f"{what}: {', '.join(str(row) for row in rows)}")
+    received, cleared = await db.one(_RECEIVED) or 0, await db.one(_CLEARED) or 0
+    if received != cleared:
+        findings.append(f"gateways received {received} dirhams, the books say {cleared}")
+    return findings
+
+
+async def find_warnings(shop: Shop, settings: Settings) -> list[str]:
+    """What people should know and may be meant so."""
+    warnings = []
+    if settings.moamalat_merchant_id == TEST_MERCHANT_ID:
+        warnings.append("Moamalat uses the published test merchant")
+    for name in ("authenticated", "anonymous", "payments"):
+        if getattr(settings, f"rate_limit_{name}") is None:
+            warnings.append(f"the {name} rate limit is off")
+    if not shop.providers:
+        warnings.append("no payment gateway is configured")
+    return warnings

@@ -1,0 +1,67 @@
+"""`/sandbox` under `eishro dev`: the index, the mail outbox, the gateway simulators."""
+
+import asyncio
+import secrets
+from typing import Any
+
+import falcon.asgi
+import structlog
+
+from eishro.adapters.http import HttpxHttp
+from eishro.adapters.mail.outbox import OutboxMail
+from eishro.adapters.payments.moamalat import Config
+from eishro.flows.shop import Shop
+from eishro.outward import NoReply
+from eishro.sandbox.moamalat import Merchant, Simulator
+from eishro.sandbox.moamalat_door import SimulatorDoor, cards_shown
+from eishro.web.pages.sandbox import content_security_policy, render_sandbox_index
+
+_LOG = structlog.get_logger("eishro.sandbox")
+MAILS_SHOWN = 100
+NOTIFY_TRIES = 5
+
+
+def add_sandbox(app: Any, shop: Shop, config: Config, simulator_url: str) -> Simulator:
+    """Add the sandbox's routes; the simulator stands at `simulator_url`."""
+    http = HttpxHttp()
+    webhook = f"{shop.rules.public_url}/api/webhooks/payments/moamalat"
+
+    async def notify(body: dict[str, Any]) -> None:
+        for attempt in range(NOTIFY_TRIES):
+            try:
+                reply = await http.post_json(webhook, body)
+            except NoReply as error:
+                _LOG.warning("notification_not_delivered", error=str(error))
+            else:
+                if reply.status == 200:
+                    return
+            await asyncio.sleep(2**attempt)
+
+    merchant = Merchant(
+        config.merchant_id, config.terminal_id, config.secret_key, config.notification_key
+    )
+    simulator = Simulator(merchant, shop.clock, notify)
+    SimulatorDoor(simulator).add_routes(app, simulator_url.removeprefix(shop.rules.public_url))
+    app.add_route("/sandbox", _Index())
+    app.add_route("/sandbox/mail", _Mails(shop))
+    return simulator
+
+
+class _Index:
+    async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        nonce = secrets.token_urlsafe(16)
+        response.content_type = "text/html; charset=utf-8"
+        response.set_header("Content-Security-Policy", content_security_policy(nonce))
+        response.data = render_sandbox_index(cards_shown(), nonce=nonce)
+
+
+class _Mails:
+    """The development outbox as JSON, newest first."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._mail = shop.mail
+
+    async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        mail = self._mail
+        shown = mail.newest(MAILS_SHOWN) if isinstance(mail, OutboxMail) else []
+        response.media = shown

@@ -1,0 +1,315 @@
+"""Every setting: name, type, default, meaning. Environment variables, prefix `EISHRO_`.
+
+The variable of a field is its name in capitals: `order_expiry_minutes` is
+`EISHRO_ORDER_EXPIRY_MINUTES`. Everything is optional in development; production refuses
+defaults that would hurt. Only `app.py` and `cli/` read settings.
+"""
+
+import ipaddress
+import os
+import secrets
+import typing
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "EISHRO_"
+SECRET_LENGTH_MIN = 32
+
+# payments.md of the vendor: published for everybody, so worthless as a secret.
+TEST_MERCHANT_ID = "10081014649"
+TEST_TERMINAL_ID = "99179395"
+TEST_SECRET_KEY = "39636630633731362D663963322D346362642D386531662D633963303432353936373431"  # noqa: S105
+TEST_SECRET_KEYS = (TEST_SECRET_KEY, "3a488a89b3f7993476c252f017c488bb")
+
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; one line for each, naming the variable and the fix."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: int
+
+
+def _about(meaning: str, default: str = "") -> Meta:
+    return Meta(description=meaning, extra={"default": default})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, read and checked. `repr` shows no secret."""
+
+    env: Annotated[
+        Literal["development", "staging", "production"],
+        _about("Where this runs. `production` refuses default secrets and debug features."),
+    ] = "development"
+    data_dir: Annotated[
+        Path, _about("Folder of the embedded profile: database, files, development mails.")
+    ] = Path("data")
+    database_url: Annotated[
+        str,
+        _about("`sqlite:///path` or `postgresql://…`.", "SQLite in the data folder"),
+    ] = ""
+    kv_url: Annotated[str, _about("`memory://`, `redis://…` or `rediss://…`.")] = "memory://"
+    blob_url: Annotated[
+        str,
+        _about("`file:///path` or `s3://bucket?endpoint=…`.", "a folder in the data folder"),
+    ] = ""
+    secret_keys: Annotated[
+        tuple[str, ...],
+        _about(
+            "Comma-separated secrets of 32 characters or more. The first signs and seals, all "
+            "verify and open; rotate by putting a new one in front.",
+            "made and kept in the data folder in development",
+        ),
+    ] = ()
+    public_url: Annotated[
+        str, _about("The address people reach this installation at; used in links.")
+    ] = "http://127.0.0.1:8000"
+    smtp_url: Annotated[
+        str | None,
+        _about("`smtp://user:password@host:587` or `smtps://…`.", "mails are kept in a folder"),
+    ] = None
+    mail_sender: Annotated[str, _about("The sender of mails.")] = "EISHRO <no-reply@eishro.invalid>"
+    cors_origins: Annotated[
+        tuple[str, ...],
+        _about("Comma-separated origins of storefronts in browsers; `*` for any."),
+    ] = ()
+    sentry_dsn: Annotated[
+        str | None,
+        _about("Reserved: faults are logged; reporting them elsewhere is not built yet."),
+    ] = None
+    rate_limit_authenticated: Annotated[
+        Rate | None, _about("Requests of a user or key, such as `1000/hour`, or `off`.")
+    ] = Rate(1000, 3600)
+    rate_limit_anonymous: Annotated[
+        Rate | None, _about("Requests of an address without a user, or `off`.")
+    ] = Rate(100, 3600)
+    rate_limit_payments: Annotated[
+        Rate | None, _about("Payment requests of a user or address, or `off`.")
+    ] = Rate(50, 3600)
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _about("Comma-separated networks whose `X-Forwarded-For` is believed."),
+    ] = ()
+    store_approval: Annotated[
+        bool, _about("`on`: a new store sells only after an admin has approved it.")
+    ] = False
+    order_expiry_minutes: Annotated[
+        int, Meta(ge=1, le=10_080), _about("How long an unpaid online order holds its stock.")
+    ] = 60
+    idempotency_hours: Annotated[
+        int, Meta(ge=1, le=168), _about("How long an Idempotency-Key is remembered.")
+    ] = 24
+    access_token_minutes: Annotated[
+        int, Meta(ge=1, le=1_440), _about("Life of an access token.")
+    ] = 15
+    refresh_token_days: Annotated[
+        int, Meta(ge=1, le=365), _about("Life of a session without use.")
+    ] = 30
+    bcrypt_cost: Annotated[
+        int, Meta(ge=4, le=16), _about("Cost of password hashing, as a power of two.")
+    ] = 12
+    body_bytes_max: Annotated[
+        int, Meta(ge=1_000, le=100_000_000), _about("Largest request body.")
+    ] = 1_000_000
+    moamalat_merchant_id: Annotated[
+        str, _about("The platform's Moamalat merchant.", "the published test merchant")
+    ] = ""
+    moamalat_terminal_id: Annotated[
+        str, _about("The merchant's terminal.", "the published test terminal")
+    ] = ""
+    moamalat_secret_key: Annotated[
+        str, _about("The terminal's secure key, in hex.", "the published test key")
+    ] = ""
+    moamalat_notification_key: Annotated[
+        str, _about("The key of notifications, in hex.", "the secure key")
+    ] = ""
+    moamalat_base_url: Annotated[
+        str, _about("REST base of the gateway.", "the built-in simulator under `eishro dev`")
+    ] = ""
+    moamalat_lightbox_url: Annotated[
+        str, _about("Address of `lightbox.js`.", "the built-in simulator under `eishro dev`")
+    ] = ""
+    moamalat_stamp_digits: Annotated[
+        Literal[14, 17],
+        _about("Digits of `DateTimeLocalTrxn` in REST calls: 14 (seconds) or 17 (milliseconds)."),
+    ] = 14
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _about("The least important line shown.")
+    ] = "info"
+    log_format: Annotated[Literal["console", "json"], _about("For people or for programs.")] = (
+        "console"
+    )
+
+    @property
+    def order_expiry(self) -> timedelta:
+        """`order_expiry_minutes` as a duration."""
+        return timedelta(minutes=self.order_expiry_minutes)
+
+    @property
+    def idempotency(self) -> timedelta:
+        """`idempotency_hours` as a duration."""
+        return timedelta(hours=self.idempotency_hours)
+
+    @property
+    def access_token(self) -> timedelta:
+        """`access_token_minutes` as a duration."""
+        return timedelta(minutes=self.access_token_minutes)
+
+    @property
+    def refresh_token(self) -> timedelta:
+        """`refresh_token_days` as a duration."""
+        return timedelta(days=self.refresh_token_days)
+
+    @property
+    def is_embedded(self) -> bool:
+        """True where the database is SQLite."""
+        return self.database_url.startswith("sqlite")
+
+    def __repr__(self) -> str:
+        return f"Settings(env={self.env!r}, data_dir={str(self.data_dir)!r}, …)"
+
+
+def load(environ: Mapping[str, str], *, is_dev: bool = False) -> Settings:
+    """The settings of this environment, defaults filled in.
+
+    Args:
+        is_dev: `eishro dev` makes a secret of its own where none is set.
+    Raises:
+        SettingsError: every unknown, malformed or refused variable.
+    """
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable.startswith(PREFIX + "TEST_"):
+            continue
+        field = fields.get(variable.removeprefix(PREFIX).lower())
+        if field is None:
+            faults.append(f"{variable} is not a setting; see docs/reference/settings.md")
+            continue
+        try:
+            values[field.name] = _parse(field.type, text.strip())
+        except (ValueError, msgspec.ValidationError) as error:
+            faults.append(f"{variable}: {error}")
+    if faults:
+        raise SettingsError(faults)
+    settings = _filled(Settings(**values), is_dev=is_dev)
+    faults = _refusals(settings)
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _parse(kind: Any, text: str) -> Any:
+    bare = typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
+    if bare is bool:
+        if text.lower() not in {"on", "off", "true", "false", "1", "0"}:
+            raise ValueError("use on or off")
+        return text.lower() in {"on", "true", "1"}
+    if bare is Path:
+        return Path(text)
+    if bare == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if bare == (Rate | None):
+        return _parse_rate(text)
+    if bare == (str | None):
+        return text or None
+    return msgspec.convert(int(text) if _is_number(bare) else text, kind)
+
+
+def _is_number(kind: Any) -> bool:
+    return kind is int or all(isinstance(v, int) for v in typing.get_args(kind) or ("",))
+
+
+def _parse_rate(text: str) -> Rate | None:
+    if text.lower() == "off":
+        return None
+    number, _, period = text.partition("/")
+    if not number.isdigit() or int(number) < 1 or period not in _PERIODS:
+        raise ValueError("use a number and a period such as 100/hour, or off")
+    return Rate(int(number), _PERIODS[period])
+
+
+def _filled(settings: Settings, *, is_dev: bool) -> Settings:
+    """Defaults that depend on other settings."""
+    folder = settings.data_dir.absolute()
+    changes: dict[str, Any] = {
+        "data_dir": folder,
+        "public_url": settings.public_url.rstrip("/"),
+        "database_url": settings.database_url or f"sqlite:///{folder / 'eishro.db'}",
+        "blob_url": settings.blob_url or f"file://{folder / 'files'}",
+    }
+    if settings.env != "production":
+        changes["moamalat_merchant_id"] = settings.moamalat_merchant_id or TEST_MERCHANT_ID
+        changes["moamalat_terminal_id"] = settings.moamalat_terminal_id or TEST_TERMINAL_ID
+        changes["moamalat_secret_key"] = settings.moamalat_secret_key or TEST_SECRET_KEY
+    if not settings.secret_keys and settings.env == "development":
+        changes["secret_keys"] = (development_secret(folder),)
+    del is_dev
+    return msgspec.structs.replace(settings, **changes)
+
+
+def development_secret(data_dir: Path) -> str:
+    """The secret of a development installation, made once and kept in the data folder (0600)."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / "development-secret"
+    try:
+        # Whoever creates the file first decides; everybody else reads it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def _refusals(settings: Settings) -> list[str]:
+    faults = []
+    if any(len(key) < SECRET_LENGTH_MIN for key in settings.secret_keys):
+        faults.append(
+            f"EISHRO_SECRET_KEYS: each key needs {SECRET_LENGTH_MIN} characters or more, e.g. "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+    for network in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            faults.append(f"EISHRO_TRUSTED_PROXIES: {network} is not a network such as 10.0.0.0/8")
+    if settings.env != "development" and not settings.secret_keys:
+        faults.append("EISHRO_SECRET_KEYS must be set outside development")
+    if settings.env == "production":
+        faults += _production_refusals(settings)
+    return faults
+
+
+def _production_refusals(settings: Settings) -> list[str]:
+    faults = []
+    if not settings.public_url.startswith("https://"):
+        faults.append("EISHRO_PUBLIC_URL must begin with https:// in production")
+    if "*" in settings.cors_origins:
+        faults.append("EISHRO_CORS_ORIGINS must name its origins in production, not *")
+    test_keys = {key.lower() for key in TEST_SECRET_KEYS}
+    for name in ("moamalat_secret_key", "moamalat_notification_key"):
+        if getattr(settings, name).lower() in test_keys:
+            faults.append(
+                f"{PREFIX}{name.upper()} is a published test key; ask the gateway for one"
+            )
+    if settings.moamalat_merchant_id == TEST_MERCHANT_ID:
+        faults.append("EISHRO_MOAMALAT_MERCHANT_ID is the published test merchant")
+    if settings.moamalat_merchant_id and not settings.moamalat_secret_key:
+        faults.append("EISHRO_MOAMALAT_SECRET_KEY is missing for the merchant that is set")
+    return faults

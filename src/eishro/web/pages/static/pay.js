@@ -1,0 +1,486 @@
+/* Runs the action of one payment and follows it until its end.
+ *
+ * The server is asked for the state each time; nothing here decides that money came. What the
+ * gateway's window reports is kept in this tab until the server has taken it, so that neither a
+ * reload nor a lost connection loses it. Plain ES2017: old telephones are common.
+ */
+"use strict";
+
+(() => {
+  const page = JSON.parse(document.getElementById("payment").textContent);
+  const words = page.notices;
+  const action = page.action;
+  const at = (id) => document.getElementById(id);
+
+  const SETTLED = ["paid", "partially_refunded", "refunded", "voided"];
+  const CLOSED = ["failed", "cancelled", "expired"];
+  // Seconds between questions: quick after news, then slower, since callers have a rate limit.
+  const PAUSES = [1, 2, 3, 5, 8, 13, 20, 30, 60];
+  const PAUSES_IDLE = [20, 30, 60, 120];
+  const BACKOFF_SECONDS_MAX = 30;
+  const REQUEST_SECONDS_MAX = 30;
+  const SCRIPT_SECONDS_MAX = 20;
+  const SLOW_AFTER_SECONDS = 45;
+  // How long a completion outweighs an older "no" of the server.
+  const COMPLETION_SECONDS = 900;
+  // A window that ended without telling us must not lock the button for good.
+  const COVERED_SECONDS = 4;
+  const REPORTS_MAX = 5;
+
+  let status = page.status;
+  let shown = page.phase;
+  let shownAt = Date.now();
+  let kept = recall();
+  let lost = false;
+  let leaving = false;
+  let notice = null;
+
+  // What this tab must not forget: reports not yet taken, and a completion seen.
+
+  function recall() {
+    try {
+      const found = JSON.parse(sessionStorage.getItem("eishro." + page.id));
+      if (found && Array.isArray(found.reports)) return found;
+    } catch (error) { /* no storage, or not ours: start afresh */ }
+    return { reports: [], completedAt: 0, statusThen: null };
+  }
+
+  function remember() {
+    try {
+      sessionStorage.setItem("eishro." + page.id, JSON.stringify(kept));
+    } catch (error) { /* private mode: the reports live as long as the page */ }
+  }
+
+  function completed() {
+    const age = Date.now() - kept.completedAt;
+    return kept.completedAt > 0 && age < COMPLETION_SECONDS * 1000;
+  }
+
+  // What the payer sees.
+
+  function phase() {
+    if (SETTLED.includes(status)) return status;
+    if (kept.reports.length) return "processing";
+    // A refusal older than the completion speaks of an earlier try.
+    const stale = completed() && status === kept.statusThen;
+    if (CLOSED.includes(status) && !stale) return status;
+    if (completed()) return status === "unknown" ? "unknown" : "processing";
+    if (status === "processing" || status === "unknown") return status;
+    return action.kind === "none" ? "created" : "ready_" + action.kind;
+  }
+
+  function isReady() {
+    const now = phase();
+    return now.startsWith("ready_") || (now === "failed" && action.kind === "lightbox");
+  }
+
+  function isOver() {
+    const now = phase();
+    return SETTLED.includes(now) || CLOSED.includes(now);
+  }
+
+  function render() {
+    const now = phase();
+    const state = at("state");
+    if (now !== shown) {
+      const hadFocus = at("action") && at("action").contains(document.activeElement);
+      shown = now;
+      shownAt = Date.now();
+      state.dataset.phase = now;
+      at("headline").textContent = page.phases[now][0];
+      at("detail").textContent = page.phases[now][1];
+      if (isOver()) notice = null;
+      if (hadFocus || document.activeElement === document.body) state.focus();
+    }
+    if (now === "processing" && Date.now() - shownAt > SLOW_AFTER_SECONDS * 1000) {
+      if (at("detail").textContent !== words.slow) at("detail").textContent = words.slow;
+    }
+    show("action", isReady());
+    show("until", now.startsWith("ready_"));
+    show("back", isOver() || now === "unknown" || now === "ready_offline");
+    renderNotice();
+    renderPay();
+  }
+
+  function show(id, visible) {
+    if (at(id)) at(id).hidden = !visible;
+  }
+
+  function renderNotice() {
+    const lossText = isReady() ? words.offline : words.lost;
+    const text = lost ? lossText : notice ? notice.text : "";
+    const place = at("notice");
+    if (place.textContent !== text) place.textContent = text;
+    place.className = "notice" + (lost || !notice ? "" : " " + notice.tone);
+    place.hidden = !text;
+  }
+
+  function say(text, tone) {
+    notice = text ? { text, tone: tone || "" } : null;
+    renderNotice();
+  }
+
+  // Talking to the server.
+
+  async function call(method, path, body, key) {
+    const stop = new AbortController();
+    const late = setTimeout(() => stop.abort(), REQUEST_SECONDS_MAX * 1000);
+    const headers = { "Accept-Language": page.language };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (key) headers["Idempotency-Key"] = key;
+    try {
+      const response = await fetch(page.api + path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        cache: "no-store",
+        keepalive: method === "POST",
+        signal: stop.signal,
+      });
+      // Whoever answers without our envelope (a hotel's sign-in page, a proxy) is not the server.
+      const answer = await response.json();
+      if (!answer || typeof answer.success !== "boolean") throw new Error("not the server");
+      return {
+        ok: response.ok && answer.success,
+        status: response.status,
+        data: answer.data,
+        error: answer.error || {},
+        wait: Number(response.headers.get("Retry-After")) || 0,
+      };
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  function take(answer) {
+    if (!answer.ok || !answer.data || typeof answer.data.status !== "string") return false;
+    status = answer.data.status;
+    // What there is to do has changed since the page was made: let the server make it anew.
+    if (action.kind === "none" && status === "action_required" && answer.data.action) {
+      leaving = true;
+      location.reload();
+    }
+    return true;
+  }
+
+  let timer = 0;
+  let asking = false;
+  let askAgain = false;
+  let round = 0;
+  let failures = 0;
+
+  function askSoon() {
+    round = 0;
+    if (asking) askAgain = true;
+    else ask();
+  }
+
+  async function ask() {
+    clearTimeout(timer);
+    asking = true;
+    askAgain = false;
+    let pause;
+    try {
+      pause = await exchange();
+      lost = false;
+    } catch (error) {
+      failures += 1;
+      lost = !leaving;
+      pause = Math.min(2 ** (failures - 1), BACKOFF_SECONDS_MAX);
+    }
+    asking = false;
+    if (leaving) return;
+    render();
+    if (askAgain) ask();
+    else if (pause !== null) timer = setTimeout(wake, pause * 1000);
+  }
+
+  function wake() {
+    // Unseen pages rest, unless they hold a report. `visibilitychange` wakes them.
+    if (!document.hidden || kept.reports.length) ask();
+  }
+
+  // One exchange with the server; the seconds until the next, null when there is none.
+  async function exchange() {
+    let told = false;
+    let wait = 0;
+    if (kept.reports.length) {
+      const answer = await call("POST", "/result", kept.reports[0]);
+      const again = answer.status >= 500 || [408, 425, 429].includes(answer.status);
+      if (again) {
+        failures += 1;
+        wait = Math.max(answer.wait, Math.min(2 ** failures, BACKOFF_SECONDS_MAX));
+      } else {
+        failures = 0;
+        told = take(answer);
+        kept.reports.shift();
+        remember();
+        if (answer.ok && completed()) closeWindow();
+      }
+    }
+    if (!told && !leaving) {
+      const answer = await call("GET", "");
+      if (take(answer)) failures = kept.reports.length ? failures : 0;
+      else wait = Math.max(wait, answer.wait, Math.min(2 ** ++failures, BACKOFF_SECONDS_MAX));
+    }
+    if (kept.reports.length) return wait;
+    if (isOver()) return null;
+    const pauses = phase().startsWith("ready_") ? PAUSES_IDLE : PAUSES;
+    return Math.max(wait, pauses[Math.min(round++, pauses.length - 1)]);
+  }
+
+  // The gateway's window.
+
+  let script = null;
+  let opening = false;
+  let covered = false;
+  let isOpen = false;
+
+  function gateway() {
+    return typeof Lightbox !== "undefined" && Lightbox.Checkout ? Lightbox.Checkout : null;
+  }
+
+  function loadScript() {
+    if (!script) {
+      script = new Promise((resolve, reject) => {
+        const tag = document.createElement("script");
+        const fail = () => {
+          tag.remove();
+          script = null;
+          reject(new Error("the gateway's script did not load"));
+        };
+        const late = setTimeout(fail, SCRIPT_SECONDS_MAX * 1000);
+        tag.onload = () => {
+          clearTimeout(late);
+          if (gateway()) resolve();
+          else fail();
+        };
+        tag.onerror = () => {
+          clearTimeout(late);
+          fail();
+        };
+        tag.src = action.scriptUrl;
+        document.head.appendChild(tag);
+      });
+    }
+    return script;
+  }
+
+  function renderPay() {
+    const button = at("pay");
+    if (!button) return;
+    button.disabled = opening || covered;
+    if (opening) button.textContent = words.opening;
+    else if (notice || status === "failed") button.textContent = words.again;
+  }
+
+  async function openWindow() {
+    if (opening || covered || !isReady()) return;
+    opening = true;
+    say("");
+    renderPay();
+    try {
+      // Another tab may have paid meanwhile; but a silent server must not stop the payer.
+      const fresh = call("GET", "").then(take).catch(() => false);
+      const patience = new Promise((resolve) => setTimeout(resolve, 3000));
+      await Promise.all([loadScript(), Promise.race([fresh, patience])]);
+      opening = false;
+      if (isReady()) showWindow();
+    } catch (error) {
+      opening = false;
+      covered = false;
+      say(words.script, "bad");
+      at("pay").disabled = false;
+    }
+    render();
+    if (!at("pay").disabled && !isOpen && isReady()) at("pay").focus();
+  }
+
+  function showWindow() {
+    if (isOpen) closeWindow();
+    covered = true;
+    isOpen = true;
+    setTimeout(() => {
+      covered = false;
+      renderPay();
+    }, COVERED_SECONDS * 1000);
+    gateway().configure = Object.assign({}, action.parameters, {
+      completeCallback: onComplete,
+      errorCallback: onError,
+      cancelCallback: onCancel,
+    });
+    gateway().showLightbox();
+    const frames = document.getElementsByTagName("iframe");
+    if (frames.length) frames[frames.length - 1].focus();
+  }
+
+  function closeWindow() {
+    isOpen = false;
+    covered = false;
+    try {
+      gateway().closeLightbox();
+    } catch (error) { /* there was none to close */ }
+  }
+
+  function onComplete(result) {
+    kept.completedAt = Date.now();
+    kept.statusThen = status;
+    report(result, {});
+  }
+
+  function onError(result) {
+    covered = false;
+    say(words.declined, "bad");
+    report(result, { error: "unknown" });
+  }
+
+  function onCancel() {
+    // It also comes when the payer closes the receipt.
+    if (completed() || !isOpen) return;
+    isOpen = false;
+    covered = false;
+    if (!notice) say(words.closed);
+    render();
+    if (isReady()) at("pay").focus();
+    askSoon();
+  }
+
+  function report(result, otherwise) {
+    let body = otherwise;
+    if (result instanceof Error) body = { error: result.message };
+    else if (typeof result === "string") body = { error: result };
+    else if (result && typeof result === "object" && !Array.isArray(result)) {
+      try {
+        body = JSON.parse(JSON.stringify(result));
+      } catch (error) { /* not a message; the server asks the gateway anyway */ }
+    }
+    kept.reports = kept.reports.concat([body]).slice(-REPORTS_MAX);
+    remember();
+    render();
+    askSoon();
+  }
+
+  // One-time codes.
+
+  let sending = false;
+  let codeKey = { code: null, key: null };
+
+  function asciiDigits(text) {
+    return text
+      .replace(/[٠-٩]/g, (d) => String(d.charCodeAt(0) - 0x660))
+      .replace(/[۰-۹]/g, (d) => String(d.charCodeAt(0) - 0x6f0))
+      .replace(/\s/g, "");
+  }
+
+  // The same code sent twice is one try, even when the first answer got lost.
+  function keyFor(code) {
+    if (codeKey.code !== code) {
+      const random = crypto.getRandomValues(new Uint8Array(16));
+      const key = Array.from(random, (b) => b.toString(16).padStart(2, "0")).join("");
+      codeKey = { code, key };
+    }
+    return codeKey.key;
+  }
+
+  function fault(text) {
+    at("code-error").textContent = text;
+    if (text) at("code").setAttribute("aria-invalid", "true");
+    else at("code").removeAttribute("aria-invalid");
+    if (text) {
+      at("code").focus();
+      at("code").select();
+    }
+  }
+
+  function renderSending(busy) {
+    sending = busy;
+    at("confirm").disabled = busy;
+    if (!at("confirm").dataset.label) at("confirm").dataset.label = at("confirm").textContent;
+    at("confirm").textContent = busy ? words.sending : at("confirm").dataset.label;
+  }
+
+  async function sendCode(event) {
+    event.preventDefault();
+    if (sending) return;
+    const code = asciiDigits(at("code").value);
+    if (!code || (action.length && code.length !== action.length)) {
+      fault(words.length);
+      return;
+    }
+    fault("");
+    say("");
+    renderSending(true);
+    let problem = "";
+    try {
+      const answer = await call("POST", "/otp", { code }, keyFor(code));
+      lost = false;
+      take(answer);
+      if (answer.status === 422) problem = (answer.error.details || {}).code || words.wrong;
+      else if (answer.status === 429) say(words.busy);
+      else if (!answer.ok) say(answer.error.message || words.refused, "bad");
+    } catch (error) {
+      lost = true;
+    }
+    renderSending(false);
+    render();
+    if (problem) fault(problem);
+    askSoon();
+  }
+
+  async function resendCode() {
+    const button = at("resend");
+    button.disabled = true;
+    // Gateways refuse a second code within a minute or so.
+    setTimeout(() => { button.disabled = false; }, 60000);
+    fault("");
+    try {
+      const answer = await call("POST", "/otp/resend", {});
+      if (answer.ok) say(words.resent, "good");
+      else say(answer.status === 429 ? words.busy : answer.error.message || words.refused, "bad");
+    } catch (error) {
+      lost = true;
+      renderNotice();
+    }
+    at("code").focus();
+    askSoon();
+  }
+
+  // Start.
+
+  if (at("pay")) {
+    at("pay").addEventListener("click", openWindow);
+    // Fetched ahead so that the press answers at once; a failure is told when it matters.
+    if (isReady()) loadScript().catch(() => {});
+  }
+  if (at("go")) {
+    at("go").addEventListener("click", (event) => {
+      if (leaving) event.preventDefault();
+      leaving = true;
+      at("go").setAttribute("aria-disabled", "true");
+    });
+  }
+  if (at("otp")) {
+    at("otp").addEventListener("submit", sendCode);
+    at("code").addEventListener("input", () => fault(""));
+    at("resend").addEventListener("click", resendCode);
+    at("confirm").disabled = false;
+    at("resend").disabled = false;
+  }
+  addEventListener("online", askSoon);
+  addEventListener("offline", () => {
+    if (isOver()) return;
+    lost = true;
+    renderNotice();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && !isOver()) askSoon();
+  });
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    leaving = false;
+    if (at("go")) at("go").removeAttribute("aria-disabled");
+    askSoon();
+  });
+  render();
+  if (kept.reports.length || !isOver()) askSoon();
+})();

@@ -1,0 +1,195 @@
+"""A whole shop for a test: real database, everything else in the process, a clock to turn."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from eishro.adapters.bcrypt_hasher import BcryptHasher
+from eishro.adapters.cache.memory import MemoryKeyValue
+from eishro.adapters.files.folder import FolderFiles
+from eishro.adapters.mail.outbox import OutboxMail
+from eishro.adapters.payments import METHODS
+from eishro.clock import ManualClock
+from eishro.db.audit import Actor
+from eishro.db.database import Database
+from eishro.db.id_blocks import IntegerIds
+from eishro.db.opening import open_database
+from eishro.domain.accounts.tokens import AccessTokens
+from eishro.domain.orders.model import Wanted
+from eishro.domain.stores.model import StoreSettings
+from eishro.flows.edit_product import ProductDraft, ProductState, create_product
+from eishro.flows.open_store import NewStore
+from eishro.flows.place_order import Placed, PlaceOrder, place_order
+from eishro.flows.shop import NotOnce, Rules, Shop
+from eishro.flows.sign_in import Device, Registration, SignedIn, register
+from eishro.keyring import Keyring
+from eishro.web.api import ROUTES
+from eishro.web.asgi import build_app
+from eishro.web.routes import Door, WebRules
+from tests.dummy_provider import DummyProvider
+
+TESTER = Actor(name="test")
+PASSWORD = "a long enough password"  # noqa: S105 - for users that exist in tests only
+_numbers = itertools.count(1)
+
+
+class World:
+    """A shop, what stands around it, and builders with sensible defaults."""
+
+    def __init__(self, shop: Shop, clock: ManualClock, provider: DummyProvider) -> None:
+        self.shop = shop
+        self.clock = clock
+        self.provider = provider
+        self.tokens = AccessTokens(shop.keyring)
+        self.working: set[asyncio.Future[object]] = set()
+
+    @property
+    def db(self) -> Database:
+        """The shop's database."""
+        return self.shop.db
+
+    def client(self, rules: WebRules | None = None, **headers: str) -> httpx.AsyncClient:
+        """An HTTP client of the shop's door, inside the process."""
+        door = Door(
+            shop=self.shop,
+            tokens=self.tokens,
+            rules=rules or WebRules(authenticated=None, anonymous=None, payments=None),
+            clock=self.clock,
+            background=self._in_background,
+        )
+        transport = httpx.ASGITransport(app=build_app(door, ROUTES), raise_app_exceptions=False)  # type: ignore[arg-type]
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://shop.test", headers=headers, timeout=60
+        )
+
+    def _in_background(self, work: Awaitable[object]) -> None:
+        task = asyncio.ensure_future(work)
+        self.working.add(task)
+
+    async def settle(self) -> None:
+        """Wait for what requests left in the background."""
+        while self.working:
+            await self.working.pop()
+
+    async def merchant(self, *, store: bool = True, **settings: Any) -> SignedIn:
+        """A merchant with a store, signed in."""
+        number = next(_numbers)
+        registration = Registration(
+            email=f"merchant{number}@example.ly",
+            password=PASSWORD,
+            first_name="سالم",
+            last_name="",
+            phone=None,
+            role="merchant",
+            store=NewStore(name=f"متجر {number}", slug=f"store-{number}",
+                           settings=StoreSettings(**settings)) if store else None,
+        )
+        return await register(self.shop, self.tokens, registration, Device("", ""), NotOnce())
+
+    async def customer(self) -> SignedIn:
+        """A customer, signed in."""
+        registration = Registration(
+            email=f"customer{next(_numbers)}@example.ly",
+            password=PASSWORD,
+            first_name="مريم",
+            last_name="",
+            phone=None,
+            role="customer",
+            store=None,
+        )
+        return await register(self.shop, self.tokens, registration, Device("", ""), NotOnce())
+
+    async def product(
+        self, store_id: int, *, stock: int | None = None, price: int = 25_500, **draft: Any
+    ) -> ProductState:
+        """A product; `price` in dirhams, `stock` None is untracked."""
+        draft.setdefault("name", f"قميص قطني {next(_numbers)}")
+        return await create_product(
+            self.shop,
+            store_id,
+            ProductDraft(price_dirhams=price, stock=stock, **draft),
+            TESTER,
+            NotOnce(),
+        )
+
+    def command(self, state: ProductState, quantity: int = 1, method: str = "moamalat") -> PlaceOrder:
+        """An order request for the product's first variant."""
+        return PlaceOrder(
+            store_id=state.product.store_id,
+            items=(Wanted(state.product.id, quantity, state.variants[0].id),),
+            customer_user_id=None,
+            customer_name="فاطمة علي",
+            customer_phone="+218912345678",
+            customer_email="buyer@example.ly",
+            city_code="tripoli",
+            area=None,
+            address="شارع الجمهورية",
+            shipping_notes=None,
+            shipping_method="standard",
+            payment_method=method,
+            notes=None,
+        )
+
+    async def order(self, state: ProductState, quantity: int = 1, method: str = "moamalat") -> Placed:
+        """A placed order."""
+        return await place_order(
+            self.shop, self.command(state, quantity, method), TESTER, NotOnce()
+        )
+
+
+def order_body(
+    product_id: int, quantity: int = 1, variant_id: int | None = None, method: str = "moamalat"
+) -> dict[str, Any]:
+    """The JSON of an order."""
+    item: dict[str, Any] = {"productId": product_id, "quantity": quantity}
+    if variant_id is not None:
+        item["variantId"] = variant_id
+    return {
+        "items": [item],
+        "customer": {"name": "فاطمة علي", "phone": "0912345678", "email": "buyer@example.ly"},
+        "shipping": {"city": "طرابلس", "address": "شارع الجمهورية"},
+        "payment": {"method": method},
+    }
+
+
+def bearer(signed_in: SignedIn) -> dict[str, str]:
+    """The header of a signed-in caller."""
+    return {"Authorization": f"Bearer {signed_in.access_token}"}
+
+
+@contextlib.asynccontextmanager
+async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
+    """A world on a migrated database."""
+    clock = ManualClock()
+    provider = DummyProvider()
+    db = await open_database(database_url)
+    hasher = BcryptHasher(4)
+    try:
+        shop = Shop(
+            db=db,
+            kv=MemoryKeyValue(clock),
+            files=FolderFiles(folder / "files"),
+            mail=OutboxMail(folder / "mail"),
+            clock=clock,
+            ids=IntegerIds(db),
+            hasher=hasher,
+            keyring=Keyring(["a secret of the tests, long enough"]),
+            providers={"moamalat": provider},
+            methods=METHODS,
+            rules=Rules(public_url="http://shop.test"),
+        )
+        yield World(shop, clock, provider)
+    finally:
+        await hasher.aclose()
+        await db.aclose()
+
+
+def changed(shop: Shop, **members: Any) -> Shop:
+    """The same shop with other members."""
+    return msgspec.structs.replace(shop, **members)

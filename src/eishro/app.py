@@ -187,7 +187,7 @@ def create() -> Application:
 
 def create_dev() -> Application:
     """For `eishro dev`: the same, with the sandbox beside it."""
-    from eishro.sandbox.door import add_sandbox  # noqa: PLC0415 - never loaded in production
+    from eishro.sandbox.door import add_sandbox
 
     settings = load(os.environ, is_dev=True)
     if settings.env == "production":

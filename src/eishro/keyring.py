@@ -55,7 +55,7 @@ class Keyring:
 
     def seal(self, purpose: str, content: bytes) -> str:
         """Encrypt with AES-256-GCM; the text carries its nonce."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = secrets.token_bytes(12)
         sealed = AESGCM(self.derive(purpose)).encrypt(nonce, content, purpose.encode())
@@ -67,8 +67,8 @@ class Keyring:
         Raises:
             BadSeal: no key opens it.
         """
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - heavy
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
             raw = base64.urlsafe_b64decode(sealed.encode())

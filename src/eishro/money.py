@@ -46,6 +46,7 @@ def allocate(total_dirhams: int, weights: Sequence[int]) -> list[int]:
         weights: at least one, each >= 0, not all zero; shape (lines,).
     Returns: one amount per weight, sum equal to `total_dirhams`; leftovers go to the largest
         remainders, first line first.
+
     Raises:
         ValueError: if the weights are empty, negative or all zero.
     Source: largest remainder method (Hamilton).

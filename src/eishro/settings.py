@@ -188,6 +188,7 @@ def load(environ: Mapping[str, str], *, is_dev: bool = False) -> Settings:
 
     Args:
         is_dev: `eishro dev` makes a secret of its own where none is set.
+
     Raises:
         SettingsError: every unknown, malformed or refused variable.
     """

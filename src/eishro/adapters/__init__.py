@@ -1,0 +1,1 @@
+"""Who we plug into: one file for each vendor, each fulfilling a port."""

@@ -56,6 +56,7 @@ class HttpxHttp:
             timeout_seconds: for everything, from the first packet to the last byte; connecting
                 has `CONNECT_SECONDS_MAX` of it.
             limit_bytes: of the body, unpacked.
+
         Raises:
             NoReply: no complete answer within the time and size given.
         """

@@ -30,8 +30,8 @@ def _settings() -> Settings:
 
 def _run(work: Coroutine[Any, Any, int]) -> None:
     """Run a command; what it cannot do is said in one line."""
-    from eishro.db.migrate import NewerThanCode, NotMigrated  # noqa: PLC0415 - start fast
-    from eishro.errors import ShopError  # noqa: PLC0415
+    from eishro.db.migrate import NewerThanCode, NotMigrated
+    from eishro.errors import ShopError
 
     try:
         code = asyncio.run(work)
@@ -51,7 +51,7 @@ def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> Non
     port: The port to listen on.
     workers: Processes; more than one needs PostgreSQL.
     """
-    from eishro.cli.server import run_server  # noqa: PLC0415
+    from eishro.cli.server import run_server
 
     run_server(_settings(), "eishro.app:create", host, port, workers)
 
@@ -72,7 +72,7 @@ def dev(
     port: The port to listen on.
     reload: Start again when the code changes.
     """
-    from eishro.cli.dev import run_dev  # noqa: PLC0415
+    from eishro.cli.dev import run_dev
 
     run_dev(host, port, data, reload=reload)
 
@@ -80,7 +80,7 @@ def dev(
 @app.command
 def migrate() -> None:
     """Bring the database to this release's schema."""
-    from eishro.cli.commands import migrate_database  # noqa: PLC0415
+    from eishro.cli.commands import migrate_database
 
     _run(migrate_database(_settings()))
 
@@ -88,7 +88,7 @@ def migrate() -> None:
 @app.command
 def seed() -> None:
     """Load the four demo stores; does nothing where they are there."""
-    from eishro.cli.seed import seed_database  # noqa: PLC0415
+    from eishro.cli.seed import seed_database
 
     _run(seed_database(_settings()))
 
@@ -101,7 +101,7 @@ def create_admin(email: str) -> None:
     ----------
     email: The admin's address.
     """
-    from eishro.cli.commands import create_admin as create  # noqa: PLC0415
+    from eishro.cli.commands import create_admin as create
 
     _run(create(_settings(), email))
 
@@ -109,7 +109,7 @@ def create_admin(email: str) -> None:
 @app.command
 def openapi() -> None:
     """Print the OpenAPI 3.1 document."""
-    from eishro.cli.commands import print_openapi  # noqa: PLC0415
+    from eishro.cli.commands import print_openapi
 
     print_openapi()
 
@@ -117,7 +117,7 @@ def openapi() -> None:
 @app.command
 def worker() -> None:
     """Work off events, expiry and payment checks beside `serve` processes."""
-    from eishro.cli.commands import work  # noqa: PLC0415
+    from eishro.cli.commands import work
 
     _run(work(_settings()))
 
@@ -125,6 +125,6 @@ def worker() -> None:
 @app.command
 def doctor() -> None:
     """Check settings, connections, migrations and the books; exit code 1 with findings."""
-    from eishro.cli.doctor import examine  # noqa: PLC0415
+    from eishro.cli.doctor import examine
 
     _run(examine(_settings()))

@@ -1,5 +1,7 @@
 """`eishro doctor`: does everything answer, and do the books and the stock add up?"""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from eishro.app import open_shop
@@ -90,7 +92,7 @@ _PAID_WITHOUT_MONEY = Query(
 _DEAD = Query(
     sa.select(outbox.c.id).where(outbox.c.is_dead == sa.literal(True, Flag)).limit(SHOWN_MAX), str
 )
-_LISTS: tuple[tuple[str, Query[str] | Query[int]], ...] = (
+_LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("ledger transactions that do not sum to zero", _UNBALANCED),
     ("variants whose stock differs from its movements", _STOCK_ADRIFT),
     ("variants with negative stock", _NEGATIVE),

@@ -11,7 +11,7 @@ BACKLOG = 2048
 STOP_SECONDS = 10
 
 
-def run_server(  # noqa: PLR0913 - what a server is started with
+def run_server(
     settings: Settings, target: str, host: str, port: int, workers: int, *, reload: bool = False
 ) -> None:
     """Serve `target` (an application factory) until stopped."""

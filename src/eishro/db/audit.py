@@ -36,7 +36,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
 
 
-def record(  # noqa: PLR0913 - one argument for each column
+def record(
     actor: Actor,
     action: str,
     subject_id: object,

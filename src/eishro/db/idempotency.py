@@ -65,7 +65,7 @@ _DROP_EXPIRED = Write(
 FIND = _FIND
 
 
-def claim(  # noqa: PLR0913 - one argument for each column
+def claim(
     scope: str,
     key: str,
     fingerprint: str,

@@ -38,7 +38,8 @@ class KeyValue(Protocol):
 
     async def increment(self, key: str, ttl_seconds: float, by: int = 1) -> Count:
         """Add to a counter atomically. The first increment starts it at 0 and fixes its end
-        `ttl_seconds` later; later increments do not move the end."""
+        `ttl_seconds` later; later increments do not move the end.
+        """
         ...
 
     async def aclose(self) -> None:

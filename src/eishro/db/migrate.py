@@ -91,8 +91,8 @@ async def migrate(db: Database) -> tuple[str | None, str]:
 
 def render(engine: str, since: str | None = None) -> str:
     """The SQL from revision `since` (None: from nothing) to the newest, for one engine."""
-    from alembic import command  # noqa: PLC0415 - only migrations need alembic
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command
+    from alembic.config import Config
 
     buffer = io.StringIO()
     config = Config(output_buffer=buffer)

@@ -16,11 +16,11 @@ async def open_database(url: str) -> Database:
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/"):
-        from eishro.db.sqlite import SqliteDatabase  # noqa: PLC0415
+        from eishro.db.sqlite import SqliteDatabase
 
         return SqliteDatabase(Path(rest[1:]))
     if scheme in {"postgresql", "postgres"}:
-        from eishro.db.postgres import PostgresDatabase  # noqa: PLC0415
+        from eishro.db.postgres import PostgresDatabase
 
         return await PostgresDatabase.open(url)
     raise ValueError("EISHRO_DATABASE_URL must begin with sqlite:/// or postgresql://")

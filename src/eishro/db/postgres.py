@@ -85,7 +85,7 @@ class PostgresDatabase:
                 if attempt + 1 == TRIES_MAX:
                     raise DatabaseBusy() from error
                 # Two batches met; they part by waiting unequally long.
-                await asyncio.sleep(random.uniform(0.001, 0.01) * 2**attempt)  # noqa: S311
+                await asyncio.sleep(random.uniform(0.001, 0.01) * 2**attempt)
             else:
                 return
 

@@ -35,7 +35,8 @@ _Keep = msgspec.UnsetType
 
 class VariantDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A variant as the merchant sends it; `stock` None is untracked, unset takes the
-    product's."""
+    product's.
+    """
 
     options: dict[str, str]
     sku: str | None = None
@@ -151,6 +152,7 @@ async def update_product(
 
     Args:
         check: called with the product as read; a door's `If-Match` raises there.
+
     Raises:
         Invalid, SkuTaken, ProductNotFound.
     """
@@ -298,7 +300,7 @@ def _wanted_variants(draft: ProductDraft, product: Product) -> list[VariantDraft
     return wanted
 
 
-async def _regrouped(  # noqa: PLR0913 - the whole change
+async def _regrouped(
     shop: Shop,
     batch: Batch,
     seen: ProductState,

@@ -79,7 +79,7 @@ async def prepare_store(
     return store, statements
 
 
-def new_category(  # noqa: PLR0913 - the columns that vary
+def new_category(
     category_id: int,
     store_id: int,
     name: str,
@@ -111,7 +111,8 @@ def new_category(  # noqa: PLR0913 - the columns that vary
 
 async def _free_slug(shop: Shop, new: NewStore) -> str:
     """The name as a slug, with a few random characters where somebody has it. An all-digit slug
-    would be read as an id."""
+    would be read as an id.
+    """
     base = slugify(new.name_en or new.name) or "store"
     if base.isdigit() or await stores.find_store_id(shop.db, base) is not None:
         return f"{base}-{readable_code(5).lower()}"

@@ -136,7 +136,8 @@ def _fail(batch: Batch, order: Order, at: datetime) -> None:
 @again_if_stale
 async def note_claim(shop: Shop, payment_id: str, claim: Claim) -> Payment:
     """A browser says something about its payment: remember it, so that a crash before the
-    gateway has answered only delays the question."""
+    gateway has answered only delays the question.
+    """
     before = await payments.get_payment(shop.db, payment_id)
     at = shop.clock.now()
     after = before.told(at) if claim.kind in ("sale", "failed") else before

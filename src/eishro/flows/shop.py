@@ -92,7 +92,7 @@ def again_if_stale(
                 return await flow(shop, *args, **kwargs)
             except Stale:
                 # Those who met part by waiting unequally long; the first try again is at once.
-                await asyncio.sleep(random.uniform(0, 0.002) * attempt)  # noqa: S311
+                await asyncio.sleep(random.uniform(0, 0.002) * attempt)
         return await flow(shop, *args, **kwargs)
 
     return repeated

@@ -221,7 +221,7 @@ def _new_session(shop: Shop, user: User, device: Device, at: datetime) -> tuple[
     return session, token
 
 
-def _signed_in(  # noqa: PLR0913 - everything the answer shows
+def _signed_in(
     shop: Shop,
     tokens: AccessTokens,
     user: User,

@@ -23,7 +23,7 @@ REFERENCE_LENGTH = 16  # Moamalat's filter documents 10 to 36 characters
 
 
 @again_if_stale
-async def start_payment(  # noqa: PLR0913 - what the caller chose, spelled out
+async def start_payment(
     shop: Shop, order_id: str, method: str, return_url: str | None, actor: Actor, once: Once
 ) -> Payment:
     """A new attempt with what the payer has to do.

@@ -39,7 +39,8 @@ class DemoCategory(msgspec.Struct, frozen=True):
 
 class DemoVariant(msgspec.Struct, frozen=True):
     """What is sold. `stock` is pieces, None means untracked; `price_dirhams` None means the
-    product's price; `size` and `color` (its name) are None where the product has none."""
+    product's price; `size` and `color` (its name) are None where the product has none.
+    """
 
     sku: str
     size: str | None
@@ -79,7 +80,8 @@ class DemoProduct(msgspec.Struct, frozen=True):
 
 class DemoStore(msgspec.Struct, frozen=True):
     """A whole demo store. `city` is a code of `domain.shipping.cities`, the phone E.164, and
-    `backdrop` the two hex colours behind its pictures, light and dark."""
+    `backdrop` the two hex colours behind its pictures, light and dark.
+    """
 
     slug: str
     kind: Literal["fashion", "jewellery", "electronics", "cosmetics"]

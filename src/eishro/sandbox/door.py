@@ -1,8 +1,7 @@
 """`/sandbox` under `eishro dev`: the index, the mail outbox, the gateway simulators."""
 
 import asyncio
-import secrets
-from typing import Any
+from typing import Any, Literal
 
 import falcon.asgi
 import structlog
@@ -10,15 +9,22 @@ import structlog
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments.moamalat import Config
+from eishro.errors import Words
 from eishro.flows.shop import Shop
 from eishro.outward import NoReply
-from eishro.sandbox.moamalat import Merchant, Simulator
-from eishro.sandbox.moamalat_door import SimulatorDoor, cards_shown
-from eishro.web.pages.sandbox import content_security_policy, render_sandbox_index
+from eishro.sandbox.moamalat import DECLINE_CARDS, Merchant, Simulator
+from eishro.sandbox.moamalat_door import SimulatorDoor
+from eishro.web.pages.sandbox import CONTENT_SECURITY_POLICY, TestCard, render_sandbox_index
 
 _LOG = structlog.get_logger("eishro.sandbox")
 MAILS_SHOWN = 100
 NOTIFY_TRIES = 5
+_LINKS = (
+    ("/sandbox/mail", "صندوق البريد (JSON)", "Mail outbox (JSON)"),
+    ("/sandbox/moamalat/faults", "أعطال محاكي معاملات", "Faults of the Moamalat simulator"),
+    ("/docs", "توثيق الواجهة", "API documentation"),
+    ("/api/stores", "المتاجر", "Stores"),
+)
 
 
 def add_sandbox(app: Any, shop: Shop, config: Config, simulator_url: str) -> Simulator:
@@ -48,11 +54,15 @@ def add_sandbox(app: Any, shop: Shop, config: Config, simulator_url: str) -> Sim
 
 
 class _Index:
-    async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        nonce = secrets.token_urlsafe(16)
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        own = [
+            TestCard(number, "", Words(f"declined: {text}", f"مرفوضة: {text}"))
+            for number, (_, text) in DECLINE_CARDS.items()
+        ]
         response.content_type = "text/html; charset=utf-8"
-        response.set_header("Content-Security-Policy", content_security_policy(nonce))
-        response.data = render_sandbox_index(cards_shown(), nonce=nonce)
+        response.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        language: Literal["ar", "en"] = "en" if request.params.get("lang") == "en" else "ar"
+        response.data = render_sandbox_index(_LINKS, language=language, own_cards=own)
 
 
 class _Mails:

@@ -125,6 +125,7 @@ class Simulator:
         """What the gateway's form does: charge the card, tell the merchant.
 
         Returns: the completion payload, or the error payload of a declined card.
+
         Raises:
             Refused: the request is not signed, or the card or OTP is not known.
         """
@@ -157,9 +158,8 @@ class Simulator:
             rows = [row for row in rows if row["MerchantReference"] == reference]
             if self._hide(str(reference)):
                 rows = []
-        for name, keep in (("DateFrom", lambda d, v: d >= v), ("DateTo", lambda d, v: d <= v)):
-            if body.get(name):
-                rows = [row for row in rows if keep(row["day"], str(body[name]))]
+        since, until = str(body.get("DateFrom") or ""), str(body.get("DateTo") or "99999999")
+        rows = [row for row in rows if since <= row["day"] <= until]
         start, length = int(body.get("DisplayStart", 0)), int(body.get("DisplayLength", 10))
         return 200, self._filter_reply(rows, rows[start : start + length])
 

@@ -9,7 +9,7 @@ import falcon
 import falcon.asgi
 import msgspec
 
-from eishro.sandbox.moamalat import CARDS, DECLINE_CARDS, OTP, Faults, Refused, Simulator
+from eishro.sandbox.moamalat import OTP, Faults, Refused, Simulator
 
 _HTML = "text/html; charset=utf-8"
 _SCRIPT = """(function () {
@@ -236,10 +236,3 @@ async def _json(request: falcon.asgi.Request) -> dict[str, Any]:
     except msgspec.DecodeError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def cards_shown() -> list[tuple[str, str]]:
-    """Test cards and what they do, for the sandbox page."""
-    good = [(number, f"approved, {expiry}, OTP {OTP}") for number, expiry in CARDS.items()]
-    bad = [(number, f"declined: {text}") for number, (_, text) in DECLINE_CARDS.items()]
-    return good + bad

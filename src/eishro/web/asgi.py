@@ -121,7 +121,7 @@ class _EveryAnswer:
             response.complete = True
 
     async def process_response(
-        self, request: falcon.asgi.Request, response: falcon.asgi.Response, _res: Any, _ok: bool
+        self, request: falcon.asgi.Request, response: falcon.asgi.Response, _res: Any, _ok: Any
     ) -> None:
         response.set_header("X-Content-Type-Options", "nosniff")
         if request.method != "OPTIONS" and self._allow_origin(request, response):

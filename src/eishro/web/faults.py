@@ -75,7 +75,7 @@ def _check_whole(
         faults[path or "body"] = Words(str(error)[:200], str(error)[:200])
 
 
-def _walk_list(  # noqa: PLR0913 - the walk's state
+def _walk_list(
     kind: Any, bare: Any, value: object, path: str, faults: dict[str, Words], *, strict: bool
 ) -> None:
     if not isinstance(value, list):
@@ -118,7 +118,7 @@ def expected(kind: Any) -> Words:
     return _describe(inspect.type_info(kind))
 
 
-def _describe(info: Any) -> Words:  # noqa: PLR0911 - one sentence for each kind of type
+def _describe(info: Any) -> Words:  # noqa: C901, PLR0911 - one sentence for each kind of type
     if isinstance(info, inspect.Metadata):
         return _describe(info.type)
     if isinstance(info, inspect.UnionType):

@@ -78,7 +78,8 @@ Wishes = Annotated[list[CategoryWish], Meta(max_length=20)]
 
 class ProductBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A new product. `stock` null (or left out) is untracked; `inStock` false takes it off
-    sale; `category` is an id, slug or name (a new name makes a category)."""
+    sale; `category` is an id, slug or name (a new name makes a category).
+    """
 
     name: Name
     price: Dinars
@@ -165,7 +166,8 @@ class ProductView(msgspec.Struct, frozen=True, rename="camel"):
 
 class ProductQuery(msgspec.Struct, frozen=True, rename="camel"):
     """Filters, order and page of a list. `cursor` (of a former answer) replaces `page` where
-    the order is `-createdAt`."""
+    the order is `-createdAt`.
+    """
 
     page: Annotated[int, Meta(ge=1, le=100_000)] = 1
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
@@ -365,7 +367,7 @@ async def create(call: Call, body: ProductBody) -> Reply:
 
 async def update(call: Call, body: ProductChangeBody) -> Reply:
     """Change members of a product."""
-    compare_at: int | None | UnsetType = UNSET
+    compare_at: int | UnsetType | None = UNSET
     if body.compare_at_price is not UNSET:
         compare_at = body.compare_at_price.dirhams if body.compare_at_price else None
     categories: Sequence[int | str] | UnsetType = UNSET

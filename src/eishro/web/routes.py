@@ -100,7 +100,7 @@ class Call:
         "store_id",
     )
 
-    def __init__(  # noqa: PLR0913 - what a request is
+    def __init__(
         self,
         door: Door,
         route: "Route",

@@ -17,8 +17,8 @@ from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
 from eishro.flows.edit_account import verify_email
 from eishro.web.orders import CityView
-from eishro.web.pages import pay as pay_page
 from eishro.web.pages import docs as docs_page
+from eishro.web.pages import pay as pay_page
 from eishro.web.pages.messages import render_message_page
 from eishro.web.payments import action_of
 from eishro.web.routes import Call, Raw, Reply

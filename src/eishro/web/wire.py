@@ -28,7 +28,7 @@ Name = Annotated[
         max_length=120,
         pattern=r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$",
     ),
-]  # noqa: E501
+]
 ShortText = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROL)]
 LongText = Annotated[str, Meta(max_length=10_000, pattern=_NO_NUL)]
 Note = Annotated[str, Meta(max_length=1_000, pattern=_NO_NUL)]
@@ -129,7 +129,8 @@ class CityName(WireType):
 
 
 _EMAIL = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{3,250}\Z)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{3,250}\Z)"
+    r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"
 )
 
 
@@ -186,7 +187,7 @@ class WebAddress(WireType):
 
 
 def read_hook(kind: type, value: object) -> object:
-    """msgspec's door for custom types."""
+    """Msgspec's door for custom types."""
     if issubclass(kind, WireType):
         return kind.parse(value)
     raise NotImplementedError(kind)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -96,6 +96,7 @@ class Playground:
         self.wrong_code = False
         self.results: list[Any] = []
         self.codes: list[tuple[str, str | None]] = []
+        self.codes_resent = 0
         self.openapi: dict[str, Any] = {}
         self._servers = [
             _server(shop_port, self._answer_as_shop),
@@ -137,6 +138,9 @@ class Playground:
             return self._take_result(json.loads(body))
         if parts.path == f"{api}/otp":
             return self._take_code(json.loads(body)["code"], headers["Idempotency-Key"])
+        if parts.path == f"{api}/otp/resend":
+            self.codes_resent += 1
+            return self._envelope()
         return self._answer_with_page(parts.path, parse_qs(parts.query))
 
     def _answer_with_page(self, path: str, query: dict[str, list[str]]) -> Answer:
@@ -221,8 +225,6 @@ def _server(
     port: int, answer: Callable[[str, str, bytes, Any], Answer | None]
 ) -> ThreadingHTTPServer:
     class Door(BaseHTTPRequestHandler):
-        names: ClassVar[tuple[str, ...]] = ("GET", "POST")
-
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             found = answer(self.command, self.path, body, self.headers)
@@ -238,7 +240,7 @@ def _server(
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_GET  # noqa: N815 - the library's names
+        do_POST = do_GET
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

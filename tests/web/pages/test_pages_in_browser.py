@@ -202,6 +202,25 @@ def test_a_script_that_does_not_load_can_be_tried_again(page: Page, place: Playg
     expect_phase(page, "paid")
 
 
+def test_a_page_whose_own_script_is_lost_says_so(page: Page, place: Playground) -> None:
+    page.route("**/assets/pay.js*", lambda route: route.abort())
+    page.goto(place.page)
+    expect(page.locator("#broken")).to_be_visible()
+    expect(page.locator("#pay")).to_be_disabled()
+
+
+def test_a_window_that_never_reports_can_be_opened_anew(page: Page, place: Playground) -> None:
+    page.goto(f"{place.page}?lang=en")
+    page.locator("#pay").click()
+    expect(page.locator("#gateway-frame")).to_have_count(1)
+    page.evaluate("document.getElementById('gateway-frame').remove()")
+    page.clock.run_for(5_000)
+    expect(page.locator("#pay")).to_have_text("Pay LYD 25.500")
+    page.locator("#pay").click()
+    in_box(page, "Pay")
+    expect_phase(page, "paid")
+
+
 def test_a_payment_made_elsewhere_is_noticed_before_the_window_opens(
     page: Page, place: Playground
 ) -> None:
@@ -230,7 +249,9 @@ def test_arabic_runs_from_right_to_left_and_english_is_one_press_away(
     amount = page.locator(".amount")
     expect(amount).to_have_text("25.500 د.ل")
     number, unit = amount.locator("bdi").bounding_box(), amount.locator(".unit").bounding_box()
-    assert number is not None and unit is not None and number["x"] > unit["x"]
+    assert number is not None
+    assert unit is not None
+    assert number["x"] > unit["x"]
     page.get_by_role("link", name="English").click()
     expect(page.locator("html")).to_have_attribute("dir", "ltr")
     expect(amount).to_have_text("LYD 25.500")
@@ -277,6 +298,18 @@ def test_a_code_is_sent_in_ascii_and_a_wrong_one_can_be_corrected(
     assert len({key for _, key in place.codes}) == 2
 
 
+def test_a_new_code_can_be_asked_for_once_a_minute(page: Page, place: Playground) -> None:
+    place.action = Otp(6, "091****678")
+    page.goto(f"{place.page}?lang=en")
+    resend = page.get_by_role("button", name="Send a new code")
+    resend.click()
+    expect(page.locator("#notice")).to_have_text("A new code is on its way.")
+    expect(resend).to_be_disabled()
+    page.clock.run_for(61_000)
+    expect(resend).to_be_enabled()
+    assert place.codes_resent == 1
+
+
 def test_a_redirect_goes_to_the_gateway_without_telling_where_from(
     page: Page, place: Playground
 ) -> None:
@@ -308,6 +341,16 @@ def test_a_page_made_too_early_is_made_again_when_the_action_is_known(
     place.action, place.status = action, "action_required"
     page.clock.run_for(5_000)
     expect_phase(page, "ready_lightbox")
+
+
+def test_an_unusable_action_is_not_asked_for_in_circles(page: Page, place: Playground) -> None:
+    place.action = Redirect("javascript:alert(1)")
+    loads: list[str] = []
+    page.on("framenavigated", lambda frame: loads.append(frame.url))
+    page.goto(place.page)
+    page.clock.run_for(30_000)
+    expect_phase(page, "created")
+    assert len(loads) == 1
 
 
 def test_swagger_ui_draws_an_openapi_3_1_document(page: Page, place: Playground) -> None:

@@ -12,6 +12,7 @@ def open_key_value(url: str, clock: Clock) -> KeyValue:
     Args:
         url: `memory://`, `redis://[user:password@]host[:port][/number]`, or `rediss://` for TLS.
         clock: decides when entries in memory end; Redis has its own clock.
+
     Raises:
         ValueError: another scheme, or an address that cannot be read.
     """

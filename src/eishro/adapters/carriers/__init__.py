@@ -1,0 +1,1 @@
+"""Carriers that deliver; none is built in yet."""

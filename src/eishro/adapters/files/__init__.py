@@ -11,6 +11,7 @@ def open_files(url: str) -> Files:
 
     Args:
         url: `file:///path`, or `s3://[key:secret@]bucket?endpoint=https://…&region=…`.
+
     Raises:
         ValueError: another scheme, or an address that cannot be read.
     """

@@ -36,6 +36,7 @@ class S3Files:
         url: `s3://[key:secret@]bucket?endpoint=https://host&region=auto`; without the key pair,
             AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without the endpoint, Amazon's.
         request_seconds_max: the longest one request may take.
+
     Raises:
         ValueError: no bucket, no key pair, or an unknown option.
     """

@@ -14,6 +14,7 @@ def open_mail(smtp_url: str | None, sender: str, data_dir: Path) -> Mail:
         smtp_url: as `SmtpMail` takes it, or None or empty for the outbox.
         sender: `Name <address>` or an address; the outbox ignores it.
         data_dir: the outbox lies below it in `mail/`.
+
     Raises:
         ValueError: the address or the sender cannot be read.
     """

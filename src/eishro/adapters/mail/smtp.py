@@ -76,6 +76,7 @@ class SmtpMail:
             TLS from the first byte. Ports default to 587 and 465. STARTTLS defaults to `always`
             where a password would travel to another machine, else to `auto` (when offered).
         sender: `Name <address>` or an address.
+
     Raises:
         ValueError: the address or the sender cannot be read.
     """

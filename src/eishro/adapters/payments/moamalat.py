@@ -1,26 +1,32 @@
 """Moamalat (NUMO cards): PayForm Plus lightbox, notification, FilterTransactions.
 
-Papers: PayForm Plus pages of the vendor (lightbox, notification, data service) and the public
+Papers: the vendor's PayForm Plus pages (lightbox, notification, data service) and the public
 SDKs for PHP and Node, read 2026-11. Units on the wire: integer dirhams as text. Quirks:
 
 * the key is hex and signs as raw bytes; the signed string is not URL-encoded;
 * the signed names are MerchantId, TerminalId, Amount and DateTimeLocalTrxn even where the message
   calls them MID, TID, AmountTrxn and TrxDateTime;
 * a notification's hash covers neither the reference nor the outcome, so it proves nothing: only
-  FilterTransactions does (`moamalat_queries.py`);
-* the error payload misspells MerchantReference, and is unsigned.
+  FilterTransactions does (`moamalat_queries.py` asks, `moamalat_reading.py` reads);
+* the error payload misspells MerchantReference, and its hash follows no published key.
 """
 
+import asyncio
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from urllib.parse import parse_qsl
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
-from eishro.adapters.payments.moamalat_queries import Terminal, TerminalQueries
+from eishro.adapters.payments.moamalat_queries import Sleep, Terminal, TerminalQueries
+from eishro.adapters.payments.moamalat_reading import (
+    read_notification,
+    text_of,
+    whole_dirhams,
+    without_pan,
+)
 from eishro.clock import TRIPOLI, Clock
 from eishro.domain.payments.port import (
     Action,
@@ -31,20 +37,21 @@ from eishro.domain.payments.port import (
     Lightbox,
     Stamps,
 )
+from eishro.money import LYD_NUMERIC
 from eishro.outward import Http
 
-NOTIFICATION_BYTES_MAX = 64_000
-TEXT_MAX = 200  # characters of a field that is kept
-
-_PAN = re.compile(r"\d{12,19}")
-_KINDS = {"1": "sale", "2": "refund", "3": "void", "4": "void"}
-# What a notification may leave behind; tokens, e-mail and phone of the payer are not ours to keep.
+APPROVED = "00"
+_SALE = "1"
+_UNDOING: Mapping[str, Literal["refund", "void"]] = {"2": "refund", "3": "void", "4": "void"}
+_DATES = ("DateTimeLocalTrxn", "AuthorizationDateTime", "TrxDateTime", "TxnDate")
+# What a message may leave behind; tokens, name, e-mail and phone of the payer are not ours to keep.
 _KEPT = (
+    *_DATES,
     "MerchantId",
     "TerminalId",
-    "DateTimeLocalTrxn",
     "TxnType",
     "Message",
+    "Status",
     "PaidThrough",
     "SystemReference",
     "NetworkReference",
@@ -52,46 +59,57 @@ _KEPT = (
     "Amount",
     "Currency",
     "PayerAccount",
+    "ProviderSchemeName",
     "ActionCode",
     "OriginalTxnId",
 )
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """One merchant's terminal. Keys are hex; `repr` shows neither.
+    """One merchant's terminal. Keys are hex text; what prints it shows neither.
 
-    `stamp_digits` is the form of DateTimeLocalTrxn in REST calls: 14 (seconds) or 17
-    (milliseconds).
+    An empty `notification_key` means the secret key. `base_url` is the REST base of the gateway,
+    `stamp_digits` the form of DateTimeLocalTrxn in REST calls: 14 (seconds) or 17 (milliseconds).
     """
 
     merchant_id: str
     terminal_id: str
     secret_key: str
-    notification_key: str
+    notification_key: str = ""
     base_url: str
     lightbox_url: str
-    stamp_digits: int = 14
+    stamp_digits: Literal[14, 17] = 14
 
     def __repr__(self) -> str:
         return f"Config(merchant_id={self.merchant_id!r}, terminal_id={self.terminal_id!r}, …)"
 
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        """Pretty printers ask for this instead."""
+        return [("merchant_id", self.merchant_id), ("terminal_id", self.terminal_id)]
+
 
 def secure_hash(key: bytes, fields: Mapping[str, str]) -> str:
-    """The gateway's signature: `Name=Value` sorted by name, joined by `&`, HMAC-SHA256, upper
-    hex. Empty values are kept."""
+    """The gateway's signature: `Name=Value` sorted by name and joined by `&`, not URL-encoded,
+    empty values kept; HMAC-SHA256 with the raw key, upper hex."""
     text = "&".join(f"{name}={fields[name]}" for name in sorted(fields))
-    return hmac.digest(key, text.encode(), hashlib.sha256).hex().upper()
+    # Half a surrogate pair cannot be signed by anybody, but must not be a fault of ours.
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hex().upper()
 
 
-def same_hash(expected: str, shown: object) -> bool:
+def is_same_hash(expected: str, shown: object) -> bool:
     """Compare in constant time, whatever the case of the hex."""
     if not isinstance(shown, str):
         return False
-    return hmac.compare_digest(expected.encode(), shown.strip().upper().encode())
+    return hmac.compare_digest(expected.encode(), shown.upper().encode("utf-8", "replace"))
 
 
 class Moamalat:
-    """The `PaymentProvider` for one terminal."""
+    """The `PaymentProvider` for one terminal.
+
+    Raises:
+        ValueError: a key is not hex, or the stamp's form is unknown; the message names the
+            setting, never its value.
+    """
 
     name = "moamalat"
     can_query = True
@@ -102,8 +120,10 @@ class Moamalat:
         http: Http,
         stamps: Stamps,
         clock: Clock,
-        sleep: Callable[[float], Awaitable[None]] | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
+        if config.stamp_digits not in (14, 17):
+            raise ValueError("EISHRO_MOAMALAT_STAMP_DIGITS must be 14 or 17")
         self._config = config
         self._key = _key_bytes(config.secret_key, "EISHRO_MOAMALAT_SECRET_KEY")
         self._notification_key = _key_bytes(
@@ -119,8 +139,8 @@ class Moamalat:
         self._queries = TerminalQueries(terminal, http, stamps, clock, sleep)
 
     async def start(self, intent: Intent) -> Action:
-        """The lightbox's parameters; its stamp has minutes and need not be unique."""
-        stamp = _minutes(intent.created_at)
+        """The lightbox's parameters, signed; its stamp has minutes and need not be unique."""
+        stamp = intent.created_at.astimezone(TRIPOLI).strftime("%Y%m%d%H%M")
         amount = str(intent.amount_dirhams)
         signature = secure_hash(
             self._key,
@@ -147,46 +167,40 @@ class Moamalat:
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
         """The browser's payload. A completion must be signed and be of this very payment; an
         error or a cancel is unsigned and only a reason to look."""
-        if "SecureHash" in payload and "SystemReference" in payload:
-            return self._completion(intent, payload)
-        reference = _text(payload, "MerchantReference") or _text(payload, "MerchantReferenece")
-        if reference and reference != intent.reference:
+        named = {text_of(payload, n) for n in ("MerchantReference", "MerchantReferenece")} - {""}
+        if named - {intent.reference}:
             return _forged()
         if payload.get("cancelled") is True:
-            return _unsigned(intent, "cancelled")
+            return self._unsigned(intent, "cancelled", {})
         if "error" in payload:
-            return _unsigned(intent, "failed")
-        return _forged()
+            return self._unsigned(intent, "failed", {"error": text_of(payload, "error")})
+        return self._completion(intent, payload)
 
     def parse_webhook(self, headers: Mapping[str, str], raw_body: bytes) -> Claim:
-        """A notification: JSON, or form fields as a fallback."""
-        fields = _fields(headers, raw_body)
+        """A notification: JSON, or form fields as a fallback, of our own terminal alone."""
+        del headers  # the body itself says what it is
+        fields = read_notification(raw_body)
         if fields is None:
             return _forged()
         signed = {
             name: fields.get(name, "")
             for name in ("Amount", "Currency", "DateTimeLocalTrxn", "MerchantId", "TerminalId")
         }
-        ours = (
-            signed["MerchantId"] == self._config.merchant_id
-            and signed["TerminalId"] == self._config.terminal_id
+        is_ours = (signed["MerchantId"], signed["TerminalId"]) == (
+            self._config.merchant_id,
+            self._config.terminal_id,
         )
         expected = secure_hash(self._notification_key, signed)
-        if not (same_hash(expected, fields.get("SecureHash")) and ours):
+        if not is_same_hash(expected, fields.get("SecureHash")) or not is_ours:
             return _forged()
-        kind = _KINDS.get(fields.get("TxnType", ""), "other")
-        if kind == "sale" and fields.get("ActionCode") not in ("00", None):
-            kind = "failed"
-        key = ":".join(
-            fields.get(name, "")[:60] for name in ("TerminalId", "SystemReference", "TxnType")
-        )
+        kind = fields.get("TxnType", "").strip()
         return Claim(
             authentic="yes",
-            reference=fields.get("MerchantReference", "")[:60] or None,
-            dedupe_key=key,
-            kind=kind,  # type: ignore[arg-type]
-            amount_dirhams=_dirhams(signed["Amount"]),
-            raw={name: _masked(fields[name]) for name in _KEPT if name in fields},
+            reference=_reference(fields.get("MerchantReference", "")),
+            dedupe_key=self._event(fields.get("SystemReference", ""), kind),
+            kind=_kind(kind, fields.get("ActionCode")),
+            amount_dirhams=whole_dirhams(signed["Amount"]) if _is_lyd(signed["Currency"]) else None,
+            raw=_kept(fields),
         )
 
     def webhook_reply(self) -> GatewayReply:
@@ -194,7 +208,7 @@ class Moamalat:
         return GatewayReply(200, b'{"Message":"Success","Success":true}')
 
     async def query(self, intent: Intent) -> Answer:
-        """Ask FilterTransactions; queued per terminal, coalesced per payment."""
+        """Ask FilterTransactions; queued per terminal, coalesced per payment. Never raises."""
         return await self._queries.ask(intent)
 
     async def aclose(self) -> None:
@@ -202,31 +216,49 @@ class Moamalat:
         await self._queries.aclose()
 
     def _completion(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
-        signed = {
-            "Amount": _text(payload, "Amount"),
-            "Currency": _text(payload, "Currency"),
-            "MerchantId": self._config.merchant_id,
-            "MerchantReference": _text(payload, "MerchantReference"),
-            "PaidThrough": _text(payload, "PaidThrough"),
-            "TerminalId": self._config.terminal_id,
-            "TxnDate": _text(payload, "TxnDate"),
+        """MerchantId and TerminalId are not in the payload but are signed: ours are meant."""
+        shown = {
+            name: text_of(payload, name)
+            for name in ("Amount", "Currency", "MerchantReference", "PaidThrough", "TxnDate")
         }
-        if not same_hash(secure_hash(self._key, signed), payload.get("SecureHash")):
-            return _forged()
-        amount = _dirhams(signed["Amount"])
-        if signed["MerchantReference"] != intent.reference or amount != intent.amount_dirhams:
+        signed = {
+            **shown,
+            "MerchantId": self._config.merchant_id,
+            "TerminalId": self._config.terminal_id,
+        }
+        is_signed = is_same_hash(secure_hash(self._key, signed), payload.get("SecureHash"))
+        is_of_intent = (
+            shown["MerchantReference"] == intent.reference
+            and whole_dirhams(shown["Amount"]) == intent.amount_dirhams
+            and _is_lyd(shown["Currency"])
+        )
+        if not is_signed or not is_of_intent:
             return _forged()
         return Claim(
             authentic="yes",
             reference=intent.reference,
-            dedupe_key=f"result:{_text(payload, 'SystemReference')[:60]}",
+            dedupe_key=self._event(text_of(payload, "SystemReference"), _SALE),
             kind="sale",
-            amount_dirhams=amount,
-            raw={
-                name: _masked(_text(payload, name))
-                for name in ("TxnDate", "SystemReference", "NetworkReference", "Amount", "Currency")
-            },
+            amount_dirhams=intent.amount_dirhams,
+            raw=_kept({name: text_of(payload, name) for name in _KEPT if name in payload}),
         )
+
+    def _unsigned(
+        self, intent: Intent, kind: Literal["cancelled", "failed"], raw: Mapping[str, str]
+    ) -> Claim:
+        return Claim(
+            authentic="unsigned",
+            reference=intent.reference,
+            dedupe_key=f"{self._config.terminal_id}:{intent.reference}:{kind}",
+            kind=kind,
+            raw={name: without_pan(text) for name, text in raw.items()},
+        )
+
+    def _event(self, system_reference: str, kind: str) -> str:
+        """Terminal, transaction and type name an event; only the hash's fields are proven, so
+        what else stands there is cut to size."""
+        parts = (re.sub(r"[^A-Za-z0-9_.-]", "?", part[:64]) for part in (system_reference, kind))
+        return ":".join((self._config.terminal_id, *parts))
 
 
 def _key_bytes(text: str, setting: str) -> bytes:
@@ -236,76 +268,37 @@ def _key_bytes(text: str, setting: str) -> bytes:
     except ValueError:
         key = b""
     if not key:
-        raise ValueError(f"{setting} must be the gateway's key in hexadecimal digits")
+        # Without the cause: its traceback would lead to the key.
+        raise ValueError(f"{setting} must be the gateway's key in hexadecimal digits") from None
     return key
 
 
-def _minutes(at: datetime) -> str:
-    return at.astimezone(TRIPOLI).strftime("%Y%m%d%H%M")
+def _kind(
+    txn_type: str, action_code: str | None
+) -> Literal["sale", "refund", "void", "failed", "other"]:
+    if txn_type == _SALE:
+        return "sale" if action_code in (APPROVED, None) else "failed"
+    return _UNDOING.get(txn_type, "other")
 
 
-def _fields(headers: Mapping[str, str], raw_body: bytes) -> dict[str, str] | None:
-    """The message's fields as bounded text, or None if it cannot be read."""
-    if not raw_body or len(raw_body) > NOTIFICATION_BYTES_MAX:
-        return None
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/x-www-form-urlencoded":
-        try:
-            return dict(parse_qsl(raw_body.decode(), keep_blank_values=True, max_num_fields=100))
-        except ValueError:
-            return None
-    try:
-        body = msgspec.json.decode(raw_body)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict):
-        return None
-    return {
-        name: str(value)
-        for name, value in body.items()
-        if isinstance(value, str | int) and not isinstance(value, bool)
-    }
+def _is_lyd(currency: str) -> bool:
+    return currency in (LYD_NUMERIC, "LYD")
 
 
-def _text(payload: Mapping[str, object], name: str) -> str:
-    value = payload.get(name)
-    if isinstance(value, str):
-        return value[:TEXT_MAX]
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+def _reference(text: str) -> str | None:
+    """The reference is not covered by the hash: only what can be one of ours is passed on."""
+    return text if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text) else None
 
 
-def _dirhams(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
-
-
-def _masked(text: str) -> str:
-    """No full card number survives, whichever field it came in. References of the gateway are
-    12 digits: only what passes the card check (Luhn) is masked."""
-    return _PAN.sub(lambda m: _mask(m.group()), text[:TEXT_MAX].replace("\x00", ""))
-
-
-def _mask(digits: str) -> str:
-    if len(digits) < 13 or not _is_luhn(digits):
-        return digits
-    return f"{digits[:6]}{'X' * (len(digits) - 10)}{digits[-4:]}"
-
-
-def _is_luhn(digits: str) -> bool:
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + position % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+def _kept(fields: Mapping[str, str]) -> dict[str, object]:
+    """What is worth keeping of a message, free of card numbers; a date is none."""
+    kept: dict[str, object] = {}
+    for name in _KEPT:
+        if name in fields:
+            is_date = name in _DATES and re.fullmatch(r"\d{12,14}", fields[name], re.ASCII)
+            kept[name] = fields[name] if is_date else without_pan(fields[name])
+    return kept
 
 
 def _forged() -> Claim:
     return Claim(authentic="no", reference=None, dedupe_key="", kind="other")
-
-
-def _unsigned(intent: Intent, kind: str) -> Claim:
-    return Claim(
-        authentic="unsigned",
-        reference=intent.reference,
-        dedupe_key=f"{kind}:{intent.reference}",
-        kind=kind,  # type: ignore[arg-type]
-    )

@@ -36,7 +36,8 @@ class User(msgspec.Struct, frozen=True):
 
 class Session(msgspec.Struct, frozen=True):
     """One sign-in. `refresh_hash` is of the live refresh token; `previous_hash` of the one
-    before, whose successor (`successor_sealed`) is repeated until `grace_until`."""
+    before, whose successor (`successor_sealed`) is repeated until `grace_until`.
+    """
 
     id: str
     user_id: int

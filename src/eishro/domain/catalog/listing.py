@@ -41,7 +41,8 @@ _VARIANTS = Query(
 
 class ProductFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What a list is asked for; None leaves a filter out. `store_id` None is every active
-    store. `after_id` continues a `-createdAt` list below that id."""
+    store. `after_id` continues a `-createdAt` list below that id.
+    """
 
     store_id: int | None = None
     status: Status = "active"

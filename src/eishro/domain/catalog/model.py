@@ -26,7 +26,8 @@ class Color(msgspec.Struct, frozen=True):
 
 class Product(msgspec.Struct, frozen=True):
     """A product's row. `sells` is the merchant's own switch; `images` (list of text), `sizes`
-    (list of text) and `colors` (list of `Color`) are JSON that is passed on as it is."""
+    (list of text) and `colors` (list of `Color`) are JSON that is passed on as it is.
+    """
 
     id: int
     store_id: int
@@ -48,7 +49,8 @@ class Product(msgspec.Struct, frozen=True):
 
 class Variant(msgspec.Struct, frozen=True):
     """What is sold. `options` is a JSON object such as `{"size": "M", "color": "أحمر"}`;
-    `price_dirhams` None means the product's price."""
+    `price_dirhams` None means the product's price.
+    """
 
     id: int
     store_id: int

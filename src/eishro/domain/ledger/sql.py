@@ -28,7 +28,7 @@ ledger_entries = table(
 _INSERT = Write(sa.insert(ledger_entries))
 
 
-def post(  # noqa: PLR0913 - one argument for each column
+def post(
     store_id: int,
     reason: str,
     at: datetime,

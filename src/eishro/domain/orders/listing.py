@@ -27,7 +27,8 @@ _FIELDS = (
 
 class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What a list is asked for; None leaves a filter out. `q` is an order number, a phone or
-    a customer's exact name; `after_id` continues a list below that id."""
+    a customer's exact name; `after_id` continues a list below that id.
+    """
 
     store_id: int | None = None
     customer_user_id: int | None = None

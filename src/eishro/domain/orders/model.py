@@ -33,7 +33,8 @@ OFFLINE_METHODS = ("cod",)  # methods whose orders do not expire unpaid
 
 class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
-    unpaid."""
+    unpaid.
+    """
 
     id: str
     store_id: int
@@ -141,13 +142,13 @@ class InvalidTransition(Conflict):
 
     code = "INVALID_TRANSITION"
 
-    def __init__(self, seen: str, asked: str) -> None:
+    def __init__(self, seen: Status, asked: Status) -> None:
         super().__init__(
             Words(
                 f"An order that is {seen} cannot become {asked}.",
                 f"لا يمكن نقل الطلب من الحالة {seen} إلى الحالة {asked}.",
             ),
-            details={"from": seen, "to": asked, "allowed": list(MOVES[seen])},  # type: ignore[index]
+            details={"from": seen, "to": asked, "allowed": list(MOVES[seen])},
         )
 
 
@@ -221,6 +222,7 @@ def price(wanted: Sequence[Wanted], offers: Sequence[Offer], delivery: Delivery)
     Args:
         wanted: shape (lines,), quantities >= 1.
         offers: every live variant of the wanted products.
+
     Raises:
         Invalid: a product or variant that is not on offer, a variant that must be named, the
             same variant twice, an amount beyond `DIRHAMS_MAX`.

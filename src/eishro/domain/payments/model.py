@@ -35,7 +35,8 @@ NEWS_PAUSES = tuple(timedelta(seconds=s) for s in (1, 1, 2, 5, 15, 60))
 
 class Payment(msgspec.Struct, frozen=True):
     """One attempt. `reference` is what the gateway knows it by; `action` the JSON the payer's
-    page needs; `review` says why people should look at it; `checks` counts questions asked."""
+    page needs; `review` says why people should look at it; `checks` counts questions asked.
+    """
 
     id: str
     store_id: int
@@ -136,7 +137,8 @@ class Payment(msgspec.Struct, frozen=True):
 
 class StoredReceipt(msgspec.Struct, frozen=True):
     """Money that came, once for each of the gateway's transactions. `applied` says whether it
-    paid its order; if not, `reason` says why it waits in suspense."""
+    paid its order; if not, `reason` says why it waits in suspense.
+    """
 
     provider: str
     terminal: str

@@ -118,7 +118,8 @@ class GatewayReply(msgspec.Struct, frozen=True):
 
 class PaymentMethod(msgspec.Struct, frozen=True):
     """A way to pay that the platform offers. `kind` is lightbox, redirect, otp or offline;
-    `provider` None is paid without a gateway."""
+    `provider` None is paid without a gateway.
+    """
 
     method: str
     kind: str

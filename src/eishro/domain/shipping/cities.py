@@ -21,7 +21,8 @@ Region = Literal["west", "east", "south"]
 
 class District(msgspec.Struct, frozen=True):
     """A district (شعبية): `code` is its ISO 3166-2 code, `seat` the code of its main city, and
-    `region` the historic region it belongs to, which is how delivery is usually priced."""
+    `region` the historic region it belongs to, which is how delivery is usually priced.
+    """
 
     code: str
     name_ar: str

@@ -206,7 +206,7 @@ def _both(
     return [write, movement]
 
 
-def _moved(  # noqa: PLR0913 - one argument for each column
+def _moved(
     store_id: int,
     variant_id: int,
     kind: Kind,

@@ -1,4 +1,4 @@
-"""The style sheet and the script of the hosted pages, served under `/assets/`."""
+"""The style sheet and the scripts of the hosted pages, served under `/assets/`."""
 
 import functools
 import hashlib
@@ -11,6 +11,8 @@ Asset = tuple[bytes, str, str]
 _TYPES = {
     "pay.css": "text/css; charset=utf-8",
     "pay.js": "text/javascript; charset=utf-8",
+    "pay-lightbox.js": "text/javascript; charset=utf-8",
+    "pay-otp.js": "text/javascript; charset=utf-8",
 }
 
 

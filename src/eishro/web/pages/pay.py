@@ -32,7 +32,8 @@ __all__ = ["PayPageView", "content_security_policy", "read_asset", "render_pay_p
 
 class PayPageView(msgspec.Struct, frozen=True, kw_only=True):
     """What the page shows. `amount_dirhams` are minor units of `currency`; `expires_at` is aware
-    UTC; `return_url` leads back to the shop and is dropped unless it is http or https."""
+    UTC; `return_url` leads back to the shop and is dropped unless it is http or https.
+    """
 
     payment_id: str
     order_number: str
@@ -82,6 +83,7 @@ def content_security_policy(nonce: str, script_origin: str | None) -> str:
     Args:
         nonce: as given to `render_pay_page`.
         script_origin: the gateway script's origin or whole address, None without a lightbox.
+
     Raises:
         ValueError: the nonce or the address does not fit a policy.
     """
@@ -141,6 +143,7 @@ def _for_script(view: PayPageView, kind: str, phase: str, language: Language) ->
         "language": language,
         "status": view.status,
         "phase": phase,
+        "isEarly": view.action is None,
         "action": action,
         "phases": {p: [words.in_(language) for words in PHASES[p]] for p in needed},
         "notices": {name: words.in_(language) for name, words in NOTICES.items()},

@@ -151,7 +151,7 @@ NOTICES: dict[str, Words] = {
 LABELS: dict[str, Words] = {
     "title": Words("Payment", "الدفع"),
     "secure": Words("Secure payment", "دفع آمن"),
-    "amount": Words("Amount to pay", "المبلغ المطلوب"),
+    "amount": Words("Amount", "المبلغ"),
     "order": Words("Order", "رقم الطلب"),
     "method": Words("Method", "طريقة الدفع"),
     "until": Words("Pay before", "ادفع قبل"),

@@ -58,6 +58,7 @@ def render_sandbox_index(
     Args:
         links: address (a path here, or http and https), its name in Arabic and in English.
         own_cards: further cards of the simulator, such as ones that are declined.
+
     Raises:
         ValueError: a link is neither a path nor a web address.
     """

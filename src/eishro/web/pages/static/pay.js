@@ -1,4 +1,4 @@
-/* Runs the action of one payment and follows it until its end.
+/* Follows one payment until its end; the action has a script of its own, loaded before.
  *
  * The server is asked for the state each time; nothing here decides that money came. What the
  * gateway's window reports is kept in this tab until the server has taken it, so that neither a
@@ -19,12 +19,9 @@
   const PAUSES_IDLE = [20, 30, 60, 120];
   const BACKOFF_SECONDS_MAX = 30;
   const REQUEST_SECONDS_MAX = 30;
-  const SCRIPT_SECONDS_MAX = 20;
   const SLOW_AFTER_SECONDS = 45;
   // How long a completion outweighs an older "no" of the server.
   const COMPLETION_SECONDS = 900;
-  // A window that ended without telling us must not lock the button for good.
-  const COVERED_SECONDS = 4;
   const REPORTS_MAX = 5;
 
   let status = page.status;
@@ -99,7 +96,7 @@
     show("until", now.startsWith("ready_"));
     show("back", isOver() || now === "unknown" || now === "ready_offline");
     renderNotice();
-    renderPay();
+    if (runner.render) runner.render();
   }
 
   function show(id, visible) {
@@ -156,7 +153,7 @@
     if (!answer.ok || !answer.data || typeof answer.data.status !== "string") return false;
     status = answer.data.status;
     // What there is to do has changed since the page was made: let the server make it anew.
-    if (action.kind === "none" && status === "action_required" && answer.data.action) {
+    if (page.isEarly && status === "action_required" && answer.data.action) {
       leaving = true;
       location.reload();
     }
@@ -215,7 +212,7 @@
         told = take(answer);
         kept.reports.shift();
         remember();
-        if (answer.ok && completed()) closeWindow();
+        if (answer.ok && completed() && runner.close) runner.close();
       }
     }
     if (!told && !leaving) {
@@ -229,121 +226,7 @@
     return Math.max(wait, pauses[Math.min(round++, pauses.length - 1)]);
   }
 
-  // The gateway's window.
-
-  let script = null;
-  let opening = false;
-  let covered = false;
-  let isOpen = false;
-
-  function gateway() {
-    return typeof Lightbox !== "undefined" && Lightbox.Checkout ? Lightbox.Checkout : null;
-  }
-
-  function loadScript() {
-    if (!script) {
-      script = new Promise((resolve, reject) => {
-        const tag = document.createElement("script");
-        const fail = () => {
-          tag.remove();
-          script = null;
-          reject(new Error("the gateway's script did not load"));
-        };
-        const late = setTimeout(fail, SCRIPT_SECONDS_MAX * 1000);
-        tag.onload = () => {
-          clearTimeout(late);
-          if (gateway()) resolve();
-          else fail();
-        };
-        tag.onerror = () => {
-          clearTimeout(late);
-          fail();
-        };
-        tag.src = action.scriptUrl;
-        document.head.appendChild(tag);
-      });
-    }
-    return script;
-  }
-
-  function renderPay() {
-    const button = at("pay");
-    if (!button) return;
-    button.disabled = opening || covered;
-    if (opening) button.textContent = words.opening;
-    else if (notice || status === "failed") button.textContent = words.again;
-  }
-
-  async function openWindow() {
-    if (opening || covered || !isReady()) return;
-    opening = true;
-    say("");
-    renderPay();
-    try {
-      // Another tab may have paid meanwhile; but a silent server must not stop the payer.
-      const fresh = call("GET", "").then(take).catch(() => false);
-      const patience = new Promise((resolve) => setTimeout(resolve, 3000));
-      await Promise.all([loadScript(), Promise.race([fresh, patience])]);
-      opening = false;
-      if (isReady()) showWindow();
-    } catch (error) {
-      opening = false;
-      covered = false;
-      say(words.script, "bad");
-      at("pay").disabled = false;
-    }
-    render();
-    if (!at("pay").disabled && !isOpen && isReady()) at("pay").focus();
-  }
-
-  function showWindow() {
-    if (isOpen) closeWindow();
-    covered = true;
-    isOpen = true;
-    setTimeout(() => {
-      covered = false;
-      renderPay();
-    }, COVERED_SECONDS * 1000);
-    gateway().configure = Object.assign({}, action.parameters, {
-      completeCallback: onComplete,
-      errorCallback: onError,
-      cancelCallback: onCancel,
-    });
-    gateway().showLightbox();
-    const frames = document.getElementsByTagName("iframe");
-    if (frames.length) frames[frames.length - 1].focus();
-  }
-
-  function closeWindow() {
-    isOpen = false;
-    covered = false;
-    try {
-      gateway().closeLightbox();
-    } catch (error) { /* there was none to close */ }
-  }
-
-  function onComplete(result) {
-    kept.completedAt = Date.now();
-    kept.statusThen = status;
-    report(result, {});
-  }
-
-  function onError(result) {
-    covered = false;
-    say(words.declined, "bad");
-    report(result, { error: "unknown" });
-  }
-
-  function onCancel() {
-    // It also comes when the payer closes the receipt.
-    if (completed() || !isOpen) return;
-    isOpen = false;
-    covered = false;
-    if (!notice) say(words.closed);
-    render();
-    if (isReady()) at("pay").focus();
-    askSoon();
-  }
+  // What the action's own script works with.
 
   function report(result, otherwise) {
     let body = otherwise;
@@ -360,111 +243,49 @@
     askSoon();
   }
 
-  // One-time codes.
-
-  let sending = false;
-  let codeKey = { code: null, key: null };
-
-  function asciiDigits(text) {
-    return text
-      .replace(/[٠-٩]/g, (d) => String(d.charCodeAt(0) - 0x660))
-      .replace(/[۰-۹]/g, (d) => String(d.charCodeAt(0) - 0x6f0))
-      .replace(/\s/g, "");
+  function noteCompletion() {
+    kept.completedAt = Date.now();
+    kept.statusThen = status;
   }
 
-  // The same code sent twice is one try, even when the first answer got lost.
-  function keyFor(code) {
-    if (codeKey.code !== code) {
-      const random = crypto.getRandomValues(new Uint8Array(16));
-      const key = Array.from(random, (b) => b.toString(16).padStart(2, "0")).join("");
-      codeKey = { code, key };
-    }
-    return codeKey.key;
-  }
-
-  function fault(text) {
-    at("code-error").textContent = text;
-    if (text) at("code").setAttribute("aria-invalid", "true");
-    else at("code").removeAttribute("aria-invalid");
-    if (text) {
-      at("code").focus();
-      at("code").select();
-    }
-  }
-
-  function renderSending(busy) {
-    sending = busy;
-    at("confirm").disabled = busy;
-    if (!at("confirm").dataset.label) at("confirm").dataset.label = at("confirm").textContent;
-    at("confirm").textContent = busy ? words.sending : at("confirm").dataset.label;
-  }
-
-  async function sendCode(event) {
-    event.preventDefault();
-    if (sending) return;
-    const code = asciiDigits(at("code").value);
-    if (!code || (action.length && code.length !== action.length)) {
-      fault(words.length);
-      return;
-    }
-    fault("");
-    say("");
-    renderSending(true);
-    let problem = "";
+  // A POST by the payer's wish; a lost connection shows itself and is thrown on.
+  async function send(path, body, key) {
     try {
-      const answer = await call("POST", "/otp", { code }, keyFor(code));
+      const answer = await call("POST", path, body, key);
       lost = false;
       take(answer);
-      if (answer.status === 422) problem = (answer.error.details || {}).code || words.wrong;
-      else if (answer.status === 429) say(words.busy);
-      else if (!answer.ok) say(answer.error.message || words.refused, "bad");
+      return answer;
     } catch (error) {
       lost = true;
+      throw error;
+    } finally {
+      render();
     }
-    renderSending(false);
-    render();
-    if (problem) fault(problem);
-    askSoon();
   }
 
-  async function resendCode() {
-    const button = at("resend");
-    button.disabled = true;
-    // Gateways refuse a second code within a minute or so.
-    setTimeout(() => { button.disabled = false; }, 60000);
-    fault("");
-    try {
-      const answer = await call("POST", "/otp/resend", {});
-      if (answer.ok) say(words.resent, "good");
-      else say(answer.status === 429 ? words.busy : answer.error.message || words.refused, "bad");
-    } catch (error) {
-      lost = true;
-      renderNotice();
-    }
-    at("code").focus();
-    askSoon();
-  }
+  const runner = !window.eishroAction ? {} : window.eishroAction({
+    action,
+    words,
+    isReady,
+    isCompleted: completed,
+    hasNotice: () => notice !== null,
+    isTriedBefore: () => notice !== null || status === "failed",
+    refresh: () => call("GET", "").then(take).then(render),
+    say,
+    report,
+    noteCompletion,
+    send,
+    askSoon,
+  });
 
   // Start.
 
-  if (at("pay")) {
-    at("pay").addEventListener("click", openWindow);
-    // Fetched ahead so that the press answers at once; a failure is told when it matters.
-    if (isReady()) loadScript().catch(() => {});
-  }
   if (at("go")) {
     at("go").addEventListener("click", (event) => {
       if (leaving) event.preventDefault();
       leaving = true;
       at("go").setAttribute("aria-disabled", "true");
     });
-  }
-  if (at("otp")) {
-    at("otp").addEventListener("submit", sendCode);
-    at("code").addEventListener("input", () => fault(""));
-    at("resend").addEventListener("click", resendCode);
-    at("confirm").disabled = false;
-    at("resend").disabled = false;
   }
   addEventListener("online", askSoon);
   addEventListener("offline", () => {

@@ -60,8 +60,8 @@ def running(name: Name, data: Path, folder: Path, *, pinned: bool) -> Iterator[S
     shutil.copyfile(data, database)
     os.sync()  # the copy's pages must not be written out while orders are measured
     port = free_port()
-    command, environment = _reference(port, data, database) if name == "reference" else _ours(
-        port, folder
+    command, environment = (
+        _reference(port, data, database) if name == "reference" else _ours(port, folder)
     )
     if pinned:
         command = [require("taskset", "util-linux"), "-c", str(cores()[0]), *command]
@@ -75,7 +75,7 @@ def running(name: Name, data: Path, folder: Path, *, pinned: bool) -> Iterator[S
         seconds = _first_answer(process, port, started, log)
         yield Server(name, process.pid, port, database, seconds)
     finally:
-        _stop(process)
+        stop(process)
 
 
 def _ours(port: int, folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -114,9 +114,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _first_answer(
-    process: subprocess.Popen[bytes], port: int, started: float, log: Path
-) -> float:
+def _first_answer(process: subprocess.Popen[bytes], port: int, started: float, log: Path) -> float:
     while time.perf_counter() - started < _START_SECONDS_MAX and process.poll() is None:
         try:
             if get(port, "/api/products/1")[0] == 200:
@@ -154,7 +152,7 @@ def _ask(
         connection.close()
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """Ask it to end; what of its tree is left after a while is ended by its id."""
     members = tree(process.pid)
     if process.poll() is None:

@@ -246,7 +246,7 @@ function answerBody(row, basket, cityOf, tokenKey, language, at) {
       notes: row.shipping_notes,
       method: row.shipping_method,
     },
-    payment: { method: row.payment_method, status: row.payment_status },
+    payment: { method: row.payment_method, status: row.payment_status, id: null },
     notes: row.notes,
     history: [
       { event: 'order.placed', status: row.status, actor: 'guest', note: null, at: created },

@@ -61,46 +61,21 @@ def _receive(
     batch: Batch, order: Order, payment: Payment, receipt: Receipt, at: datetime
 ) -> tuple[Order, str | None]:
     """Book one receipt; the order as it is after it, and why the money is stranded if it is."""
-    exact = receipt.amount_dirhams == payment.amount_dirhams and (
-        receipt.currency == payment.currency
-    )
-    applied = exact and order.is_payable and payment.amount_dirhams == order.total_dirhams
-    reason = None
-    if not exact:
-        reason = "amount_differs"
-    elif not applied:
-        reason = "paid_already" if order.payment_status == "paid" else "order_closed"
+    reason = _why_stranded(order, payment, receipt)
+    topic, subject = ("payment.stranded", payment.id) if reason else ("order.paid", order.id)
     batch.add(
-        payments.insert_receipt(
-            StoredReceipt(
-                provider=payment.provider,
-                terminal=receipt.terminal,
-                provider_reference=receipt.provider_reference,
-                store_id=payment.store_id,
-                payment_id=payment.id,
-                amount_dirhams=receipt.amount_dirhams,
-                currency=receipt.currency,
-                applied=applied,
-                reason=reason,
-                details=msgspec.Raw(msgspec.json.encode(receipt.details)),
-                at=at,
-            )
-        ),
+        payments.insert_receipt(_stored(payment, receipt, reason, at)),
         ledger.post(
             payment.store_id,
             "payment.received",
             at,
             {
                 f"clearing:{payment.provider}": receipt.amount_dirhams,
-                ("receivable" if applied else "suspense"): -receipt.amount_dirhams,
+                ("suspense" if reason else "receivable"): -receipt.amount_dirhams,
             },
             order_id=order.id,
             payment_id=payment.id,
         ),
-    )
-    topic = "order.paid" if applied else "payment.stranded"
-    subject = order.id if applied else payment.id
-    batch.add(
         outbox.publish(topic, subject, at, store_id=payment.store_id),
         audit.record(
             SYSTEM,
@@ -113,7 +88,7 @@ def _receive(
             reason=reason,
         ),
     )
-    if not applied:
+    if reason:
         batch.add(orders.note_history(order, topic, SYSTEM.name, at, reason))
         return order, reason
     paid = order.pay(at)
@@ -122,6 +97,31 @@ def _receive(
         orders.note_history(paid, "order.paid", SYSTEM.name, at),
     )
     return msgspec.structs.replace(paid, version=order.version + 1), None
+
+
+def _why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | None:
+    """Why the order cannot take this money, or None if it pays the order."""
+    if not payment.is_exact(receipt) or payment.amount_dirhams != order.total_dirhams:
+        return "amount_differs"
+    if order.is_payable:
+        return None
+    return "paid_already" if order.payment_status == "paid" else "order_closed"
+
+
+def _stored(payment: Payment, receipt: Receipt, reason: str | None, at: datetime) -> StoredReceipt:
+    return StoredReceipt(
+        provider=payment.provider,
+        terminal=receipt.terminal,
+        provider_reference=receipt.provider_reference,
+        store_id=payment.store_id,
+        payment_id=payment.id,
+        amount_dirhams=receipt.amount_dirhams,
+        currency=receipt.currency,
+        applied=reason is None,
+        reason=reason,
+        details=msgspec.Raw(msgspec.json.encode(receipt.details)),
+        at=at,
+    )
 
 
 def _fail(batch: Batch, order: Order, at: datetime) -> None:

@@ -90,7 +90,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 def secure_hash(key: bytes, fields: Mapping[str, str]) -> str:
     """The gateway's signature: `Name=Value` sorted by name and joined by `&`, not URL-encoded,
-    empty values kept; HMAC-SHA256 with the raw key, upper hex."""
+    empty values kept; HMAC-SHA256 with the raw key, upper hex.
+    """
     text = "&".join(f"{name}={fields[name]}" for name in sorted(fields))
     # Half a surrogate pair cannot be signed by anybody, but must not be a fault of ours.
     return hmac.digest(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hex().upper()
@@ -166,7 +167,8 @@ class Moamalat:
 
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
         """The browser's payload. A completion must be signed and be of this very payment; an
-        error or a cancel is unsigned and only a reason to look."""
+        error or a cancel is unsigned and only a reason to look.
+        """
         named = {text_of(payload, n) for n in ("MerchantReference", "MerchantReferenece")} - {""}
         if named - {intent.reference}:
             return _forged()
@@ -256,7 +258,8 @@ class Moamalat:
 
     def _event(self, system_reference: str, kind: str) -> str:
         """Terminal, transaction and type name an event; only the hash's fields are proven, so
-        what else stands there is cut to size."""
+        what else stands there is cut to size.
+        """
         parts = (re.sub(r"[^A-Za-z0-9_.-]", "?", part[:64]) for part in (system_reference, kind))
         return ":".join((self._config.terminal_id, *parts))
 

@@ -2,30 +2,36 @@
 
 Every call needs a `DateTimeLocalTrxn` later than the terminal's last one; stamps come from the
 database, so they grow across processes. Callers with the same reference share one call, but
-never one that was sent before they asked. Where several references wait, one call by date range
-answers them all. Anything but a clear answer is `Unknown`.
+never one that was sent before they asked. Where several references wait, one listing by date
+range answers them all, unless so much was sold in those days that asking one by one is shorter.
+Anything but a clear answer is `Unknown`.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import msgspec
+import structlog
 
+from eishro.adapters.payments.moamalat_reading import Page, Row, decide, read_page
 from eishro.clock import TRIPOLI, Clock
-from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Stamps, Unknown
+from eishro.domain.payments.port import Answer, Intent, Stamps, Unknown
 from eishro.outward import Http, NoReply
 
 WAITING_MAX = 500  # references in the queue of a terminal; beyond it the answer is Unknown
-PAGE = 100  # transactions asked for at once
-PAGES_MAX = 50  # of one date range
-AHEAD_SECONDS_MAX = 3  # how far stamps may run ahead of the clock before a call waits
+PAGE_ROWS = 100  # transactions asked for at once
+PAGES_MAX = 50  # of one listing
+REPLY_BYTES_MAX = 2_000_000
 TIMEOUT_SECONDS = 30.0
+AHEAD_SECONDS_MAX = 3  # how far stamps may run ahead of the clock before a call waits
+WAIT_SECONDS_MAX = 20  # for the clock; stamps further ahead mean that the clock was set back
+DAY_SLACK = timedelta(minutes=10)  # the gateway's midnight is not quite ours
 
 Sleep = Callable[[float], Awaitable[None]]
+
+_LOG = structlog.get_logger("eishro.moamalat")
 
 
 class Terminal(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,51 +44,37 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
     stamp_digits: int
 
 
-class Transaction(msgspec.Struct, frozen=True):
-    """One row of the answer, as far as it decides something."""
-
-    reference: str
-    transaction_id: str
-    kind: str
-    approved: bool
-    reason: str
-    amount_dirhams: int | None
-    currency: str
-    original_id: str
-    details: dict[str, str]
-
-
 class _Waiting(msgspec.Struct):
+    """One reference, and all who want to know; `is_alone` once a listing was too long for it."""
+
     intent: Intent
     answers: list["asyncio.Future[Answer]"]
+    is_alone: bool = False
 
 
 class TerminalQueries:
     """The terminal's queue of questions and the task that works it off."""
 
     def __init__(
-        self,
-        terminal: Terminal,
-        http: Http,
-        stamps: Stamps,
-        clock: Clock,
-        sleep: Sleep | None = None,
+        self, terminal: Terminal, http: Http, stamps: Stamps, clock: Clock, sleep: Sleep
     ) -> None:
         self._terminal = terminal
         self._http = http
         self._stamps = stamps
         self._clock = clock
-        self._sleep: Sleep = sleep or asyncio.sleep
+        self._sleep = sleep
         self._waiting: dict[str, _Waiting] = {}
         self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._alone_is_next = False
 
     async def ask(self, intent: Intent) -> Answer:
         """What became of the attempt, asked after this call began."""
-        waiting = self._waiting.get(intent.reference)
-        if waiting is None:
-            if len(self._waiting) >= WAITING_MAX:
-                return Unknown("too many questions are waiting")
-            waiting = self._waiting[intent.reference] = _Waiting(intent, [])
+        if self._is_closed:
+            return Unknown("the shop is closing")
+        if intent.reference not in self._waiting and len(self._waiting) >= WAITING_MAX:
+            return Unknown("too many questions are waiting")
+        waiting = self._waiting.setdefault(intent.reference, _Waiting(intent, []))
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         waiting.answers.append(future)
         if self._task is None or self._task.done():
@@ -91,51 +83,112 @@ class TerminalQueries:
 
     async def aclose(self) -> None:
         """Stop; who waits is told `Unknown`."""
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        self._answer(list(self._waiting.values()), {})
+        _answer(list(self._waiting.values()), Unknown("the shop is closing"))
         self._waiting.clear()
 
     async def _work_off(self) -> None:
         while self._waiting:
-            # Taken out before the call is sent: who asks from now on waits for the next one.
-            group = list(self._waiting.values())
-            self._waiting.clear()
-            answers: dict[str, Answer] = {}
+            group: list[_Waiting] = []
+            answers: Mapping[str, Answer] = {}
+            fallback: Answer | None = Unknown("the question was not asked to its end")
             try:
-                answers = await self._ask_gateway([one.intent for one in group])
+                stamp = await self._stamp()
+                # Taken out before the call is sent: who asks from now on waits for the next one.
+                group = self._take()
+                if isinstance(stamp, Unknown):
+                    fallback = stamp
+                elif group:
+                    answers = await self._ask_gateway([one.intent for one in group], stamp)
+                    fallback = None
+            except Exception:  # noqa: BLE001 - whatever happened, money is not decided by it
+                _LOG.exception("moamalat_question_failed", terminal=self._terminal.terminal_id)
+                group = group or self._take()
             finally:
-                self._answer(group, answers)
+                self._settle(group, answers, fallback)
 
-    def _answer(self, group: Sequence[_Waiting], answers: Mapping[str, Answer]) -> None:
+    def _take(self) -> list[_Waiting]:
+        """Whom the next call answers: all new ones together, in turn with one left-over."""
+        for reference, waiting in list(self._waiting.items()):
+            if all(future.done() for future in waiting.answers):  # nobody waits any more
+                del self._waiting[reference]
+        group = [waiting for waiting in self._waiting.values() if not waiting.is_alone]
+        alone = [waiting for waiting in self._waiting.values() if waiting.is_alone]
+        if alone and (self._alone_is_next or not group):
+            group = alone[:1]
+        self._alone_is_next = not self._alone_is_next
         for waiting in group:
-            answer = answers.get(waiting.intent.reference, Unknown("not asked"))
-            for future in waiting.answers:
-                if not future.done():
-                    future.set_result(answer)
+            del self._waiting[waiting.intent.reference]
+        return group
 
-    async def _ask_gateway(self, intents: Sequence[Intent]) -> dict[str, Answer]:
-        filters = {"MerchantReference": intents[0].reference}
-        if len(intents) > 1:
-            days = sorted(_day(intent.created_at) for intent in intents)
-            today = _day(self._clock.now())
-            filters = {"DateFrom": days[0], "DateTo": max(days[-1], today)}
-        rows: list[Transaction] = []
-        seen_rows = 0
-        for page in range(PAGES_MAX):
-            reply = await self._call(filters, start=page * PAGE)
-            if isinstance(reply, Unknown):
-                return {intent.reference: reply for intent in intents}
-            rows += reply.transactions
-            seen_rows += reply.count
-            if reply.count < PAGE or seen_rows >= reply.total:
+    def _settle(
+        self, group: Sequence[_Waiting], answers: Mapping[str, Answer], fallback: Answer | None
+    ) -> None:
+        """Answer; without answer and fallback, wait on for a question of one's own."""
+        for waiting in group:
+            answer = answers.get(waiting.intent.reference, fallback)
+            if answer is not None:
+                _answer([waiting], answer)
+                continue
+            later = self._waiting.setdefault(waiting.intent.reference, waiting)
+            later.is_alone = True
+            if later is not waiting:
+                later.answers += waiting.answers
+
+    async def _ask_gateway(self, intents: Sequence[Intent], stamp: str) -> dict[str, Answer]:
+        """An answer for each intent; none at all if the days' listing is too long for them."""
+        if len(intents) == 1:
+            filters, worth = {"MerchantReference": intents[0].reference}, PAGES_MAX
+        else:
+            filters, worth = self._days(intents), len(intents)
+        rows = await self._listing(filters, stamp, worth)
+        if rows is None and len(intents) > 1:
+            return {}
+        if rows is None:
+            rows = Unknown("more transactions than are read")
+        if isinstance(rows, Unknown):
+            _LOG.warning(
+                "moamalat_no_answer", terminal=self._terminal.terminal_id, reason=rows.reason
+            )
+            return {intent.reference: rows for intent in intents}
+        terminal_id = self._terminal.terminal_id
+        return {intent.reference: decide(intent, rows, terminal_id) for intent in intents}
+
+    def _days(self, intents: Sequence[Intent]) -> dict[str, str]:
+        """From the first attempt's day to today, in the gateway's time zone."""
+        first = min(intent.created_at for intent in intents)
+        last = max(self._clock.now(), *(intent.created_at for intent in intents))
+        return {"DateFrom": _day(first - DAY_SLACK), "DateTo": _day(last + DAY_SLACK)}
+
+    async def _listing(
+        self, filters: Mapping[str, str], first_stamp: str, pages_worth: int
+    ) -> list[Row] | Unknown | None:
+        """All rows, page by page; None if it is too long for `pages_worth` or `PAGES_MAX`."""
+        rows: list[Row] = []
+        seen = 0
+        stamp: str | Unknown = first_stamp
+        for _ in range(PAGES_MAX):
+            if isinstance(stamp, Unknown):
+                return stamp
+            page = await self._call(filters, seen, stamp)
+            if isinstance(page, Unknown):
+                return page
+            rows += page.rows
+            seen += page.count
+            if seen >= page.total:
+                return rows
+            if page.count == 0:
+                return Unknown("the gateway lists fewer transactions than it counts")
+            if -((seen - page.total) // page.count) > pages_worth:
                 break
-        return {intent.reference: decide(intent, rows, self._terminal) for intent in intents}
+            stamp = await self._stamp()
+        return None
 
-    async def _call(self, filters: Mapping[str, str], start: int) -> "FilterReply | Unknown":
-        stamp = await self._next_stamp()
+    async def _call(self, filters: Mapping[str, str], start: int, stamp: str) -> Page | Unknown:
         signed = {
             "DateTimeLocalTrxn": stamp,
             "MerchantId": self._terminal.merchant_id,
@@ -144,140 +197,61 @@ class TerminalQueries:
         body = {
             **signed,
             **filters,
-            "DisplayLength": str(PAGE),
+            "DisplayLength": str(PAGE_ROWS),
             "DisplayStart": str(start),
             "SecureHash": self._terminal.sign(signed),
         }
         try:
             reply = await self._http.post_json(
-                self._terminal.url, body, timeout_seconds=TIMEOUT_SECONDS
+                self._terminal.url,
+                body,
+                timeout_seconds=TIMEOUT_SECONDS,
+                limit_bytes=REPLY_BYTES_MAX,
             )
         except NoReply as error:
             return Unknown(f"no reply: {error}"[:200])
         if reply.status != 200:
-            return Unknown(f"HTTP {reply.status}")
-        return read_reply(reply.body)
+            return Unknown(f"the gateway answers with HTTP status {reply.status}")
+        return read_page(reply.body, self._terminal.terminal_id)
 
-    async def _next_stamp(self) -> str:
+    async def _stamp(self) -> str | Unknown:
         """The next DateTimeLocalTrxn; waits where stamps would run too far ahead of time."""
         unit = 1000 if self._terminal.stamp_digits == 17 else 1
-        now = self._clock.now().timestamp()
-        name = f"moamalat:{self._terminal.terminal_id}:{self._terminal.stamp_digits}"
-        number = await self._stamps.next(name, int(now * unit))
-        ahead = number / unit - now
-        if ahead > AHEAD_SECONDS_MAX:
-            await self._sleep(ahead - AHEAD_SECONDS_MAX)
-        seconds, milliseconds = divmod(number, unit) if unit == 1000 else (number, 0)
-        text = datetime.fromtimestamp(seconds, UTC).astimezone(TRIPOLI).strftime("%Y%m%d%H%M%S")
-        return f"{text}{milliseconds:03d}" if unit == 1000 else text
-
-
-class FilterReply(msgspec.Struct, frozen=True):
-    """A readable answer: its rows, how many rows it had, how many there are in all."""
-
-    transactions: list[Transaction]
-    count: int
-    total: int
-
-
-def read_reply(body: bytes) -> FilterReply | Unknown:
-    """The rows of an answer, or why it cannot be used."""
-    try:
-        reply = msgspec.json.decode(body)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return Unknown("not JSON")
-    if not isinstance(reply, dict) or reply.get("Success") is not True:
-        return Unknown("the gateway refuses the question")
-    rows: list[Transaction] = []
-    count = 0
-    for day in _list(reply.get("Transactions")):
-        for row in _list(day.get("DateTransactions")):
-            count += 1
-            transaction = _transaction(row)
-            if transaction is not None:
-                rows.append(transaction)
-    total = reply.get("TotalCountAllTransaction")
-    return FilterReply(rows, count, total if isinstance(total, int) else count)
-
-
-def decide(intent: Intent, rows: Sequence[Transaction], terminal: Terminal) -> Answer:
-    """Money came, an explicit no, or unknown: what the rows say about one attempt."""
-    ours = [row for row in rows if row.reference == intent.reference]
-    sales = {row.transaction_id: row for row in ours if row.kind == "sale" and row.approved}
-    given_back: dict[str, int] = {}
-    for row in rows:
-        if row.kind != "sale" and row.approved and row.original_id in sales:
-            amount = row.amount_dirhams or 0
-            given_back[row.original_id] = given_back.get(row.original_id, 0) + amount
-    receipts = tuple(
-        Receipt(
-            provider_reference=sale.transaction_id,
-            terminal=terminal.terminal_id,
-            amount_dirhams=sale.amount_dirhams,
-            currency=sale.currency,
-            details=sale.details,
-        )
-        for sale in sales.values()
-        if sale.amount_dirhams is not None
-        and given_back.get(sale.transaction_id, 0) < sale.amount_dirhams
-    )
-    if receipts:
-        return Paid(receipts)
-    if sales:
-        return Unknown("the sale is voided, refunded or has no readable amount")
-    declined = [row for row in ours if row.kind == "sale" and not row.approved]
-    if declined:
-        return Failed(declined[-1].reason or "declined")
-    return Unknown("not found")
-
-
-def _transaction(row: Mapping[str, Any]) -> Transaction | None:
-    status = _text(row, "Status").lower()
-    transaction_id = _text(row, "TransactionId")
-    if status not in ("approved", "declined") or not transaction_id:
-        return None
-    return Transaction(
-        reference=_text(row, "MerchantReference"),
-        transaction_id=transaction_id,
-        kind=_text(row, "TransType").lower(),
-        approved=status == "approved",
-        reason=_text(row, "ResCodeDesc"),
-        amount_dirhams=_amount(row),
-        currency=_text(row, "Currency"),
-        original_id=_text(row, "OriginalTxnId"),
-        details={
-            name: value
-            for name, key in (
-                ("networkReference", "RRN"),
-                ("card", "CardNo"),
-                ("cardType", "CardType"),
-                ("authCode", "AuthCode"),
+        name = ":".join(
+            (
+                "moamalat",
+                self._terminal.merchant_id,
+                self._terminal.terminal_id,
+                str(self._terminal.stamp_digits),
             )
-            if (value := _text(row, key)) and not (name == "card" and value.isdigit())
-        },
-    )
+        )
+        now = self._clock.now().timestamp()
+        number = await self._stamps.next(name, int(now * unit))
+        wait = number / unit - now - AHEAD_SECONDS_MAX
+        if wait > WAIT_SECONDS_MAX:
+            _LOG.warning("moamalat_stamps_ahead", terminal=self._terminal.terminal_id, seconds=wait)
+            return Unknown("the clock is behind the terminal's last stamp")
+        if wait > 0:
+            await self._sleep(wait)
+        return stamp_text(number, self._terminal.stamp_digits)
 
 
-def _amount(row: Mapping[str, Any]) -> int | None:
-    """Whole dirhams; the gateway may write `.000` behind them."""
-    try:
-        amount = Decimal(_text(row, "AmountTrxn"))
-    except InvalidOperation:
-        return None
-    if not amount.is_finite() or amount <= 0 or amount >= 10**15 or amount != int(amount):
-        return None
-    return int(amount)
+def stamp_text(number: int, digits: int) -> str:
+    """A stamp as the gateway reads it: Tripoli's local time.
+
+    Args:
+        number: seconds since 1970 for 14 digits, milliseconds for 17.
+    """
+    seconds, milliseconds = divmod(number, 1000) if digits == 17 else (number, 0)
+    text = datetime.fromtimestamp(seconds, UTC).astimezone(TRIPOLI).strftime("%Y%m%d%H%M%S")
+    return f"{text}{milliseconds:03d}" if digits == 17 else text
 
 
-def _text(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    if isinstance(value, str):
-        return value.strip()[:200].replace("\x00", "")
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
-
-
-def _list(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _answer(group: Sequence[_Waiting], answer: Answer) -> None:
+    for waiting in group:
+        for future in waiting.answers:
+            if not future.done():
+                future.set_result(answer)
 
 
 def _day(at: datetime) -> str:

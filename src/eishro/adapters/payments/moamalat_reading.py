@@ -97,10 +97,18 @@ def decide(intent: Intent, rows: Sequence[Row], terminal_id: str) -> Answer:
     }
     if receipts:
         return Paid(tuple(receipts.values()))
-    if "doubtful" in standing.values():
-        return Unknown("the sale cannot be read with certainty")
     if sales:
-        return Unknown("the sale was voided or refunded in full")
+        is_gone = "doubtful" not in standing.values()
+        return Unknown(
+            "the sale was voided or refunded in full"
+            if is_gone
+            else "the sale cannot be read with certainty"
+        )
+    return _refusal(ours)
+
+
+def _refusal(ours: Sequence[Row]) -> Answer:
+    """Failed if every try was declined, with the last reason."""
     if not ours:
         return Unknown("the gateway does not know the transaction")
     if any(row.outcome != "declined" for row in ours):

@@ -81,7 +81,7 @@ class Payment(msgspec.Struct, frozen=True):
         if self.status in SETTLED:
             return self._checked(at, following=None)
         if isinstance(answer, Paid):
-            if any(self._is_exact(receipt) for receipt in answer.receipts):
+            if any(self.is_exact(receipt) for receipt in answer.receipts):
                 return msgspec.structs.replace(
                     self._checked(at, following=None), status="paid", failure=None
                 )
@@ -111,7 +111,8 @@ class Payment(msgspec.Struct, frozen=True):
             return self
         return msgspec.structs.replace(self, news_checks=1, next_check_at=at + NEWS_PAUSES[0])
 
-    def _is_exact(self, receipt: Receipt) -> bool:
+    def is_exact(self, receipt: Receipt) -> bool:
+        """True if the money is what this attempt asked for, to the dirham."""
         return receipt.amount_dirhams == self.amount_dirhams and receipt.currency == self.currency
 
     def _checked(self, at: datetime, following: datetime | None) -> "Payment":

@@ -60,8 +60,8 @@
     if (kept.reports.length) return "processing";
     // A refusal older than the completion speaks of an earlier try.
     const stale = completed() && status === kept.statusThen;
-    if (CLOSED.includes(status) && !stale) return status;
-    
+    if (CLOSED.includes(status)) return status;
+    if (completed()) return status === "unknown" ? "unknown" : "processing";
     if (status === "processing" || status === "unknown") return status;
     return action.kind === "none" ? "created" : "ready_" + action.kind;
   }

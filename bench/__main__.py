@@ -215,8 +215,8 @@ def _commit() -> str:
     """The short id of what was measured; a plus sign for changes that are not committed."""
 
     def git(*words: str) -> str:
-        done = subprocess.run(  # noqa: S603 - our own command
-            ["git", "-C", str(ROOT), *words],  # noqa: S607
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *words],
             capture_output=True,
             text=True,
             check=False,
@@ -228,7 +228,7 @@ def _commit() -> str:
 
 
 def _versions() -> dict[str, str]:
-    node = subprocess.run(  # noqa: S603 - our own command
+    node = subprocess.run(
         [node_folder() / "bin" / "node", "--version"], capture_output=True, text=True, check=True
     )
     package = msgspec.json.decode((HERE / "package.json").read_bytes())

@@ -37,7 +37,7 @@ def compare(one: Server, other: Server, goods: Goods) -> Iterator[str]:
 
     Places one order on each.
     """
-    dice = random.Random(goods.seed)  # noqa: S311 - repeatable, no secret
+    dice = random.Random(goods.seed)
     paths = [f"/api/products/{dice.randint(1, goods.products)}" for _ in range(_SAMPLE)]
     paths += [f"/api/stores/{s}/products?limit=20" for s in range(1, goods.stores + 1)]
     paths += ["/api/stores/bench-1/products?limit=20&page=2", f"/api/products/{10**9}"]

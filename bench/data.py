@@ -140,7 +140,7 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[Row]) -> 
     found = list(rows)
     marks = ", ".join("?" * len(found[0]))
     # Table names are ours alone; rows are in the order of the schema's columns.
-    connection.executemany(f"INSERT INTO {table} VALUES ({marks})", found)  # noqa: S608
+    connection.executemany(f"INSERT INTO {table} VALUES ({marks})", found)
 
 
 def _user(user_id: int) -> Row:
@@ -195,7 +195,7 @@ def _products(ids: range, goods: Goods) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _product(product_id: int, goods: Goods) -> Iterator[tuple[str, Row]]:
-    dice = random.Random(goods.seed * 1_000_003 + product_id)  # noqa: S311 - repeatable, no secret
+    dice = random.Random(goods.seed * 1_000_003 + product_id)
     store_id = (product_id - 1) % goods.stores + 1
     at = micros(_START + timedelta(minutes=product_id))
     good, quality = dice.choice(_GOODS), dice.choice(_QUALITIES)

@@ -53,7 +53,7 @@ def require(program: str, package: str) -> str:
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
     for _ in range(1_000):
-        port = random.randint(PORT_MIN, PORT_MAX)  # noqa: S311 - no secret
+        port = random.randint(PORT_MIN, PORT_MAX)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

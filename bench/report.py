@@ -129,15 +129,18 @@ def to_markdown(summary: Summary) -> str:
     """The measurement as a page."""
     m, goods = summary.machine, summary.goods
     versions = ", ".join(f"{name} {version}" for name, version in summary.versions.items())
+    conditions = (
+        f"{m.processor}, {m.cores} cores, Linux {m.kernel}, {m.file_system}, append and fsync "
+        f"{m.sync_microseconds} µs, load before {m.load_before:.2f}. {goods.products} products "
+        f"in {goods.stores} stores, {CONNECTIONS} connections, medians of {summary.rounds} "
+        f"rounds of {summary.seconds} s."
+    )
     lines = [
         "# Side by side",
         "",
         f"{summary.at:%Y-%m-%d %H:%M} UTC, commit {summary.commit}. {versions}.",
         "",
-        f"{m.processor}, {m.cores} cores, Linux {m.kernel}, {m.file_system}, append and fsync "
-        f"{m.sync_microseconds} µs, load before {m.load_before:.2f}. {goods.products} products "
-        f"in {goods.stores} stores, {CONNECTIONS} connections, medians of {summary.rounds} "
-        f"rounds of {summary.seconds} s.",
+        conditions,
         "",
     ]
     for pinned in (True, False):

@@ -68,7 +68,7 @@ def running(name: Name, data: Path, folder: Path, *, pinned: bool) -> Iterator[S
     log = folder / "server.log"
     with log.open("wb") as output:
         started = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603 - our own commands
+        process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
@@ -194,7 +194,7 @@ def install_reference() -> None:
     npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     # The folder goes first in PATH, so that npm's own children find this Node.
     path = f"{node / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [node / "bin" / "node", npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=HERE,
         env={**os.environ, "PATH": path},

@@ -62,7 +62,7 @@ def _first_answer(clone: Path, environment: dict[str, str]) -> float:
     command = [str(clone / ".venv/bin/eishro"), "dev", "--port", str(port)]
     log = clone / "dev.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command
+        process = subprocess.Popen(
             command,
             cwd=clone,
             env=_clean(environment),
@@ -86,7 +86,7 @@ def _first_answer(clone: Path, environment: dict[str, str]) -> float:
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(  # noqa: S603 - our own commands
+    done = subprocess.run(
         command,
         cwd=folder,
         env=_clean(environment),

@@ -75,7 +75,7 @@ def test_lines_functions_and_files_are_short() -> None:
         found += [
             f"{_relative(path)}:{number}: line of {len(line)} characters"
             for number, line in enumerate(lines, 1)
-            if len(line) > LINE_LENGTH_MAX and "http" not in line and "noqa: E501" not in line
+            if len(line.partition("  # noqa")[0]) > LINE_LENGTH_MAX and "http" not in line
         ]
         if len(lines) > FILE_LINES_MAX and not _allowed(path, "file too long"):
             found.append(f"{_relative(path)}: {len(lines)} lines")

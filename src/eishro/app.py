@@ -87,7 +87,7 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
 
 
 def moamalat_config(settings: Settings) -> MoamalatConfig:
-    """The platform's Moamalat terminal; without addresses, the built-in simulator's."""
+    """The platform's Moamalat terminal; `eishro dev` leaves the addresses to the simulator."""
     simulator = settings.public_url + SIMULATOR_PATH
     return MoamalatConfig(
         merchant_id=settings.moamalat_merchant_id,
@@ -209,6 +209,7 @@ def configure_logging(settings: Settings) -> None:
     )
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -23,8 +23,18 @@ SECRET_LENGTH_MIN = 32
 # payments.md of the vendor: published for everybody, so worthless as a secret.
 TEST_MERCHANT_ID = "10081014649"
 TEST_TERMINAL_ID = "99179395"
-TEST_SECRET_KEY = "39636630633731362D663963322D346362642D386531662D633963303432353936373431"  # noqa: E501, S105
+TEST_SECRET_KEY = "39636630633731362D663963322D346362642D386531662D633963303432353936373431"  # noqa: S105
 TEST_SECRET_KEYS = (TEST_SECRET_KEY, "3a488a89b3f7993476c252f017c488bb")
+
+# REST base and lightbox script of the vendor's two environments.
+TEST_GATEWAY = (
+    "https://tnpg.moamalat.net/cube/paylink.svc/api/",
+    "https://tnpg.moamalat.net:6006/js/lightbox.js",
+)
+LIVE_GATEWAY = (
+    "https://npg.moamalat.net/cube/paylink.svc/api/",
+    "https://npg.moamalat.net:6006/js/lightbox.js",
+)
 
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -138,10 +148,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, _about("The key of notifications, in hex.", "the secure key")
     ] = ""
     moamalat_base_url: Annotated[
-        str, _about("REST base of the gateway.", "the built-in simulator under `eishro dev`")
+        str,
+        _about(
+            "REST base of the gateway.",
+            "the built-in simulator under `eishro dev`, the live gateway in production, else the "
+            "vendor's test gateway",
+        ),
     ] = ""
     moamalat_lightbox_url: Annotated[
-        str, _about("Address of `lightbox.js`.", "the built-in simulator under `eishro dev`")
+        str,
+        _about("Address of `lightbox.js`.", "as for the REST base"),
     ] = ""
     moamalat_stamp_digits: Annotated[
         Literal[14, 17],
@@ -187,7 +203,8 @@ def load(environ: Mapping[str, str], *, is_dev: bool = False) -> Settings:
     """The settings of this environment, defaults filled in.
 
     Args:
-        is_dev: `eishro dev` makes a secret of its own where none is set.
+        environ: the process's environment; only `EISHRO_` variables are looked at.
+        is_dev: under `eishro dev` the gateway is the built-in simulator where none is set.
 
     Raises:
         SettingsError: every unknown, malformed or refused variable.
@@ -260,7 +277,10 @@ def _filled(settings: Settings, *, is_dev: bool) -> Settings:
         changes["moamalat_secret_key"] = settings.moamalat_secret_key or TEST_SECRET_KEY
     if not settings.secret_keys and settings.env == "development":
         changes["secret_keys"] = (development_secret(folder),)
-    del is_dev
+    if not is_dev:
+        gateway = LIVE_GATEWAY if settings.env == "production" else TEST_GATEWAY
+        changes["moamalat_base_url"] = settings.moamalat_base_url or gateway[0]
+        changes["moamalat_lightbox_url"] = settings.moamalat_lightbox_url or gateway[1]
     return msgspec.structs.replace(settings, **changes)
 
 

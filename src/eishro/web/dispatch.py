@@ -75,13 +75,15 @@ class Dispatcher:
             language_of(request),
         )
         response.set_header("X-Request-ID", call.request_id)
+        # Every line logged on the way, background work included, carries the id.
+        structlog.contextvars.bind_contextvars(request_id=call.request_id)
         try:
             answer = await self._answer(call, response)
             await self._send(call, response, answer)
         except ShopError as refusal:
             send_refusal(refusal, call.language, door, response)
         except Exception:  # noqa: BLE001 - the last net: the caller learns nothing but the id
-            _LOG.exception("fault", request_id=call.request_id, path=request.path)
+            _LOG.exception("fault", path=request.path)
             response.status = 500
             response.content_type = _JSON
             response.data = fault_body(call.request_id, call.language, door.clock.now())

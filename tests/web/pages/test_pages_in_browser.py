@@ -136,6 +136,33 @@ def test_a_declined_card_is_reported_and_another_can_be_tried(
     assert len(place.results) == 2
 
 
+def test_an_older_refusal_does_not_outweigh_a_completion(page: Page, place: Playground) -> None:
+    place.after_result = "failed"
+    page.goto(place.page)
+    page.locator("#pay").click()
+    in_box(page, "Decline")
+    expect_phase(page, "failed")
+    in_box(page, "Pay")
+    expect(page.locator("#gateway-frame")).to_have_count(0)
+    expect_phase(page, "processing")
+    expect(page.locator("#action")).to_be_hidden()
+    place.status = "paid"
+    page.clock.run_for(5_000)
+    expect_phase(page, "paid")
+
+
+def test_closing_the_receipt_is_no_cancellation(page: Page, place: Playground) -> None:
+    place.result_status = 503
+    page.goto(place.page)
+    page.locator("#pay").click()
+    in_box(page, "Pay")
+    expect_phase(page, "processing")
+    in_box(page, "Close")
+    expect(page.locator("#gateway-frame")).to_have_count(0)
+    expect(page.locator("#notice")).to_be_hidden()
+    expect_phase(page, "processing")
+
+
 def test_a_second_click_opens_no_second_window(page: Page, place: Playground) -> None:
     page.goto(place.page)
     page.locator("#pay").dblclick()

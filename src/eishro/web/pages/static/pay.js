@@ -44,7 +44,7 @@
 
   function remember() {
     try {
-      sessionStorage.setItem("eishro." + page.id, JSON.stringify(kept));
+      void("eishro." + page.id, JSON.stringify(kept));
     } catch (error) { /* private mode: the reports live as long as the page */ }
   }
 
@@ -60,7 +60,7 @@
     if (kept.reports.length) return "processing";
     // A refusal older than the completion speaks of an earlier try.
     const stale = completed() && status === kept.statusThen;
-    if (CLOSED.includes(status)) return status;
+    if (CLOSED.includes(status) && !stale) return status;
     if (completed()) return status === "unknown" ? "unknown" : "processing";
     if (status === "processing" || status === "unknown") return status;
     return action.kind === "none" ? "created" : "ready_" + action.kind;

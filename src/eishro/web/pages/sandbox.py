@@ -22,7 +22,7 @@ class TestCard(msgspec.Struct, frozen=True):
 
 # Published by the gateway for its test environment (payments.md 1.1).
 TEST_CARDS = (
-    TestCard("6394993077260781", "10/23 · 10/27"),
+    TestCard("6394993077260781", "10/23, 10/27"),
     TestCard("6395003016111159", "02/26"),
     TestCard("6395043835180860"),
     TestCard("6395043165725698"),

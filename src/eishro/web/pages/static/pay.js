@@ -44,7 +44,7 @@
 
   function remember() {
     try {
-      void("eishro." + page.id, JSON.stringify(kept));
+      sessionStorage.setItem("eishro." + page.id, JSON.stringify(kept));
     } catch (error) { /* private mode: the reports live as long as the page */ }
   }
 

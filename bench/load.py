@@ -1,5 +1,7 @@
 """Load by wrk: one run is some seconds of one kind of work on one server."""
 
+import os
+import resource
 import subprocess
 from pathlib import Path
 from typing import Literal
@@ -7,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from bench.data import Goods
-from bench.machine import BenchError, cores, require, usage
+from bench.machine import BenchError, busy_seconds, cores, require, usage
 from bench.servers import Name, Server
 
 Work = Literal["product", "list", "order"]
@@ -36,7 +38,11 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One run: what was done, what wrk saw, what the server's process tree used."""
+    """One run: what was done, what wrk saw, what the server's process tree used.
+
+    `others_share` is how much of the whole machine somebody else used meanwhile, 0 to 1 (the
+    kernel's own work included): where it is large, the run says little.
+    """
 
     work: Work
     server: Name
@@ -45,6 +51,7 @@ class Run(msgspec.Struct, frozen=True):
     counts: Counts
     cpu_seconds: float
     rss_bytes: int
+    others_share: float
 
     @property
     def acknowledged(self) -> int:
@@ -87,20 +94,31 @@ def drive(
     command += ["-s", str(_SCRIPTS / f"{work}.lua"), server.url, "--"]
     command += [f"seed={goods.seed * 1_000 + number}", f"products={goods.products}"]
     command += [f"stores={goods.stores}", f"run={run}"]
-    before = usage(server.pid)
+    before, busy, load = usage(server.pid), busy_seconds(), _children_seconds()
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + 60, check=False
     )
     after = usage(server.pid)
+    cpu_seconds = after.cpu_seconds - before.cpu_seconds
+    others = busy_seconds() - busy - cpu_seconds - (_children_seconds() - load)
     _, mark, summary = done.stdout.partition(_MARK)
     if done.returncode != 0 or not mark:
         raise BenchError(f"wrk failed: {command}\n{done.stdout[-1_000:]}{done.stderr[-1_000:]}")
+    counts = msgspec.json.decode(summary, type=Counts)
+    whole = counts.microseconds / 1_000_000 * (os.cpu_count() or 1)
     return Run(
         work=work,
         server=server.name,
         pinned=pinned,
         number=number,
-        counts=msgspec.json.decode(summary, type=Counts),
-        cpu_seconds=after.cpu_seconds - before.cpu_seconds,
+        counts=counts,
+        cpu_seconds=cpu_seconds,
         rss_bytes=after.rss_bytes,
+        others_share=round(max(0.0, others / whole), 3),
     )
+
+
+def _children_seconds() -> float:
+    """Processor time of the commands we ran to their end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

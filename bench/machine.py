@@ -104,6 +104,14 @@ def usage(pid: int) -> Usage:
     return Usage(ticks / _TICKS, rss)
 
 
+def busy_seconds() -> float:
+    """Processor seconds that anybody on this machine has used so far, all cores together; time
+    the host took away (steal) counts as used."""
+    fields = [int(f) for f in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    idle, waiting = fields[3], fields[4]
+    return (sum(fields) - idle - waiting) / _TICKS
+
+
 def describe(folder: Path) -> Machine:
     """This machine, and the disk under `folder`."""
     return Machine(

@@ -17,7 +17,12 @@ TITLES: dict[Work, str] = {
     "list": "list of 20 with total",
     "order": "place an order (durable)",
 }
-COLUMNS = ("req/s", "p50 ms", "p99 ms", "CPU µs", "RSS MB")
+_NOTE = (
+    "Ratios are EISHRO's to the reference's: of req/s more is better, of CPU less. *Others* "
+    "is how much of the machine somebody else used meanwhile (the kernel's writing included); "
+    "above some percent the row says little."
+)
+COLUMNS = ("req/s", "p50 ms", "p90 ms", "p99 ms", "CPU µs", "RSS MB")
 
 
 class Median(msgspec.Struct, frozen=True):
@@ -27,15 +32,17 @@ class Median(msgspec.Struct, frozen=True):
     per_second_least: float
     per_second_most: float
     p50_milliseconds: float
+    p90_milliseconds: float
     p99_milliseconds: float
     cpu_microseconds: float
     rss_megabytes: float
     failures: int
+    others_share: float
 
 
 class Comparison(msgspec.Struct, frozen=True):
     """Both servers at one kind of work. Ratios are ours to the reference's; of requests a
-    second more is better, of processor time and latency less."""
+    second more is better, of processor time less. Latencies get no ratio: see README.md."""
 
     work: Work
     pinned: bool
@@ -44,7 +51,6 @@ class Comparison(msgspec.Struct, frozen=True):
     requests_ratio_least: float | None
     requests_ratio_most: float | None
     cpu_ratio: float | None
-    p99_ratio: float | None
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -66,6 +72,7 @@ class Summary(msgspec.Struct, frozen=True):
     seconds: int
     comparisons: list[Comparison]
     starts: dict[Name, Start]
+    disturbed_runs: int
     faults: list[str]
 
 
@@ -105,7 +112,6 @@ def _comparison(work: Work, runs: Sequence[Run], *, pinned: bool) -> Comparison:
         requests_ratio_least=round(min(rounds), 3) if rounds else None,
         requests_ratio_most=round(max(rounds), 3) if rounds else None,
         cpu_ratio=ratio(lambda m: m.cpu_microseconds),
-        p99_ratio=ratio(lambda m: m.p99_milliseconds),
     )
 
 
@@ -118,10 +124,12 @@ def _median(runs: Sequence[Run]) -> Median:
         per_second_least=round(min(run.per_second for run in runs), 1),
         per_second_most=round(max(run.per_second for run in runs), 1),
         p50_milliseconds=median(lambda run: run.counts.p50 / 1_000, 2),
+        p90_milliseconds=median(lambda run: run.counts.p90 / 1_000, 2),
         p99_milliseconds=median(lambda run: run.counts.p99 / 1_000, 2),
         cpu_microseconds=median(lambda run: run.cpu_microseconds),
         rss_megabytes=median(lambda run: run.rss_bytes / 1_000_000),
         failures=sum(run.failures for run in runs),
+        others_share=median(lambda run: run.others_share, 3),
     )
 
 
@@ -155,31 +163,40 @@ def to_markdown(summary: Summary) -> str:
             for name, start in summary.starts.items()
         ]
         lines.append("")
+    lines += [_NOTE, ""]
+    if summary.disturbed_runs:
+        lines += [f"{summary.disturbed_runs} runs were disturbed by others and made again.", ""]
     lines += ["## Faults", "", *([f"- {fault}" for fault in summary.faults] or ["None."]), ""]
     return "\n".join(lines)
 
 
 def _table(rows: Sequence[Comparison]) -> list[str]:
-    head = "| Work | Server | " + " | ".join(COLUMNS) + " | rounds req/s | failures |"
-    lines = [head, "|---|---|" + "---:|" * (len(COLUMNS) + 2)]
+    head = "| Work | Server | " + " | ".join(COLUMNS) + " | rounds req/s | others | failures |"
+    lines = [head, "|---|---|" + "---:|" * (len(COLUMNS) + 3)]
     for row in rows:
         for name, m in row.servers.items():
             lines.append(
                 f"| {TITLES[row.work]} | {name} | {m.per_second:.0f} | {m.p50_milliseconds:.1f} "
-                f"| {m.p99_milliseconds:.1f} | {m.cpu_microseconds:.0f} | {m.rss_megabytes:.0f} "
-                f"| {m.per_second_least:.0f}–{m.per_second_most:.0f} | {m.failures} |"
+                f"| {m.p90_milliseconds:.1f} | {m.p99_milliseconds:.1f} | {m.cpu_microseconds:.0f} | {m.rss_megabytes:.0f} "
+                f"| {m.per_second_least:.0f}–{m.per_second_most:.0f} "
+                f"| {m.others_share:.0%} | {m.failures} |"
             )
         if row.requests_ratio is not None:
             lines.append(
-                f"| | **ratio** | **{row.requests_ratio:.2f}×** | | {_times(row.p99_ratio)} "
+                f"| | **ratio** | **{row.requests_ratio:.2f}×** | | | "
                 f"| {_times(row.cpu_ratio)} | | {_times(row.requests_ratio_least)}–"
-                f"{_times(row.requests_ratio_most)} | |"
+                f"{_times(row.requests_ratio_most)} | | |"
             )
     return lines
 
 
 def _times(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}×"
+
+
+def median_start(starts: Sequence[Start]) -> Start:
+    """The start in the middle, by its seconds."""
+    return sorted(starts, key=lambda start: start.seconds)[len(starts) // 2]
 
 
 def to_json(value: Any) -> bytes:

@@ -240,7 +240,9 @@ function answerBody(row, basket, cityOf, tokenKey, language, at) {
     currency: 'LYD',
     customer: { name: row.customer_name, phone: row.customer_phone, email: row.customer_email },
     shipping: {
-      city: { code, nameAr, nameEn },
+      city: nameAr,
+      cityCode: code,
+      cityEn: nameEn,
       area: row.area,
       address: row.address,
       notes: row.shipping_notes,

@@ -1,71 +1,98 @@
 """A Moamalat gateway to try payments with: the lightbox, the REST calls, the notification.
 
-Behaves as the vendor's papers say (payments sheet 1.1 to 1.10), keeps everything in memory, and
-errs on request (`Faults`). The pages and HTTP routes are in `moamalat_door.py`.
+Behaves as the vendor's papers say (what is not public is marked as this simulator's own), keeps
+everything in memory, and errs on request (`Faults`). What it writes is in `moamalat_wire.py`, its
+pages and HTTP routes are in `moamalat_door.py`.
 """
 
 import asyncio
-import hashlib
-import hmac
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal
 
 import msgspec
+import structlog
 
 from eishro.clock import TRIPOLI, Clock
+from eishro.sandbox import moamalat_wire as wire
+from eishro.sandbox.moamalat_cards import CARDS, DECLINE_CARDS, OTP, refusal_of
+from eishro.sandbox.moamalat_wire import APPROVED, Kind, Merchant, Transaction
 
-OTP = "111111"
-CARDS = {
-    "6394993077260781": "10/27",
-    "6395003016111159": "02/26",
-    "6395043835180860": "01/27",
-    "6395043165725698": "01/27",
-    "6395043170446256": "01/27",
-}
-# The vendor publishes no card that is declined; these are this simulator's own.
-DECLINE_CARDS = {
-    "6394990000000005": ("05", "Do not honour"),
-    "6394990000000051": ("51", "Insufficient funds"),
-    "6394990000000054": ("54", "Expired card"),
-}
+__all__ = [
+    "CARDS",
+    "DECLINE_CARDS",
+    "OTP",
+    "Faults",
+    "Merchant",
+    "Refused",
+    "Simulator",
+    "Switches",
+    "Transaction",
+]
+
 TRANSACTIONS_MAX = 10_000
+QUESTIONS_MAX = 1_000  # remembered for tests
+HELD_MAX = 100  # notifications kept back to be reordered
+AMOUNT_DIGITS_MAX = 12
+REFERENCE_LENGTH_MAX = 64
 
 Notify = Callable[[dict[str, Any]], Awaitable[None]]
+Sleep = Callable[[float], Awaitable[None]]
+
+_LOG = structlog.get_logger("eishro.sandbox")
 
 
-class Faults(msgspec.Struct):
-    """What the gateway does wrong from now on; everything off by default."""
+class Faults(msgspec.Struct, forbid_unknown_fields=True):
+    """What the gateway does wrong from now on; everything off by default.
+
+    Amounts are dirhams as text and replace the true ones. `filter_…` concern FilterTransactions:
+    `filter_not_found_times` hides a new transaction from so many questions, `filter_status` other
+    than 200 and `filter_body` replace the answer. `late_success_seconds`: the browser is told of
+    a time-out, but the money was taken and shows that much later. `decline` is an action code for
+    every card.
+    """
 
     notify: Literal["once", "twice", "never"] = "once"
     notify_delay_seconds: float = 0.0
+    reorder_notifications: bool = False
     forge_notification: bool = False
     notification_amount: str | None = None
     filter_amount: str | None = None
     filter_not_found_times: int = 0
     filter_status: int = 200
     filter_body: str | None = None
+    filter_is_huge: bool = False
     filter_delay_seconds: float = 0.0
     charge_twice: bool = False
     late_success_seconds: float = 0.0
+    decline: str | None = None
 
 
-class Merchant(msgspec.Struct, frozen=True):
-    """A terminal the simulator knows; keys are hex."""
+class Switches(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the papers differ or leave a choice.
 
-    merchant_id: str
-    terminal_id: str
-    secret_key: str
-    notification_key: str
+    `is_settled`: money can only be refunded; by itself that comes with the end of the day.
+    """
+
+    unique_stamps: bool = True
+    newer_payload: bool = True
+    is_settled: bool = False
 
 
 class Refused(Exception):
-    """The gateway does not accept the request; the text is its own."""
+    """The gateway does not accept the lightbox's request; the text is its own."""
 
 
 class Simulator:
-    """The gateway: transactions, stamps and what it tells."""
+    """The gateway: terminals, transactions, stamps, and what it tells.
+
+    Args:
+        merchant: the terminal it knows; `further` for several.
+        notify: delivers a notification; retries are its business.
+        sleep: waits before delayed notifications.
+    """
 
     def __init__(
         self,
@@ -73,348 +100,282 @@ class Simulator:
         clock: Clock,
         notify: Notify,
         *,
-        unique_stamps: bool = True,
-        newer_payload: bool = True,
+        further: Sequence[Merchant] = (),
+        switches: Switches | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.merchant = merchant
         self.faults = Faults()
-        self.transactions: list[dict[str, Any]] = []
-        self.stamps: list[str] = []
-        self.queries: list[dict[str, Any]] = []
-        self.is_settled = False
+        self.switches = switches or Switches()
+        self.transactions: deque[Transaction] = deque(maxlen=TRANSACTIONS_MAX)
+        self.questions: deque[dict[str, Any]] = deque(maxlen=QUESTIONS_MAX)
+        self._merchants = {(m.merchant_id, m.terminal_id): m for m in (merchant, *further)}
         self._clock = clock
         self._notify = notify
-        self._unique_stamps = unique_stamps
-        self._newer_payload = newer_payload
+        self._sleep = sleep
+        self._stamps: dict[tuple[str, str], str] = {}
         self._stan = itertools.count(434_990)
         self._ids = itertools.count(1_233_670)
-        self._tasks: set[asyncio.Future[None]] = set()
-        self._hidden: dict[str, int] = {}
+        self._held: deque[dict[str, Any]] = deque(maxlen=HELD_MAX)
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def check_request(self, parameters: Mapping[str, str]) -> None:
-        """The lightbox's six values must be signed for this merchant.
+    def check_request(self, parameters: Mapping[str, str]) -> Merchant:
+        """The lightbox's six values must be signed by a merchant that is known.
 
         Raises:
             Refused: what the gateway would say.
         """
-        merchant = self.merchant
-        if (parameters.get("MID"), parameters.get("TID")) != (
-            merchant.merchant_id,
-            merchant.terminal_id,
-        ):
+        key = (parameters.get("MID", ""), parameters.get("TID", ""))
+        merchant = self._merchants.get(key)
+        if merchant is None:
             raise Refused("CUBEEX5212001:Merchant not found")
         amount = parameters.get("AmountTrxn", "")
-        if not amount.isdigit() or int(amount) <= 0:
+        if not _is_amount(amount):
             raise Refused("CUBEEX5212013:Invalid amount")
-        expected = sign(
-            merchant.secret_key,
-            {
-                "Amount": amount,
-                "DateTimeLocalTrxn": parameters.get("TrxDateTime", ""),
-                "MerchantId": merchant.merchant_id,
-                "MerchantReference": parameters.get("MerchantReference", ""),
-                "TerminalId": merchant.terminal_id,
-            },
-        )
-        if not hmac.compare_digest(expected, parameters.get("SecureHash", "").upper()):
+        if len(parameters.get("MerchantReference", "")) > REFERENCE_LENGTH_MAX:
+            raise Refused("CUBEEX5212030:Invalid merchant reference")
+        signed = {
+            "Amount": amount,
+            "DateTimeLocalTrxn": parameters.get("TrxDateTime", ""),
+            "MerchantId": merchant.merchant_id,
+            "MerchantReference": parameters.get("MerchantReference", ""),
+            "TerminalId": merchant.terminal_id,
+        }
+        if not wire.is_signed(merchant.secret_key, signed, parameters.get("SecureHash")):
             raise Refused("CUBEEX5212216:Authentication Failed")
+        return merchant
 
     async def pay(
-        self, parameters: Mapping[str, str], *, card: str, otp: str = OTP
+        self,
+        parameters: Mapping[str, str],
+        *,
+        card: str,
+        otp: str = OTP,
+        expiry: str | None = None,
     ) -> dict[str, Any]:
         """What the gateway's form does: charge the card, tell the merchant.
 
-        Returns: the completion payload, or the error payload of a declined card.
-
+        Args:
+            expiry: `MM/YY`; None is not looked at.
+        Returns: the completion payload, or the error payload if the card was not charged (or
+            is only charged later).
         Raises:
-            Refused: the request is not signed, or the card or OTP is not known.
+            Refused: the request itself is not accepted.
         """
-        self.check_request(parameters)
-        if card in DECLINE_CARDS:
-            code, text = DECLINE_CARDS[card]
-            row = self._record(parameters, card, code, text)
-            self._tell(row)
-            return self._error_payload(parameters, text)
-        if card not in CARDS:
-            raise Refused("CUBEEX5212014:Invalid card number")
-        if otp != OTP:
-            raise Refused("CUBEEX5212082:Authentication Failed")
-        rows = [self._record(parameters, card, "00", "Approved")]
-        if self.faults.charge_twice:
-            rows.append(self._record(parameters, card, "00", "Approved"))
+        merchant = self.check_request(parameters)
+        refusal = refusal_of(card, expiry, self.faults.decline)
+        if refusal is None and otp != OTP:
+            # The issuer never got to see it: nothing is recorded.
+            return self._error(parameters, "Authentication Failed")
+        code, text = refusal or (APPROVED, "Approved")
+        times = 2 if self.faults.charge_twice and refusal is None else 1
+        rows = [self._record(merchant, parameters, card, code, text) for _ in range(times)]
         for row in rows:
-            self._tell(row)
-        return self._completion_payload(rows[0])
+            self._tell(row, after_seconds=(row.visible_at - self._clock.now()).total_seconds())
+        if refusal is not None:
+            return self._error(parameters, text)
+        if rows[0].visible_at > self._clock.now():
+            return self._error(parameters, "Transaction timed out")
+        return wire.completion_payload(rows[0], is_newer=self.switches.newer_payload)
 
     def filter(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        """FilterTransactions: status and JSON."""
-        if not self._is_authentic(body):
-            return 401, _UNAUTHENTICATED
-        self.queries.append(dict(body))
-        now = self._clock.now()
-        rows = [row for row in self.transactions if row["visible_at"] <= now]
-        reference = body.get("MerchantReference")
-        if reference:
-            rows = [row for row in rows if row["MerchantReference"] == reference]
-            if self._hide(str(reference)):
-                rows = []
-        since, until = str(body.get("DateFrom") or ""), str(body.get("DateTo") or "99999999")
-        rows = [row for row in rows if since <= row["day"] <= until]
-        start, length = int(body.get("DisplayStart", 0)), int(body.get("DisplayLength", 10))
-        return 200, self._filter_reply(rows, rows[start : start + length])
+        """FilterTransactions: status and JSON; newest first unless `SortDir` is `asc`."""
+        merchant, refusal = self._authenticate(body)
+        if merchant is None:
+            return refusal
+        self.questions.append(dict(body))
+        start, length = str(body.get("DisplayStart", "")), str(body.get("DisplayLength", ""))
+        if not (_is_count(start) and _is_count(length) and int(length)):
+            return 200, wire.no_reply("CUBEEX5250001:Invalid display range")
+        found = [row for row in self.transactions if self._is_asked(row, merchant, body)]
+        found = [row for row in found if not self._hide(row)]
+        if str(body.get("SortDir", "desc")).lower() != "asc":
+            found.reverse()
+        shown = found[int(start) : int(start) + int(length)]
+        return 200, wire.filter_reply(
+            found,
+            shown,
+            is_settled={row.transaction_id: self._is_settled(row) for row in shown},
+            amount=self.faults.filter_amount,
+        )
 
     def refund(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        """RefundTransaction: a void before settlement, a refund after."""
-        if not self._is_authentic(body):
-            return 401, _UNAUTHENTICATED
-        wanted = str(body.get("SystemReference") or "")
-        receipt = str(body.get("NetworkReference") or "")
-        for row in self.transactions:
-            if row["kind"] == "Sale" and (
-                row["TransactionId"] == wanted or (receipt and row["RRN"] == receipt)
-            ):
-                return self._refund_row(row, str(body.get("AmountTrxn", "")))
-        return 200, {"Success": False, "Message": "CUBEEX5250615:Transaction not found"}
+        """RefundTransaction: a void of all of it before settlement, a refund after."""
+        merchant, refusal = self._authenticate(body)
+        if merchant is None:
+            return refusal
+        sale = self._find_sale(merchant, body)
+        if sale is None:
+            return 200, wire.no_reply("CUBEEX5250615:Transaction not found")
+        left = sale.amount_dirhams - sale.refunded_dirhams
+        if left == 0:
+            return 200, wire.no_reply("CUBEEX5250616:Transaction Already Refunded")
+        amount = str(body.get("AmountTrxn", ""))
+        is_settled = self._is_settled(sale)
+        if not _is_amount(amount) or int(amount) > left or not (is_settled or int(amount) == left):
+            return 200, wire.no_reply("CUBEEX5250613:Invalid amount")
+        sale.refunded_dirhams += int(amount)
+        undo = self._undo(sale, int(amount), "Refund" if is_settled else "Void Sale")
+        self._tell(undo)
+        return 200, wire.refund_reply(undo)
 
     def status(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """CheckTxnStatus by TxnId."""
-        if not self._is_authentic(body):
-            return 401, _UNAUTHENTICATED
+        merchant, refusal = self._authenticate(body)
+        if merchant is None:
+            return refusal
         for row in self.transactions:
-            if row["TransactionId"] == str(body.get("TxnId", "")):
-                return 200, {
-                    "Success": True,
-                    "ActionCode": row["code"],
-                    "Message": row["text"],
-                    "IsPaid": row["code"] == "00",
-                    "SystemReference": row["TransactionId"],
-                    "NetworkReference": row["RRN"],
-                }
-        return 200, {"Success": False, "Message": "Transaction not found"}
+            if row.merchant == merchant and row.transaction_id == str(body.get("TxnId", "")):
+                return 200, wire.status_reply(row)
+        return 200, wire.no_reply("Transaction not found")
 
     async def settle(self) -> None:
         """Wait until every notification under way is delivered."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    def _hide(self, reference: str) -> bool:
-        shown = self._hidden.get(reference, 0)
-        self._hidden[reference] = shown + 1
-        return shown < self.faults.filter_not_found_times
+    def release(self) -> None:
+        """Send the notifications that were kept back, the last one first."""
+        held = list(reversed(self._held))
+        self._held.clear()
+        if held:
+            self._start(self._deliver(held, 0.0))
 
-    def _refund_row(self, row: dict[str, Any], amount: str) -> tuple[int, dict[str, Any]]:
-        left = int(row["amount"]) - row["refunded"]
-        if left == 0:
-            return 200, {"Success": False, "Message": "CUBEEX5250616:Transaction Already Refunded"}
-        if not amount.isdigit() or not 0 < int(amount) <= left:
-            return 200, {"Success": False, "Message": "CUBEEX5250613:Invalid amount"}
-        row["refunded"] += int(amount)
-        kind = "Refund" if self.is_settled else "Void Sale"
-        parameters = {"AmountTrxn": amount, "MerchantReference": row["MerchantReference"]}
-        refund = self._record(parameters, row["card"], "00", "Approved", kind=kind)
-        refund["OriginalTxnId"] = row["TransactionId"]
-        self._tell(refund)
-        return 200, {
-            "Success": True,
-            "Message": "Approved",
-            "ActionCode": "00",
-            "RefNumber": refund["TransactionId"],
-            "SystemReference": 0,
-            "NetworkReference": refund["RRN"],
-            "ReceiptNumber": refund["RRN"],
-            "DecimalFraction": 3,
-        }
+    async def aclose(self) -> None:
+        """Drop what is not delivered yet."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _is_authentic(self, body: Mapping[str, Any]) -> bool:
+    def _error(self, parameters: Mapping[str, str], text: str) -> dict[str, Any]:
+        return wire.error_payload(parameters, text, self._clock.now().astimezone(TRIPOLI))
+
+    def _authenticate(
+        self, body: Mapping[str, Any]
+    ) -> tuple[Merchant | None, tuple[int, dict[str, Any]]]:
+        """Who asks; or None and the answer for it. The stamp must be newer than the last one."""
+        key = (str(body.get("MerchantId")), str(body.get("TerminalId")))
+        merchant = self._merchants.get(key)
         stamp = str(body.get("DateTimeLocalTrxn", ""))
-        merchant = self.merchant
-        expected = sign(
-            merchant.secret_key,
-            {
-                "DateTimeLocalTrxn": stamp,
-                "MerchantId": merchant.merchant_id,
-                "TerminalId": merchant.terminal_id,
-            },
+        signed = {"DateTimeLocalTrxn": stamp, "MerchantId": key[0], "TerminalId": key[1]}
+        if merchant is None or not wire.is_signed(
+            merchant.secret_key, signed, body.get("SecureHash")
+        ):
+            return None, (401, wire.UNAUTHENTICATED)
+        last = self._stamps.get(key, "")
+        # Forms of other lengths (epoch seconds, milliseconds) are used too, and not compared.
+        if self.switches.unique_stamps and len(stamp) == len(last) and stamp <= last:
+            return None, (200, wire.no_reply("CUBEEX5250002:DateTimeLocalTrxn must be unique"))
+        self._stamps[key] = stamp
+        return merchant, (200, {})
+
+    def _is_asked(self, row: Transaction, merchant: Merchant, body: Mapping[str, Any]) -> bool:
+        day = row.at.strftime("%Y%m%d")
+        # A filter that is not given lets everything through.
+        return (
+            row.merchant == merchant
+            and row.visible_at <= self._clock.now()
+            and str(body.get("MerchantReference") or row.reference) == row.reference
+            and str(body.get("NetworkReference") or row.network_reference) == row.network_reference
+            and str(body.get("DateFrom") or day) <= day <= str(body.get("DateTo") or day)
         )
-        shown = str(body.get("SecureHash", "")).upper()
-        ours = (str(body.get("MerchantId")), str(body.get("TerminalId"))) == (
-            merchant.merchant_id,
-            merchant.terminal_id,
-        )
-        if not (ours and hmac.compare_digest(expected, shown)):
+
+    def _hide(self, row: Transaction) -> bool:
+        if row.hidden_questions == 0:
             return False
-        if self._unique_stamps and self.stamps and stamp <= self.stamps[-1]:
-            return False
-        self.stamps = [*self.stamps[-1000:], stamp]
+        row.hidden_questions -= 1
         return True
 
+    def _find_sale(self, merchant: Merchant, body: Mapping[str, Any]) -> Transaction | None:
+        for row in self.transactions:
+            named = (
+                row.transaction_id == str(body.get("SystemReference", "")),
+                row.network_reference == str(body.get("NetworkReference", "")),
+            )
+            is_sale = row.kind == "Sale" and row.is_approved and row.merchant == merchant
+            if is_sale and any(named):
+                return row
+        return None
+
+    def _is_settled(self, row: Transaction) -> bool:
+        today = self._clock.now().astimezone(TRIPOLI).date()
+        return self.switches.is_settled or row.at.date() < today
+
     def _record(
-        self, parameters: Mapping[str, str], card: str, code: str, text: str, kind: str = "Sale"
-    ) -> dict[str, Any]:
-        now = self._clock.now()
-        local = now.astimezone(TRIPOLI)
-        stan = f"{next(self._stan) % 1_000_000:06d}"
-        row = {
-            "TransactionId": str(next(self._ids)),
-            "MerchantReference": parameters.get("MerchantReference", ""),
-            "RRN": network_reference(local, stan),
-            "STAN": stan,
-            "amount": parameters["AmountTrxn"],
-            "card": card,
-            "masked": f"{card[:6]}XXXXXX{card[-4:]}",
-            "code": code,
-            "text": text,
-            "kind": kind,
-            "at": local,
-            "day": local.strftime("%Y%m%d"),
-            "requested": parameters.get("TrxDateTime"),
-            "refunded": 0,
-            "OriginalTxnId": "0",
-            "visible_at": now + timedelta(seconds=self.faults.late_success_seconds),
-        }
-        self.transactions = [*self.transactions[-TRANSACTIONS_MAX:], row]
+        self, merchant: Merchant, parameters: Mapping[str, str], card: str, code: str, text: str
+    ) -> Transaction:
+        late = self.faults.late_success_seconds if code == APPROVED else 0.0
+        return self._keep(
+            merchant=merchant,
+            reference=parameters.get("MerchantReference", ""),
+            kind="Sale",
+            amount_dirhams=int(parameters["AmountTrxn"]),
+            masked_card=wire.masked(card),
+            code=code,
+            text=text,
+            requested=parameters.get("TrxDateTime"),
+            original_id="",
+            late_seconds=late,
+            hidden_questions=self.faults.filter_not_found_times,
+        )
+
+    def _undo(self, sale: Transaction, amount_dirhams: int, kind: Kind) -> Transaction:
+        return self._keep(
+            merchant=sale.merchant,
+            reference=sale.reference,
+            kind=kind,
+            amount_dirhams=amount_dirhams,
+            masked_card=sale.masked_card,
+            code=APPROVED,
+            text="Approved",
+            requested=None,
+            original_id=sale.transaction_id,
+        )
+
+    def _keep(self, *, late_seconds: float = 0.0, **facts: Any) -> Transaction:
+        at = self._clock.now() + timedelta(seconds=late_seconds)
+        row = Transaction(
+            transaction_id=str(next(self._ids)),
+            stan=f"{next(self._stan) % 1_000_000:06d}",
+            at=at.astimezone(TRIPOLI),
+            visible_at=at,
+            **facts,
+        )
+        self.transactions.append(row)
         return row
 
-    def _completion_payload(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        payload = {
-            "TxnDate": row["at"].strftime("%y%m%d%H%M%S"),
-            "SystemReference": row["TransactionId"],
-            "NetworkReference": row["RRN"],
-            "MerchantReference": row["MerchantReference"],
-            "Amount": row["amount"],
-            "Currency": "434",
-            "PaidThrough": "Card",
-            "PayerAccount": row["masked"],
-            "PayerName": "TEST PAYER",
-            "ProviderSchemeName": "",
-        }
-        signed = {
-            name: payload[name]
-            for name in ("Amount", "Currency", "MerchantReference", "PaidThrough", "TxnDate")
-        }
-        signed["MerchantId"] = self.merchant.merchant_id
-        signed["TerminalId"] = self.merchant.terminal_id
-        payload["SecureHash"] = sign(self.merchant.secret_key, signed)
-        older = {"DisplayData": None, "TokenCustomerId": "", "TokenCard": ""}
-        newer = {"CardToken": "", "CustomerId": ""}
-        return {**payload, **(newer if self._newer_payload else older)}
+    def _tell(self, row: Transaction, after_seconds: float = 0.0) -> None:
+        faults = self.faults
+        body = wire.notification(
+            row, amount=faults.notification_amount, is_forged=faults.forge_notification
+        )
+        for _ in range({"once": 1, "twice": 2, "never": 0}[faults.notify]):
+            if not faults.reorder_notifications:
+                self._start(self._deliver([body], faults.notify_delay_seconds + after_seconds))
+                continue
+            self._held.append(body)
+            if len(self._held) > 1:
+                self.release()
 
-    def _error_payload(self, parameters: Mapping[str, str], text: str) -> dict[str, Any]:
-        return {
-            "error": f"CUBEEX5212216:{text}",
-            "Amount": parameters["AmountTrxn"],
-            "MerchantReferenece": parameters.get("MerchantReference", ""),
-            "DateTimeLocalTrxn": self._clock.now().astimezone(TRIPOLI).strftime("%y%m%d%H%M%S"),
-            "SecureHash": "0" * 64,
-        }
+    def _start(self, delivery: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(delivery)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def _tell(self, row: Mapping[str, Any]) -> None:
-        times = {"once": 1, "twice": 2, "never": 0}[self.faults.notify]
-        for _ in range(times):
-            task = asyncio.ensure_future(self._deliver(self.notification(row)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _deliver(self, notification: dict[str, Any]) -> None:
-        if self.faults.notify_delay_seconds:
-            await asyncio.sleep(self.faults.notify_delay_seconds)
-        await self._notify(notification)
-
-    def notification(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The webhook's body for a transaction."""
-        stamp = row["at"].strftime("%Y%m%d%H%M%S")
-        types = {"Sale": 1, "Refund": 2, "Void Sale": 3}
-        body = {
-            "MerchantId": self.merchant.merchant_id,
-            "TerminalId": self.merchant.terminal_id,
-            "DateTimeLocalTrxn": stamp,
-            "AuthorizationDateTime": stamp,
-            "TrxDateTime": row["requested"],
-            "TxnType": types[row["kind"]],
-            "Message": row["text"],
-            "PaidThrough": "Card",
-            "SystemReference": row["TransactionId"],
-            "NetworkReference": row["RRN"],
-            "MerchantReference": row["MerchantReference"],
-            "Amount": self.faults.notification_amount or row["amount"],
-            "Tip": "0",
-            "AdditionalFees": "0",
-            "Currency": "434",
-            "PayerAccount": row["masked"],
-            "PayerName": "TEST PAYER",
-            "ActionCode": row["code"],
-            "Status": "Success",
-            "OriginalTxnId": row["OriginalTxnId"],
-            "SID": None,
-            "Token": None,
-        }
-        names = ("Amount", "Currency", "DateTimeLocalTrxn", "MerchantId", "TerminalId")
-        signature = sign(self.merchant.notification_key, {name: str(body[name]) for name in names})
-        body["SecureHash"] = "F" * 64 if self.faults.forge_notification else signature
-        return body
-
-    def _filter_reply(
-        self, found: list[dict[str, Any]], shown: list[dict[str, Any]]
-    ) -> dict[str, Any]:
-        by_day: dict[str, list[dict[str, Any]]] = {}
-        for row in shown:
-            by_day.setdefault(row["at"].strftime("%d/%m/%Y"), []).append(self._filter_row(row))
-        return {
-            "Message": None if found else "Transaction not found",
-            "Success": True,
-            "TotalAmountAllTransaction": sum(int(row["amount"]) for row in found),
-            "TotalAmountTipsTransaction": 0,
-            "TotalCountAllTransaction": len(found),
-            "Transactions": [
-                {"Date": day, "DateTotalAmount": "0", "DateTransactions": rows}
-                for day, rows in by_day.items()
-            ],
-        }
-
-    def _filter_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        amount = self.faults.filter_amount or row["amount"]
-        return {
-            "Amnt": amount,
-            "AmountTrxn": f"{amount}.000",
-            "Status": "Approved" if row["code"] == "00" else "Declined",
-            "ResCodeDesc": row["text"],
-            "TransType": row["kind"],
-            "TransactionChannel": "Card",
-            "Currency": "LYD",
-            "CardNo": row["masked"],
-            "CardType": "NUMO",
-            "SenderName": "TEST PAYER",
-            "MobileNumber": None,
-            "MerchantReference": row["MerchantReference"],
-            "TransactionId": row["TransactionId"],
-            "RRN": row["RRN"],
-            "ReceiptNo": row["RRN"],
-            "STAN": row["STAN"],
-            "TxnDateTime": row["at"].strftime("%d/%m/%y  %H:%M"),
-            "AuthCode": row["STAN"] if row["code"] == "00" else None,
-            "ExternalTxnId": None,
-            "OriginalTxnId": row["OriginalTxnId"],
-            "IsRefundEnabled": row["kind"] == "Sale",
-            "IsRefund": row["kind"] != "Sale",
-            "RemainingRefundAmount": str(int(row["amount"]) - row["refunded"]),
-            "IsMustVoidTotalAmount": not self.is_settled,
-            "TerminalId": self.merchant.terminal_id,
-        }
+    async def _deliver(self, bodies: Sequence[dict[str, Any]], delay_seconds: float) -> None:
+        if delay_seconds > 0:
+            await self._sleep(delay_seconds)
+        for body in bodies:
+            try:
+                await self._notify(body)
+            except Exception:  # noqa: BLE001 - a merchant that is down is no fault of a gateway
+                _LOG.warning("notification_not_delivered", exc_info=True)
 
 
-_UNAUTHENTICATED = {
-    "Message": "Authentication failed.",
-    "StackTrace": None,
-    "ExceptionType": "System.InvalidOperationException",
-}
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= AMOUNT_DIGITS_MAX
 
 
-def sign(key: str, fields: Mapping[str, str]) -> str:
-    """The gateway's own way to its signature; written apart from the adapter on purpose."""
-    text = "&".join("=".join(pair) for pair in sorted(fields.items()))
-    return hmac.new(bytes.fromhex(key), text.encode(), hashlib.sha256).hexdigest().upper()
-
-
-def network_reference(at: datetime, stan: str) -> str:
-    """Last digit of the year, day of the year, hour, then the six digits of the STAN."""
-    return f"{at.year % 10}{at.timetuple().tm_yday:03d}{at.hour:02d}{stan}"
+def _is_amount(text: str) -> bool:
+    """Whole dirhams, more than none, without separators."""
+    return _is_count(text) and int(text) > 0

@@ -1,113 +1,26 @@
-"""The simulator's HTTP side: `lightbox.js`, the card form in its frame, the REST calls."""
+"""The Moamalat simulator's HTTP side: script, card form, REST calls, and its own switches."""
 
 import asyncio
-import json
-import secrets
 from typing import Any
 
 import falcon
 import falcon.asgi
 import msgspec
 
-from eishro.sandbox.moamalat import OTP, Faults, Refused, Simulator
+from eishro.sandbox.moamalat import Faults, Refused, Simulator, Switches, Transaction
+from eishro.sandbox.moamalat_cards import OTP
+from eishro.sandbox.moamalat_pages import (
+    CONTENT_SECURITY_POLICY,
+    HTML,
+    STATIC,
+    form_page,
+    static_file,
+)
+from eishro.sandbox.moamalat_wire import UNAUTHENTICATED
 
-_HTML = "text/html; charset=utf-8"
-_SCRIPT = """(function () {
-  'use strict';
-  var base = new URL('..', document.currentScript.src).href;
-  var origin = new URL(base).origin;
-  var frame = null;
-  function close() {
-    if (frame) { frame.remove(); frame = null; }
-  }
-  var Checkout = {
-    configure: {},
-    showLightbox: function () {
-      close();
-      var settings = Checkout.configure;
-      var query = new URLSearchParams();
-      ['MID', 'TID', 'AmountTrxn', 'MerchantReference', 'TrxDateTime', 'SecureHash']
-        .forEach(function (name) { query.set(name, settings[name]); });
-      frame = document.createElement('iframe');
-      frame.src = base + 'form?' + query.toString();
-      frame.title = 'Moamalat';
-      frame.id = 'moamalat-frame';
-      var look = { position: 'fixed', inset: '0', width: '100%', height: '100%', border: '0',
-                   zIndex: '2147483647', background: 'rgba(0,0,0,.5)' };
-      Object.keys(look).forEach(function (name) { frame.style[name] = look[name]; });
-      document.body.appendChild(frame);
-    },
-    closeLightbox: close
-  };
-  window.addEventListener('message', function (event) {
-    if (!frame || event.origin !== origin || event.source !== frame.contentWindow) { return; }
-    var settings = Checkout.configure;
-    var news = event.data || {};
-    if (news.kind === 'complete') { settings.completeCallback(news.payload); }
-    if (news.kind === 'error') { settings.errorCallback(news.payload); }
-    if (news.kind === 'cancel') { close(); settings.cancelCallback(); }
-  });
-  window.Lightbox = { Checkout: Checkout };
-})();
-"""
-
-_FORM = """<!doctype html>
-<html lang="ar" dir="rtl"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>محاكي معاملات | Moamalat simulator</title>
-<style nonce="{nonce}">
-body{{margin:0;font:16px/1.5 system-ui,sans-serif;display:grid;place-items:center;
-min-height:100vh;background:transparent}}
-main{{background:#fff;color:#16202c;padding:1.25rem;border-radius:.75rem;width:min(22rem,92vw);
-box-sizing:border-box}}
-h1{{font-size:1.05rem;margin:0 0 .25rem}} p{{margin:.25rem 0}}
-label{{display:block;margin:.6rem 0 .2rem}}
-input{{width:100%;box-sizing:border-box;font:inherit;padding:.5rem;direction:ltr}}
-button{{font:inherit;padding:.6rem 1rem;margin-top:.8rem;width:100%}}
-small{{color:#566}} [role=alert]{{color:#a11;min-height:1.5em}}
-</style></head><body><main>
-<h1>محاكي بوابة معاملات <small>Moamalat simulator</small></h1>
-<p>المبلغ | Amount: <b dir="ltr">{amount} LYD</b></p>
-<form id="card"><label for="pan">رقم البطاقة | Card number</label>
-<input id="pan" inputmode="numeric" autocomplete="off" value="6394993077260781">
-<label for="expiry">الانتهاء | Expiry</label>
-<input id="expiry" inputmode="numeric" autocomplete="off" value="10/27">
-<button type="submit" id="next">متابعة | Continue</button></form>
-<form id="code" hidden><label for="otp">رمز التحقق | One-time code</label>
-<input id="otp" inputmode="numeric" autocomplete="off">
-<button type="submit" id="pay">دفع | Pay</button></form>
-<button type="button" id="cancel">إلغاء | Cancel</button>
-<p role="alert" id="note"></p>
-<small>OTP {otp} · no money moves here</small>
-</main><script nonce="{nonce}" type="application/json" id="request">{request}</script>
-<script nonce="{nonce}">
-'use strict';
-var request = JSON.parse(document.getElementById('request').textContent);
-function at(id) {{ return document.getElementById(id); }}
-function tell(kind, payload) {{
-  var target = document.referrer ? new URL(document.referrer).origin : location.origin;
-  parent.postMessage({{ kind: kind, payload: payload }}, target);
-}}
-at('card').addEventListener('submit', function (event) {{
-  event.preventDefault(); at('card').hidden = true; at('code').hidden = false; at('otp').focus();
-}});
-at('code').addEventListener('submit', function (event) {{
-  event.preventDefault(); at('pay').disabled = true;
-  fetch('pay', {{ method: 'POST', headers: {{ 'Content-Type': 'application/json' }},
-    body: JSON.stringify({{ request: request, card: at('pan').value.replace(/\\D/g, ''),
-      otp: at('otp').value }}) }})
-    .then(function (reply) {{ return reply.json(); }})
-    .then(function (reply) {{
-      at('pay').disabled = false;
-      if (reply.refused) {{ at('note').textContent = reply.refused; return; }}
-      tell(reply.payload.error ? 'error' : 'complete', reply.payload);
-    }}).catch(function () {{
-      at('pay').disabled = false; at('note').textContent = 'لا يوجد اتصال | No connection';
-    }});
-}});
-at('cancel').addEventListener('click', function () {{ tell('cancel'); }});
-</script></body></html>
-"""
+BODY_BYTES_MAX = 64_000
+HUGE_BYTES = 6_000_000  # more than any client should read
+_REST = ("cube", "paylink.svc", "api")
 
 
 class SimulatorDoor:
@@ -117,19 +30,26 @@ class SimulatorDoor:
         self._simulator = simulator
 
     def add_routes(self, app: Any, prefix: str) -> None:
-        """`prefix` has no slash at its end."""
-        app.add_route(f"{prefix}/js/lightbox.js", _Script())
-        app.add_route(f"{prefix}/form", _Form(self._simulator))
-        app.add_route(f"{prefix}/pay", _Pay(self._simulator))
-        app.add_route(f"{prefix}/faults", _Faults(self._simulator))
-        for base in ("cube/paylink.svc/api", "Cube/PayLink.svc/api"):
-            app.add_route(f"{prefix}/{base}/{{call}}", _Rest(self._simulator))
+        """`app` is a Falcon ASGI application; `prefix` has no slash at its end."""
+        simulator = self._simulator
+        app.add_route(f"{prefix}/js/{{name}}", _Static())
+        app.add_route(f"{prefix}/static/{{name}}", _Static())
+        app.add_route(f"{prefix}/form", _Form(simulator))
+        app.add_route(f"{prefix}/pay", _Pay(simulator))
+        app.add_route(f"{prefix}/faults", _Setting(simulator, "faults", Faults))
+        app.add_route(f"{prefix}/switches", _Setting(simulator, "switches", Switches))
+        app.add_route(f"{prefix}/transactions", _Transactions(simulator))
+        app.add_route(f"{prefix}/{{first}}/{{second}}/{{third}}/{{call}}", _Rest(simulator))
 
 
-class _Script:
-    async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        response.content_type = "text/javascript; charset=utf-8"
-        response.text = _SCRIPT
+class _Static:
+    async def on_get(
+        self, _: falcon.asgi.Request, response: falcon.asgi.Response, name: str
+    ) -> None:
+        if name not in STATIC:
+            raise falcon.HTTPNotFound
+        response.content_type = STATIC[name]
+        response.data = static_file(name)
 
 
 class _Form:
@@ -138,28 +58,16 @@ class _Form:
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         parameters = {name: str(value) for name, value in request.params.items()}
-        response.content_type = _HTML
+        refused = None
         try:
             self._simulator.check_request(parameters)
         except Refused as error:
-            response.status = 400
-            response.content_type = "text/plain; charset=utf-8"
-            response.text = str(error)
-            return
-        nonce = secrets.token_urlsafe(16)
-        response.set_header(
-            "Content-Security-Policy",
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
-            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *",
-        )
-        dirhams = int(parameters["AmountTrxn"])
-        shown = json.dumps(parameters).replace("<", "\\u003c").replace("&", "\\u0026")
-        response.text = _FORM.format(
-            nonce=nonce,
-            amount=f"{dirhams // 1000}.{dirhams % 1000:03d}",
-            otp=OTP,
-            request=shown,
-        )
+            refused = str(error)
+        response.content_type = HTML
+        response.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.set_header("Cache-Control", "no-store")
+        response.set_header("Referrer-Policy", "no-referrer")
+        response.data = form_page(parameters, refused)
 
 
 class _Pay:
@@ -168,10 +76,14 @@ class _Pay:
 
     async def on_post(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         body = await _json(request)
-        parameters = {str(k): str(v) for k, v in dict(body.get("request") or {}).items()}
+        given = body.get("request")
+        parameters = {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
         try:
             payload = await self._simulator.pay(
-                parameters, card=str(body.get("card")), otp=str(body.get("otp"))
+                parameters,
+                card=str(body.get("card", "")),
+                expiry=str(body["expiry"]) if "expiry" in body else None,
+                otp=str(body.get("otp", OTP)),
             )
         except Refused as error:
             response.media = {"refused": str(error)}
@@ -180,59 +92,109 @@ class _Pay:
 
 
 class _Rest:
+    """The PayLink calls; their path is taken in any case, as the gateway does."""
+
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
 
     async def on_post(
-        self, request: falcon.asgi.Request, response: falcon.asgi.Response, call: str
+        self,
+        request: falcon.asgi.Request,
+        response: falcon.asgi.Response,
+        first: str,
+        second: str,
+        third: str,
+        call: str,
     ) -> None:
-        simulator, faults = self._simulator, self._simulator.faults
-        calls = {
+        simulator = self._simulator
+        answers = {
             "filtertransactions": simulator.filter,
             "refundtransaction": simulator.refund,
             "checktxnstatus": simulator.status,
         }
-        answer = calls.get(call.lower())
-        if answer is None:
-            response.status = 404
-            return
+        answer = answers.get(call.lower())
+        if answer is None or (first.lower(), second.lower(), third.lower()) != _REST:
+            raise falcon.HTTPNotFound
         status, body = answer(await _json(request))
-        if call.lower() == "filtertransactions":
-            if faults.filter_delay_seconds:
-                await asyncio.sleep(faults.filter_delay_seconds)
-            if faults.filter_body is not None:
-                response.content_type = "text/plain"
-                response.text = faults.filter_body
-                return
-            if status == 200:
-                status = faults.filter_status
         response.status = status
         response.media = body
+        if call.lower() == "filtertransactions":
+            await self._err(response)
+
+    async def _err(self, response: falcon.asgi.Response) -> None:
+        """What goes wrong with the answer on its way."""
+        faults = self._simulator.faults
+        if faults.filter_delay_seconds:
+            await asyncio.sleep(faults.filter_delay_seconds)
+        if faults.filter_is_huge:
+            response.media = None
+            response.data = b'{"Message":"' + b"x" * HUGE_BYTES + b'"}'
+        elif faults.filter_body is not None:
+            response.media = None
+            response.data = faults.filter_body.encode()
+        elif faults.filter_status == 401:
+            response.media = UNAUTHENTICATED
+        elif faults.filter_status != 200:
+            response.media = None
+            response.content_type = HTML
+            response.data = b"<html><body>The service is unavailable.</body></html>"
+        if faults.filter_status != 200:
+            response.status = faults.filter_status
 
 
-class _Faults:
-    """GET shows, PUT sets what the gateway does wrong."""
+class _Setting:
+    """GET shows, PUT sets all members (those left out go back to their default)."""
+
+    def __init__(self, simulator: Simulator, name: str, kind: type[msgspec.Struct]) -> None:
+        self._simulator = simulator
+        self._name = name
+        self._kind = kind
+
+    async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        response.media = msgspec.to_builtins(getattr(self._simulator, self._name))
+
+    async def on_put(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        try:
+            value = msgspec.convert(await _json(request), self._kind)
+        except msgspec.ValidationError as error:
+            response.status = 422
+            response.media = {"message": str(error)}
+            return
+        setattr(self._simulator, self._name, value)
+        if not self._simulator.faults.reorder_notifications:
+            self._simulator.release()
+        response.media = msgspec.to_builtins(value)
+
+
+class _Transactions:
+    """What the gateway has recorded, newest first, for people who look over its shoulder."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
 
     async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        response.media = msgspec.to_builtins(self._simulator.faults)
+        rows = list(self._simulator.transactions)[-100:]
+        response.media = [_shown(row) for row in reversed(rows)]
 
-    async def on_put(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        try:
-            self._simulator.faults = msgspec.convert(await _json(request), Faults)
-        except msgspec.ValidationError as error:
-            response.status = 422
-            response.media = {"message": str(error)}
-        else:
-            response.media = msgspec.to_builtins(self._simulator.faults)
+
+def _shown(row: Transaction) -> dict[str, Any]:
+    return {
+        "transactionId": row.transaction_id,
+        "merchantReference": row.reference,
+        "kind": row.kind,
+        "amountDirhams": row.amount_dirhams,
+        "card": row.masked_card,
+        "actionCode": row.code,
+        "text": row.text,
+        "originalId": row.original_id,
+        "at": row.at.isoformat(),
+    }
 
 
 async def _json(request: falcon.asgi.Request) -> dict[str, Any]:
     """The body as an object; anything else is an empty one."""
     try:
-        body = msgspec.json.decode(await request.stream.read(64_000))
-    except msgspec.DecodeError:
+        body = msgspec.json.decode(await request.stream.read(BODY_BYTES_MAX))
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

@@ -18,7 +18,7 @@ import structlog
 from eishro.db import idempotency
 from eishro.db.keyvalue import KeyValueUnavailable
 from eishro.domain.accounts import sql as accounts
-from eishro.errors import Invalid, Limited, ShopError, Unauthenticated
+from eishro.errors import Invalid, Limited, NotFound, ShopError, Unauthenticated
 from eishro.ids import text_id
 from eishro.keyring import BadSeal
 from eishro.web import wire
@@ -31,7 +31,7 @@ from eishro.web.errors import (
     fault_body,
     status_of,
 )
-from eishro.web.faults import find_faults
+from eishro.web.faults import expected, find_faults, is_text
 from eishro.web.routes import (
     Call,
     Door,
@@ -78,6 +78,8 @@ class Dispatcher:
         # Every line logged on the way, background work included, carries the id.
         structlog.contextvars.bind_contextvars(request_id=call.request_id)
         try:
+            if any(not value.isprintable() for value in params.values()):
+                raise NotFound()  # no id holds control characters, and no database takes them
             answer = await self._answer(call, response)
             await self._send(call, response, answer)
         except ShopError as refusal:
@@ -291,11 +293,19 @@ def read_query(kind: type, request: falcon.asgi.Request) -> object:
         Invalid: every faulty parameter by name.
     """
     values = wire.query_values(kind, request.params)
+    # msgspec would read the word "null" as "not given" where that is allowed.
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    nulls = {
+        name: expected(fields[name].type)
+        for name, value in values.items()
+        if isinstance(value, str) and value.lower() == "null" and not is_text(fields[name].type)
+    }
     try:
-        return msgspec.convert(values, kind, strict=False, dec_hook=wire.read_hook)
+        if not nulls:
+            return msgspec.convert(values, kind, strict=False, dec_hook=wire.read_hook)
     except (msgspec.ValidationError, ValueError, ArithmeticError):
-        faults = find_faults(kind, values, strict=False)
-        raise Invalid(faults) from None
+        pass
+    raise Invalid({**find_faults(kind, values, strict=False), **nulls})
 
 
 def request_id_of(request: falcon.asgi.Request, door: Door) -> str:

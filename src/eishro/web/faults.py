@@ -113,6 +113,11 @@ def _unwrap(kind: Any) -> tuple[Any, bool]:
     return kind, False
 
 
+def is_text(kind: Any) -> bool:
+    """True for a member that takes any text, the word "null" included."""
+    return _unwrap(kind)[0] is str
+
+
 def expected(kind: Any) -> Words:
     """What a member of this type must be, as a sentence."""
     return _describe(inspect.type_info(kind))

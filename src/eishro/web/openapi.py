@@ -42,6 +42,7 @@ def openapi_document(routes: Sequence[Route]) -> bytes:
     _, components = msgspec.json.schema_components(
         kinds, schema_hook=_schema_hook, ref_template=_REF
     )
+    components = _with_money_as_numbers(components)
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -225,6 +226,17 @@ def _schema(kind: Any) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components(
         [kind], schema_hook=_schema_hook, ref_template=_REF
     )
+    return schema
+
+
+def _with_money_as_numbers(schema: Any) -> Any:
+    """Decimals of answers leave as JSON numbers; msgspec's schema takes them for texts."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            return {"type": "number", "description": "Dinars, at most 3 decimals"}
+        return {name: _with_money_as_numbers(value) for name, value in schema.items()}
+    if isinstance(schema, list):
+        return [_with_money_as_numbers(value) for value in schema]
     return schema
 
 

@@ -33,6 +33,7 @@ from eishro.web.routes import Call, Page, Reply
 from eishro.web.wire import (
     CityName,
     Email,
+    Instant,
     IntegerId,
     Name,
     Note,
@@ -42,9 +43,6 @@ from eishro.web.wire import (
 )
 
 _CITIES = {city.code: city for city in CITIES}
-
-
-Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class ItemBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -280,8 +278,8 @@ async def _list(call: Call, query: OrderQuery, base: OrderFilter) -> Reply:
         status=query.status,
         payment_status=query.payment_status,
         q=query.q.strip() if query.q and query.q.strip() else None,
-        since=query.from_,
-        until=query.to,
+        since=query.from_.at if query.from_ else None,
+        until=query.to.at if query.to else None,
         after_id=query.cursor,
     )
     offset = 0 if query.cursor else (query.page - 1) * query.limit

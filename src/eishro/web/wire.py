@@ -6,6 +6,7 @@ own text, so that nothing is rounded on the way. Nothing is coerced: `"2"` is no
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
 
@@ -184,6 +185,27 @@ class WebAddress(WireType):
         ):
             raise ValueError(cls.expected.en)
         return cls(value)
+
+
+class Instant(WireType):
+    """A point in time, ISO 8601 with its zone; a bare number is not one."""
+
+    __slots__ = ("at",)
+    expected = Words(
+        "must be a time such as 2026-01-15T08:30:00Z",
+        "يجب أن يكون وقتا مثل 2026-01-15T08:30:00Z",
+    )
+    schema: ClassVar[dict[str, Any]] = {"type": "string", "format": "date-time"}
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        at = msgspec.convert(value, datetime)
+        if at.tzinfo is None:
+            raise ValueError(cls.expected.en)
+        return cls(at)
 
 
 def read_hook(kind: type, value: object) -> object:

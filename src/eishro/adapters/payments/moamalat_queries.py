@@ -177,6 +177,11 @@ class TerminalQueries:
             page = await self._call(filters, seen, stamp)
             if isinstance(page, Unknown):
                 return page
+            known = {row.transaction_id for row in rows}
+            # Pages overlap while transactions arrive, but a whole page that was here before
+            # means that the gateway does not turn pages.
+            if page.rows and known.issuperset(row.transaction_id for row in page.rows):
+                return Unknown("the gateway repeats a page")
             rows += page.rows
             seen += page.count
             if seen >= page.total:

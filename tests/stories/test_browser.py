@@ -1,0 +1,186 @@
+"""Paying in a real browser: the hosted page, the gateway's window, the shop's verdict.
+
+Debian's chromium, driven by Playwright; a phone's viewport unless a test says otherwise.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    FrameLocator,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
+
+from tests.stories.people import (
+    DECLINED_CARD,
+    GOOD_CARD,
+    GOOD_EXPIRY,
+    OTP,
+    Basket,
+    Story,
+    events_of,
+)
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+PHONE: ViewportSize = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("the browser tests need chromium: apt-get install chromium fonts-noto-core")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A phone's page that must not complain: no policy broken, no error in its console."""
+    context = browser.new_context(viewport=PHONE, locale="ar-LY")
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" or "Content Security Policy" in message.text:
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    page.screenshot(path=tmp_path / f"{request.node.originalname}.png", full_page=True)
+    context.close()
+    assert complaints == []
+
+
+def gateway(page: Page) -> FrameLocator:
+    return page.frame_locator("iframe")
+
+
+def give_card(page: Page, card: str, otp: str = OTP) -> None:
+    """Fill in the gateway's form, as it stands in its window."""
+    window = gateway(page)
+    window.locator("#pan").fill(card)
+    window.locator("#expiry").fill(GOOD_EXPIRY)
+    window.locator("#card button[type=submit]").click()
+    window.locator("#otp").fill(otp)
+    window.locator("#pay").click()
+
+
+def open_page(
+    story: Story, page: Page, query: str = "", **members: Any
+) -> tuple[Basket, dict[str, Any]]:
+    basket = story.order(story.product())
+    payment = story.start_payment(basket, **members)
+    page.goto(payment["action"]["pageUrl"] + query)
+    return basket, payment
+
+
+def expect_phase(page: Page, phase: str) -> None:
+    expect(page.locator("#state")).to_have_attribute("data-phase", phase)
+
+
+def test_a_buyer_pays_on_the_arabic_page(story: Story, page: Page) -> None:
+    basket, payment = open_page(story, page)
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    expect(page.locator(".amount")).to_contain_text("35.500")
+    page.locator("#pay").click()
+    give_card(page, GOOD_CARD)
+    expect_phase(page, "paid")
+    expect(page.locator("#headline")).to_have_text("تم الدفع بنجاح")
+    expect(page.locator("iframe")).to_have_count(0)
+    expect(page.locator("#action")).to_be_hidden()
+    order = story.wait_until_paid(basket)
+    assert order["status"] == "confirmed"
+    assert story.payment(payment)["status"] == "paid"
+
+
+def test_a_buyer_pays_on_the_english_page_of_a_wide_screen(story: Story, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    basket, _ = open_page(story, page, "?lang=en", returnUrl="https://shop.example.ly/thanks")
+    expect(page.locator("html")).to_have_attribute("dir", "ltr")
+    page.get_by_role("button", name="Pay").click()
+    give_card(page, GOOD_CARD)
+    expect(page.locator("#headline")).to_have_text("Payment received")
+    expect(page.locator("#back")).to_have_attribute("href", "https://shop.example.ly/thanks")
+    story.wait_until_paid(basket)
+
+
+def test_a_declined_card_is_told_and_another_try_pays(story: Story, page: Page) -> None:
+    basket, _ = open_page(story, page)
+    page.locator("#pay").click()
+    give_card(page, DECLINED_CARD)
+    expect_phase(page, "failed")
+    gateway(page).locator("#cancel").click()
+    expect(page.locator("iframe")).to_have_count(0)
+    expect(page.locator("#headline")).to_have_text("لم تتم عملية الدفع")
+    expect(page.locator("#pay")).to_have_text("حاول مرة أخرى")
+    page.locator("#pay").click()
+    give_card(page, GOOD_CARD)
+    expect_phase(page, "paid")
+    order = story.wait_until_paid(basket)
+    assert events_of(order).count("payment.failed") == 1
+
+
+def test_a_failed_payment_opened_anew_still_offers_another_try(story: Story, page: Page) -> None:
+    basket, payment = open_page(story, page)
+    story.report(payment, story.pay(payment, DECLINED_CARD))
+    page.goto(payment["action"]["pageUrl"] + "?lang=en")
+    expect_phase(page, "failed")
+    page.get_by_role("button", name="Try again").click()
+    give_card(page, GOOD_CARD)
+    expect_phase(page, "paid")
+    story.wait_until_paid(basket)
+
+
+def test_a_window_that_was_closed_opens_again(story: Story, page: Page) -> None:
+    basket, _ = open_page(story, page)
+    page.locator("#pay").click()
+    gateway(page).locator("#cancel").click()
+    expect(page.locator("iframe")).to_have_count(0)
+    expect(page.locator("#notice")).to_contain_text("أُغلقت نافذة الدفع")
+    assert story.read(basket)["paymentStatus"] == "pending"
+    page.locator("#pay").click()
+    give_card(page, GOOD_CARD)
+    expect_phase(page, "paid")
+    story.wait_until_paid(basket)
+
+
+def test_a_wrong_code_charges_nothing(story: Story, page: Page) -> None:
+    basket, _ = open_page(story, page)
+    page.locator("#pay").click()
+    give_card(page, GOOD_CARD, otp="000000")
+    expect(gateway(page).locator("[role=alert]")).to_contain_text("Authentication Failed")
+    assert story.read(basket)["paymentStatus"] == "pending"
+
+
+def test_a_slow_gateway_is_waited_for(story: Story, page: Page) -> None:
+    story.gateway_does(filter_not_found_times=2, notify="never")
+    basket, _ = open_page(story, page)
+    page.locator("#pay").click()
+    give_card(page, GOOD_CARD)
+    expect_phase(page, "processing")
+    expect(page.locator("#action")).to_be_hidden()
+    expect(page.locator("#state")).to_have_attribute("data-phase", "paid", timeout=15_000)
+    story.wait_until_paid(basket)
+
+
+def test_nothing_on_the_page_is_wider_than_a_small_phone(story: Story, page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 568})
+    open_page(story, page)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) == 0
+    page.locator("#pay").click()
+    expect(gateway(page).locator("#pan")).to_be_visible()
+    assert page.evaluate(overflow) == 0

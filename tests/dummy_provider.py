@@ -27,9 +27,7 @@ class DummyProvider:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
 
-    def pay(
-        self, reference: str, dirhams: int, *transactions: str, currency: str = "LYD"
-    ) -> None:
+    def pay(self, reference: str, dirhams: int, *transactions: str, currency: str = "LYD") -> None:
         """From now on the gateway says that these transactions brought `dirhams` each."""
         self.answers[reference] = Paid(
             tuple(
@@ -44,7 +42,9 @@ class DummyProvider:
         )
 
     async def start(self, intent: Intent) -> Action:
-        return Lightbox("http://gateway.test/lightbox.js", {"AmountTrxn": str(intent.amount_dirhams)})
+        return Lightbox(
+            "http://gateway.test/lightbox.js", {"AmountTrxn": str(intent.amount_dirhams)}
+        )
 
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
         if payload.get("forged"):

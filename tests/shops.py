@@ -87,8 +87,11 @@ class World:
             last_name="",
             phone=None,
             role="merchant",
-            store=NewStore(name=f"متجر {number}", slug=f"store-{number}",
-                           settings=StoreSettings(**settings)) if store else None,
+            store=NewStore(
+                name=f"متجر {number}", slug=f"store-{number}", settings=StoreSettings(**settings)
+            )
+            if store
+            else None,
         )
         return await register(self.shop, self.tokens, registration, Device("", ""), NotOnce())
 
@@ -118,7 +121,9 @@ class World:
             NotOnce(),
         )
 
-    def command(self, state: ProductState, quantity: int = 1, method: str = "moamalat") -> PlaceOrder:
+    def command(
+        self, state: ProductState, quantity: int = 1, method: str = "moamalat"
+    ) -> PlaceOrder:
         """An order request for the product's first variant."""
         return PlaceOrder(
             store_id=state.product.store_id,
@@ -136,7 +141,9 @@ class World:
             notes=None,
         )
 
-    async def order(self, state: ProductState, quantity: int = 1, method: str = "moamalat") -> Placed:
+    async def order(
+        self, state: ProductState, quantity: int = 1, method: str = "moamalat"
+    ) -> Placed:
         """A placed order."""
         return await place_order(
             self.shop, self.command(state, quantity, method), TESTER, NotOnce()

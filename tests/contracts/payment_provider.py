@@ -26,7 +26,10 @@ from eishro.domain.payments.port import (
 class Player(Protocol):
     """What a test asks of payer and gateway."""
 
-    provider: PaymentProvider
+    @property
+    def provider(self) -> PaymentProvider:
+        """Whom the tests are about."""
+        ...
 
     def intent(self, amount_dirhams: int = 25_500) -> Intent:
         """A new attempt."""

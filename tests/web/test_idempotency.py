@@ -110,6 +110,6 @@ async def test_a_stored_answer_shows_no_secret(world: World) -> None:
 async def test_a_malformed_key_is_refused(world: World, key: str) -> None:
     client, path, body = await _shop(world, 10)
     headers = [(b"Idempotency-Key", key.encode())]
-    reply = await client.post(path, json=body, headers=headers)  # type: ignore[arg-type]
+    reply = await client.post(path, json=body, headers=headers)
     assert reply.status_code == 400
     assert await world.db.one(_ORDERS) == 0

@@ -19,6 +19,7 @@ from eishro.domain.payments.port import Action, Claim, Intent, Lightbox
 from eishro.outward import Http
 from eishro.sandbox.moamalat import Faults, Merchant, Simulator
 from eishro.sandbox.moamalat_door import SimulatorDoor
+from eishro.sandbox.moamalat_wire import sign
 from tests.adapters.payments.vectors import KEY_A, KEY_B, MID, TID
 from tests.servers.ports import free_port
 
@@ -109,7 +110,7 @@ async def open_gateway() -> AsyncIterator[Gateway]:
     finally:
         await gateway.simulator.aclose()
         await gateway.http.aclose()
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         await serving
 
 
@@ -178,8 +179,6 @@ class MoamalatPlayer:
 
 def refund_body(gateway: Gateway, transaction_id: str, intent: Intent) -> dict[str, Any]:
     """A RefundTransaction of everything, signed independently of the adapter."""
-    from eishro.sandbox.moamalat_wire import sign
-
     gateway.clock.turn(timedelta(seconds=30))  # a stamp that is new
     stamp = (gateway.clock.now() + timedelta(hours=2)).strftime("%Y%m%d%H%M%S")
     signed = {"DateTimeLocalTrxn": stamp, "MerchantId": MID, "TerminalId": TID}

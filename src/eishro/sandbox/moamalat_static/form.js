@@ -85,8 +85,9 @@
     event.preventDefault();
     pay();
   });
-  // Closing the receipt is a cancel too: so it is at the gateway.
-  at("cancel").addEventListener("click", () => tell("cancel"));
+  // Closing the receipt is a cancel too: so it is at the gateway. The opener removes this frame
+  // on hearing it; a press that is still under way (an automated one waits for its end) comes first.
+  at("cancel").addEventListener("click", () => setTimeout(tell, 100, "cancel"));
 
   if (given.refused) {
     say(given.refused);

@@ -1,0 +1,233 @@
+"""Pages of docs/reference/ made from the code.
+
+python tools/reference.py           writes them
+python tools/reference.py --check   exits 1 and names what is stale
+"""
+
+import ast
+import importlib
+import pkgutil
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+import eishro
+from eishro.errors import ShopError
+from eishro.jobs.events import HANDLERS
+from eishro.settings import PREFIX, Rate, Settings
+from eishro.web.api import ROUTES
+from eishro.web.errors import status_of
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "reference"
+_HIDDEN_DEFAULTS = {"secret_keys"}
+
+
+def main() -> int:
+    pages = {
+        "settings.md": settings_page(),
+        "routes.md": routes_page(),
+        "errors.md": errors_page(),
+        "events.md": events_page(),
+    }
+    if "--check" not in sys.argv[1:]:
+        TARGET.mkdir(parents=True, exist_ok=True)
+        for name, text in pages.items():
+            (TARGET / name).write_text(text, encoding="utf-8")
+        return 0
+    stale = [
+        name
+        for name, text in pages.items()
+        if not (TARGET / name).exists() or (TARGET / name).read_text(encoding="utf-8") != text
+    ]
+    for name in stale:
+        print(f"docs/reference/{name} is stale: run `.venv/bin/python tools/reference.py`")
+    return 1 if stale else 0
+
+
+def settings_page() -> str:
+    """Every setting: variable, what it takes, default, meaning."""
+    rows = []
+    for field in msgspec.structs.fields(Settings):
+        meanings, given = _metas(field.type)
+        default = given or _shown(field.default)
+        rows.append(
+            f"| `{PREFIX}{field.name.upper()}` | {_kind(field.type)} | {default} | {meanings} |"
+        )
+    return _page(
+        "Settings",
+        "Environment variables. All are optional in development; `EISHRO_ENV=production` refuses "
+        "what would hurt.",
+        "| Variable | Takes | Default | Meaning |",
+        rows,
+    )
+
+
+def routes_page() -> str:
+    """Every route with its permission and limits."""
+    rows = [
+        f"| {route.method} | `{route.path}` | `{route.needs.name}` | {route.rate} | "
+        f"{'yes' if route.idempotent else ''} | {route.summary} |"
+        for route in ROUTES
+    ]
+    return _page(
+        "Routes",
+        "The route table (`src/eishro/web/api.py`). Bodies and answers: `/docs` on a running "
+        "server, or `eishro openapi`.",
+        "| Method | Path | Permission | Rate class | Idempotency-Key | What |",
+        rows,
+    )
+
+
+def errors_page() -> str:
+    """Every refusal with its status and its two sentences."""
+    _import_everything()
+    rows = []
+    for kind in sorted(set(_below(ShopError)), key=lambda k: (_status(k), k.code, k.__name__)):
+        words = kind.words
+        rows.append(
+            f"| {_status(kind)} | `{kind.code}` | `{kind.__module__}.{kind.__name__}` | "
+            f"{words.en} | {words.ar} |"
+        )
+    rows.append(
+        "| 500 | `INTERNAL_ERROR` | a fault of ours | Shows nothing but the request id. | "
+        "لا يظهر سوى رقم الطلب. |"
+    )
+    return _page(
+        "Errors",
+        "Codes never change; sentences follow `Accept-Language`.",
+        "| Status | Code | Where | English | Arabic |",
+        rows,
+    )
+
+
+def events_page() -> str:
+    """Every topic of the outbox, who publishes it and what follows."""
+    published: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for topic in _topics(ast.parse(path.read_text(encoding="utf-8"))):
+            published.setdefault(topic, set()).add(path.relative_to(ROOT / "src").as_posix())
+    rows = [
+        f"| `{topic}` | {', '.join(f'`{place}`' for place in sorted(places))} | "
+        f"{', '.join(f'`{h.__name__}`' for h in HANDLERS.get(topic, ())) or 'kept for a week'} |"
+        for topic, places in sorted(published.items())
+    ]
+    return _page(
+        "Events",
+        "Written to the outbox in the batch that makes them true, handled at least once. "
+        "`order.{to}` stands for the status an order moved to.",
+        "| Topic | Published by | Handled by |",
+        rows,
+    )
+
+
+def _page(title: str, opening: str, header: str, rows: list[str]) -> str:
+    rule = "|" + "---|" * (header.count("|") - 1)
+    lines = [
+        f"# {title}",
+        "",
+        "<!-- made by tools/reference.py; do not edit -->",
+        "",
+        opening,
+        "",
+        header,
+        rule,
+        *rows,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _metas(kind: Any) -> tuple[str, str]:
+    """Meaning and stated default of a setting."""
+    meaning = default = ""
+    for meta in typing.get_args(kind)[1:] if typing.get_origin(kind) is Annotated else ():
+        meaning = meta.description or meaning
+        default = (meta.extra or {}).get("default", "") or default
+    return meaning, default
+
+
+def _kind(kind: Any) -> str:
+    bare = typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
+    metas = typing.get_args(kind)[1:]
+    if bare is bool:
+        return "`on`, `off`"
+    if bare is int:
+        limits = [(meta.ge, meta.le) for meta in metas if meta.ge is not None]
+        return f"{limits[0][0]} to {limits[0][1]}" if limits else "number"
+    if typing.get_origin(bare) is typing.Literal:
+        return ", ".join(f"`{value}`" for value in typing.get_args(bare))
+    if bare == (Rate | None):
+        return "rate or `off`"
+    return "list" if typing.get_origin(bare) is tuple else "text"
+
+
+def _shown(default: Any) -> str:
+    if default is None or default in ("", ()):
+        return ""
+    if isinstance(default, bool):
+        return "`on`" if default else "`off`"
+    if isinstance(default, Rate):
+        return f"`{default.requests}/hour`"
+    return f"`{default}`"
+
+
+def _import_everything() -> None:
+    for module in pkgutil.walk_packages(eishro.__path__, "eishro."):
+        if "migrations" not in module.name:
+            importlib.import_module(module.name)
+
+
+def _below(kind: type[ShopError]) -> Iterator[type[ShopError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _below(child)
+
+
+def _status(kind: type[ShopError]) -> int:
+    return status_of(kind.__new__(kind))
+
+
+def _topics(tree: ast.AST) -> Iterator[str]:
+    """First arguments of `outbox.publish(…)`, literal or assembled."""
+    names: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            for target, value in _pairs(node):
+                names.setdefault(target, set()).update(_texts(value))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "outbox.publish":
+            first = node.args[0]
+            if isinstance(first, ast.Name):
+                yield from sorted(t for t in names.get(first.id, set()) if "." in t)
+            else:
+                yield from _texts(first)
+
+
+def _pairs(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
+    """Names and values of an assignment, `a, b = (x, y) if c else (z, w)` included."""
+    target = node.targets[0]
+    if isinstance(target, ast.Name):
+        yield target.id, node.value
+    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.IfExp):
+        for branch in (node.value.body, node.value.orelse):
+            if isinstance(branch, ast.Tuple):
+                for name, value in zip(target.elts, branch.elts, strict=True):
+                    if isinstance(name, ast.Name):
+                        yield name.id, value
+
+
+def _texts(node: ast.expr) -> set[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return {node.value}
+    if isinstance(node, ast.JoinedStr):
+        return {ast.unparse(node)[2:-1]}
+    return set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,6 +15,7 @@ from eishro.adapters.cache.memory import MemoryKeyValue
 from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import METHODS
+from eishro.cli.commands import add_admin
 from eishro.clock import ManualClock
 from eishro.db.audit import Actor
 from eishro.db.database import Database
@@ -27,7 +28,7 @@ from eishro.flows.edit_product import ProductDraft, ProductState, create_product
 from eishro.flows.open_store import NewStore
 from eishro.flows.place_order import Placed, PlaceOrder, place_order
 from eishro.flows.shop import NotOnce, Rules, Shop
-from eishro.flows.sign_in import Device, Registration, SignedIn, register
+from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.keyring import Keyring
 from eishro.web.api import ROUTES
 from eishro.web.asgi import build_app
@@ -107,6 +108,12 @@ class World:
             store=None,
         )
         return await register(self.shop, self.tokens, registration, Device("", ""), NotOnce())
+
+    async def admin(self) -> SignedIn:
+        """A platform admin, signed in."""
+        email = f"admin{next(_numbers)}@example.ly"
+        await add_admin(self.shop, email, PASSWORD)
+        return await login(self.shop, self.tokens, email, PASSWORD, Device("", ""))
 
     async def product(
         self, store_id: int, *, stock: int | None = None, price: int = 25_500, **draft: Any

@@ -286,7 +286,7 @@ async def read_body(call: Call) -> bytes:
     return bytes(body)
 
 
-def read_query(kind: type, request: falcon.asgi.Request) -> object:
+def read_query(kind: type[msgspec.Struct], request: falcon.asgi.Request) -> object:
     """The query's parameters as a struct; text is read as what the members need.
 
     Raises:
@@ -294,11 +294,11 @@ def read_query(kind: type, request: falcon.asgi.Request) -> object:
     """
     values = wire.query_values(kind, request.params)
     # msgspec would read the word "null" as "not given" where that is allowed.
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    types = wire.members_of(kind)
     nulls = {
-        name: expected(fields[name].type)
+        name: expected(types[name])
         for name, value in values.items()
-        if isinstance(value, str) and value.lower() == "null" and not is_text(fields[name].type)
+        if isinstance(value, str) and value.lower() == "null" and not is_text(types[name])
     }
     try:
         if not nulls:

@@ -205,8 +205,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     needs: Needs
     summary: str
     tag: str
-    body: type | None = None
-    query: type | None = None
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
     answer: Any = None
     status: int = 200
     rate: RateClass = "general"

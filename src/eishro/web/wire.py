@@ -4,6 +4,7 @@ Money crosses the wire as a JSON number in dinars with at most 3 decimals and is
 own text, so that nothing is rounded on the way. Nothing is coerced: `"2"` is not 2.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -245,7 +246,13 @@ def decoder_for(kind: type) -> "msgspec.json.Decoder[Any]":
     return msgspec.json.Decoder(kind, dec_hook=read_hook, float_hook=Decimal)
 
 
-def query_values(kind: type, query: Mapping[str, object]) -> dict[str, object]:
+@functools.cache
+def members_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The type of each member by its name on the wire; asked of msgspec once."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+
+
+def query_values(kind: type[msgspec.Struct], query: Mapping[str, object]) -> dict[str, object]:
     """The query's parameters that `kind` knows; text only (a repeated one stays a list)."""
-    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    known = members_of(kind)
     return {name: value for name, value in query.items() if name in known}

@@ -211,6 +211,24 @@ async def test_a_new_question_overtakes_the_left_overs_of_a_long_listing(
     assert all(isinstance(answer, Paid) for answer in await asyncio.gather(*old))
 
 
+async def test_a_left_over_joins_who_asked_for_the_same_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moamalat_queries, "PAGE_ROWS", 1)
+    for number in range(10):
+        await desk.pay(desk.intent(number))
+    desk.http.hold = asyncio.Event()
+    early = [asyncio.create_task(desk.provider.query(desk.intent(n))) for n in range(2)]
+    await desk.http.sent.wait()
+    late = asyncio.create_task(desk.provider.query(desk.intent(0)))
+    await asyncio.sleep(0)
+    desk.http.hold.set()
+    answers = await asyncio.wait_for(asyncio.gather(*early, late), timeout=10)
+    assert all(isinstance(answer, Paid) for answer in answers)
+    asked = [body.get("MerchantReference") for body in desk.http.bodies]
+    assert asked == [None, "ORD-000000", "ORD-000001"]
+
+
 async def test_a_full_queue_answers_unknown_at_once(desk: Desk) -> None:
     desk.http.hold = asyncio.Event()
     asking = [asyncio.create_task(desk.provider.query(desk.intent()))]

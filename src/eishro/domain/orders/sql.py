@@ -131,7 +131,7 @@ _LINES = Query(
 _HISTORY = Query(
     sa.select(*columns_of(order_history, HistoryEntry))
     .where(in_list(order_history.c.order_id, "order_ids"))
-    .order_by(order_history.c.order_id, order_history.c.id)
+    .order_by(order_history.c.order_id, order_history.c.at, order_history.c.id)
     .limit(sa.bindparam("limit")),
     HistoryEntry,
 )

@@ -84,7 +84,8 @@ async def test_a_notification_is_only_a_reason_to_ask(world: World) -> None:
 
 async def test_forged_news_asks_nothing_and_writes_nothing(world: World) -> None:
     client, _, payment = await _started(world)
-    for body in (_news(payment, signature="bad"), {}, []):
+    bodies: list[object] = [_news(payment, signature="bad"), {}, []]
+    for body in bodies:
         assert (await client.post(_WEBHOOK, json=body)).status_code == 401
     reply = await client.post(f"/api/payments/{payment.id}/result", json={"forged": True})
     assert reply.status_code == 422

@@ -37,6 +37,8 @@ from eishro.web.routes import Door, Rate, WebRules
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+# Adds routes to an open shop's application; returns what to await when the server stops.
+Decorate = Callable[[FalconApp, Shop], Callable[[], Awaitable[None]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LOG = structlog.get_logger("eishro.app")
@@ -132,9 +134,7 @@ def web_rules_of(settings: Settings) -> WebRules:
 class Application:
     """The ASGI callable that servers run; `decorate` may add routes before it serves."""
 
-    def __init__(
-        self, settings: Settings, decorate: Callable[[FalconApp, Shop], None] | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, decorate: Decorate | None = None) -> None:
         self._settings = settings
         self._decorate = decorate
         self._stack = contextlib.AsyncExitStack()
@@ -174,7 +174,7 @@ class Application:
         )
         app = build_app(door, ROUTES)
         if self._decorate is not None:
-            self._decorate(app, shop)
+            self._stack.push_async_callback(self._decorate(app, shop))
         return app
 
 
@@ -194,8 +194,10 @@ def create_dev() -> Application:
         raise SettingsError(["EISHRO_ENV: `eishro dev` does not run in production"])
     configure_logging(settings)
 
-    def decorate(app: FalconApp, shop: Shop) -> None:
-        add_sandbox(app, shop, moamalat_config(settings), settings.public_url + SIMULATOR_PATH)
+    def decorate(app: FalconApp, shop: Shop) -> Callable[[], Awaitable[None]]:
+        return add_sandbox(
+            app, shop, moamalat_config(settings), settings.public_url + SIMULATOR_PATH
+        )
 
     return Application(settings, decorate)
 

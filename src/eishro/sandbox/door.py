@@ -1,6 +1,7 @@
 """`/sandbox` under `eishro dev`: the index, the mail outbox, the gateway simulators."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import falcon.asgi
@@ -27,8 +28,13 @@ _LINKS = (
 )
 
 
-def add_sandbox(app: Any, shop: Shop, config: Config, simulator_url: str) -> Simulator:
-    """Add the sandbox's routes; the simulator stands at `simulator_url`."""
+def add_sandbox(
+    app: Any, shop: Shop, config: Config, simulator_url: str
+) -> Callable[[], Awaitable[None]]:
+    """Add the sandbox's routes; the simulator stands at `simulator_url`.
+
+    Returns: what to await when the server stops.
+    """
     http = HttpxHttp()
     webhook = f"{shop.rules.public_url}/api/webhooks/payments/moamalat"
 
@@ -50,7 +56,12 @@ def add_sandbox(app: Any, shop: Shop, config: Config, simulator_url: str) -> Sim
     SimulatorDoor(simulator).add_routes(app, simulator_url.removeprefix(shop.rules.public_url))
     app.add_route("/sandbox", _Index())
     app.add_route("/sandbox/mail", _Mails(shop))
-    return simulator
+
+    async def close() -> None:
+        await simulator.aclose()
+        await http.aclose()
+
+    return close
 
 
 class _Index:

@@ -19,7 +19,7 @@ from eishro.domain.stores.model import (
     StoreSettings,
 )
 from eishro.errors import Invalid, Words
-from eishro.flows.open_store import new_category
+from eishro.flows.open_store import check_methods, new_category
 from eishro.flows.shop import Once, Shop, again_if_stale
 
 
@@ -59,7 +59,7 @@ async def update_store(
     check(seen)
     changes = _set_members(change)
     if isinstance(change.settings, StoreSettings):
-        _check_methods(shop, change.settings)
+        check_methods(shop, change.settings)
         changes["settings"] = msgspec.Raw(msgspec.json.encode(change.settings))
     if isinstance(change.slug, str) and change.slug != seen.slug:
         other = await stores.find_store_id(shop.db, change.slug)
@@ -75,20 +75,6 @@ async def update_store(
         )
     )
     return msgspec.structs.replace(after, version=seen.version + 1)
-
-
-def _check_methods(shop: Shop, settings: StoreSettings) -> None:
-    known = {method.method for method in shop.methods}
-    unknown = [m for m in settings.payment_methods if m not in known]
-    if unknown:
-        raise Invalid(
-            {
-                "settings.paymentMethods": Words(
-                    f"must be among: {', '.join(sorted(known))}",
-                    f"يجب أن تكون من: {', '.join(sorted(known))}",
-                )
-            }
-        )
 
 
 async def create_category(

@@ -10,6 +10,7 @@ from eishro.db.statements import Batch, Statement
 from eishro.domain.accounts import sql as accounts
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Category, HasStore, Store, StoreSettings
+from eishro.errors import Invalid, Words
 from eishro.flows.shop import Once, Shop
 from eishro.ids import readable_code
 from eishro.text import slugify
@@ -47,6 +48,7 @@ async def prepare_store(
     shop: Shop, new: NewStore, owner_id: int, at: datetime
 ) -> tuple[Store, list[Statement]]:
     """The store as a value and the statements that make it, for somebody's batch."""
+    check_methods(shop, new.settings)
     store_id = await shop.ids.next("stores")
     store = Store(
         id=store_id,
@@ -77,6 +79,24 @@ async def prepare_store(
         outbox.publish("store.opened", str(store_id), at, store_id=store_id),
     ]
     return store, statements
+
+
+def check_methods(shop: Shop, settings: StoreSettings) -> None:
+    """A store chooses among the methods that the platform offers.
+
+    Raises:
+        Invalid: it names others.
+    """
+    known = {method.method for method in shop.methods}
+    if not known.issuperset(settings.payment_methods):
+        raise Invalid(
+            {
+                "settings.paymentMethods": Words(
+                    f"must be among: {', '.join(sorted(known))}",
+                    f"يجب أن تكون من: {', '.join(sorted(known))}",
+                )
+            }
+        )
 
 
 def new_category(

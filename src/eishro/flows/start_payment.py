@@ -4,6 +4,8 @@ Several attempts on one order are allowed; the order's hold stays, and money tha
 noticed by `pay_order`. Read and decided on: the order's payability (guarded by its version).
 """
 
+from datetime import datetime, timedelta
+
 import msgspec
 
 from eishro.db import audit
@@ -20,6 +22,7 @@ from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
 REFERENCE_LENGTH = 16  # Moamalat's filter documents 10 to 36 characters
+PAYING = timedelta(minutes=15)  # a payer who has begun gets this long, at the order's end too
 
 
 @again_if_stale
@@ -87,11 +90,21 @@ def _new_payment(
         checks=0,
         news_checks=0,
         next_check_at=at + SWEEP_PAUSES[0],
-        expires_at=at + shop.rules.order_expiry,
+        expires_at=_expiry(shop, order, at),
         created_at=at,
         updated_at=at,
         version=1,
     )
+
+
+def _expiry(shop: Shop, order: Order, at: datetime) -> datetime:
+    """When the attempt, and with it the order's hold, ends. Trying again and again must not keep
+    the stock from others: never later than twice the order's own time.
+    """
+    if order.expires_at is None:
+        return at + shop.rules.order_expiry
+    latest = order.created_at + 2 * shop.rules.order_expiry
+    return max(order.expires_at, min(at + PAYING, latest))
 
 
 def _raw(action: Action) -> msgspec.Raw:

@@ -1,0 +1,208 @@
+"""A right request with one wrong value in it: nothing that passes the types breaks behind them.
+
+`test_bad_input.py` sends what no type takes; here the rest of each body is right, so that a bad
+value which does pass its type reaches the flow and the database. Also odd headers.
+"""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from eishro.db.schema import METADATA
+from eishro.db.statements import Query
+from eishro.web.api import ROUTES
+from tests.shops import PASSWORD, World, bearer, order_body
+
+pytestmark = pytest.mark.anyio
+
+_COUNTS = {
+    table.name: Query(sa.select(sa.func.count()).select_from(table), int)
+    for table in METADATA.sorted_tables
+    # Numbers are handed out in blocks; a refused request may use one up.
+    if table.name != "id_blocks"
+}
+_JUNK: list[Any] = [
+    None, True, -1, 0, 1.5, 2**53, 10**400, "", " ", "x" * 20_000, "a\x00b", "\u202eabc", "٢", "2",
+    "'; --", "😀" * 50, [], [None], [[]], {}, {"\x00": "\x00"}, {"a": {"b": 1}},
+]  # fmt: skip
+
+_PRODUCT = {
+    "name": "قميص", "nameEn": "Shirt", "price": 25.5, "compareAtPrice": 30, "description": "x",
+    "category": "قمصان", "images": ["/media/a.webp"], "sizes": ["S"], "stock": 3,
+    "colors": [{"name": "أحمر", "value": "#f00"}], "inStock": True, "status": "draft",
+    "variants": [{"options": {"size": "S"}, "sku": "A-1", "price": 26, "stock": 1}],
+}  # fmt: skip
+_SETTINGS = {
+    "shipping": {"defaultRate": 5, "freeAbove": 100},
+    "paymentMethods": ["cod"],
+    "contact": {"phone": "0912345678", "email": "a@example.ly", "address": "x"},
+    "returnUrl": "https://shop.example.ly/",
+}
+# One right body for each route that takes one.
+_BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/auth/register": {
+        "email": "new@example.ly", "password": PASSWORD, "accountType": "merchant",
+        "firstName": "x", "lastName": "y", "phone": "0912345678",
+        "store": {"name": "متجر", "slug": "new-store"},
+    },
+    "POST /api/auth/login": {"email": "nobody@example.ly", "password": PASSWORD},
+    "POST /api/auth/refresh": {"refreshToken": "x"},
+    "POST /api/auth/logout": {"refreshToken": "x"},
+    "POST /api/auth/verify-email": {"token": "x"},
+    "PUT /api/auth/profile": {"firstName": "x", "lastName": "y", "phone": "0912345678"},
+    "POST /api/stores": {
+        "name": "متجر", "nameEn": "Shop", "slug": "a-store", "description": "x",
+        "logo": "/media/a.webp", "categories": ["قمصان"], "settings": _SETTINGS,
+    },
+    "PUT /api/stores/{store_id}": {
+        "name": "متجر", "nameEn": "Shop", "slug": "other-slug", "description": "x",
+        "logo": "/media/a.webp", "settings": _SETTINGS, "isActive": True,
+    },
+    "POST /api/stores/{store_id}/categories": {
+        "name": "أحذية", "nameEn": "Shoes", "slug": "shoes", "parentId": 1, "position": 1,
+    },
+    "PUT /api/stores/{store_id}/categories/{category_id}": {
+        "name": "أحذية", "nameEn": "Shoes", "slug": "shoes", "parentId": 1, "position": 1,
+    },
+    "POST /api/stores/{store_id}/products": _PRODUCT,
+    "PUT /api/products/{product_id}": {**_PRODUCT, "status": "active"},
+    "POST /api/stores/{store_id}/quote": order_body(1, 1, 1, "cod"),
+    "POST /api/stores/{store_id}/orders": {**order_body(1, 1, 1, "cod"), "notes": "x"},
+    "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
+    "PUT /api/orders/{order_id}/cancel": {"reason": "x"},
+    "POST /api/orders/{order_id}/payments": {
+        "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
+        "birthYear": 1990, "card": "1234",
+    },
+}  # fmt: skip
+
+
+def _wrongly(body: Any, junk: Any) -> Iterator[Any]:
+    """The body once for each place in it, with the junk in that place."""
+    if isinstance(body, dict | list):
+        for key in list(body) if isinstance(body, dict) else range(len(body)):
+            changed = copy.copy(body)
+            changed[key] = junk
+            yield changed
+            for deeper in _wrongly(body[key], junk):
+                yield {**body, key: deeper} if isinstance(body, dict) else [deeper]
+
+
+async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[str, str]]:
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    state = await world.product(merchant.store.id, stock=50, categories=["قمصان"])
+    placed = await world.order(state)
+    ids = {
+        "store_id": str(merchant.store.id),
+        "product_id": str(state.product.id),
+        "category_id": str(state.categories[0].id),
+        "order_id": placed.order.id,
+    }
+    return world.client(), bearer(merchant), ids
+
+
+async def _counts(world: World) -> dict[str, int]:
+    return {name: await world.db.one(query) or 0 for name, query in _COUNTS.items()}
+
+
+async def test_every_route_with_a_body_has_a_right_one_here() -> None:
+    assert set(_BODIES) == {f"{r.method} {r.path}" for r in ROUTES if r.body is not None}
+
+
+@pytest.mark.parametrize("row", _BODIES)
+async def test_one_wrong_value_is_refused_or_harmless(world: World, row: str) -> None:
+    client, headers, ids = await _cast(world)
+    method, _, path = row.partition(" ")
+    send = {**headers, "Content-Type": "application/json"}
+    for junk in _JUNK:
+        for body in _wrongly(_BODIES[row], junk):
+            before = await _counts(world)
+            content = json.dumps(body).encode()
+            reply = await client.request(method, path.format(**ids), content=content, headers=send)
+            if reply.status_code < 300:
+                continue
+            assert reply.status_code in (400, 401, 404, 409, 422), (body, reply.text[:300])
+            error = reply.json()["error"]
+            if error["code"] == "VALIDATION_ERROR":
+                assert error["details"], body
+            assert await _counts(world) == before, body
+
+
+_ODD_HEADERS = [
+    (b"X-Order-Token", "مفتاح".encode()),
+    (b"X-Order-Token", b"\xff" * 4000),
+    (b"Authorization", "Bearer مفتاح".encode()),
+    (b"Authorization", b"Bearer " + b"x" * 8000),
+    (b"Authorization", b"Basic eDp5"),
+    (b"Authorization", b""),
+    (b"If-Match", b'W/"", *, ,,'),
+    (b"If-None-Match", b"\xfe\xff"),
+    (b"Accept-Language", b"\xff;q=NaN,ar;q=x"),
+    (b"X-Request-ID", b"a" * 5000),
+    (b"Origin", b"\xff://"),
+    (b"User-Agent", b"\x00\xff" * 500),
+    (b"X-Forwarded-For", b",,,\xff,"),
+    (b"Content-Type", b"application/json; charset=\xff"),
+    (b"Content-Length", b"abc"),
+    (b"Content-Length", b"-1"),
+]
+
+
+@pytest.mark.parametrize("header", _ODD_HEADERS, ids=lambda h: f"{h[0].decode()}-{len(h[1])}")
+async def test_an_odd_header_breaks_nothing(world: World, header: tuple[bytes, bytes]) -> None:
+    client, _, ids = await _cast(world)
+    login = json.dumps({"email": "nobody@example.ly", "password": PASSWORD}).encode()
+    for method, path, content in (
+        ("GET", f"/api/products/{ids['product_id']}", None),
+        ("GET", f"/api/orders/{ids['order_id']}", None),
+        ("PUT", f"/api/orders/{ids['order_id']}/cancel", b"{}"),
+        ("POST", "/api/auth/login", login),
+    ):
+        reply = await client.request(method, path, content=content, headers=[header])
+        assert reply.status_code < 500, (method, path, reply.text)
+        assert "X-Request-ID" in reply.headers
+        assert len(reply.headers["X-Request-ID"]) <= 100
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["from=0001-01-01T00:00:00%2B14:00", "to=9999-12-31T23:59:59-14:00", "q=%FF%FE", "q=%ED%A0%80",
+     "from=1", "page=100000&limit=100", "cursor=ord_00000000000000000000000000", "q=%00", "&&=&a",
+     "status=", "q=" + "%F0%9F%98%80" * 100],
+)  # fmt: skip
+async def test_an_odd_query_breaks_no_list_of_orders(world: World, query: str) -> None:
+    client, headers, ids = await _cast(world)
+    reply = await client.get(f"/api/stores/{ids['store_id']}/orders?{query}", headers=headers)
+    assert reply.status_code in (200, 422), reply.text
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b'{"a":1e400}', b"\xff", b"[" * 9000])
+async def test_an_odd_payload_breaks_no_payment(world: World, body: bytes) -> None:
+    _, _, ids = await _cast(world)
+    before = await _counts(world)
+    client = world.client()
+    hook = await client.post("/api/webhooks/payments/moamalat", content=body)
+    result = await client.post("/api/payments/pay_none/result", content=body)
+    assert (hook.status_code, result.status_code) == (401, 404)
+    assert await _counts(world) == before
+
+
+async def test_a_name_of_too_many_faults_is_cut(world: World) -> None:
+    client, headers, ids = await _cast(world)
+    body = {f"m{n}" + "x" * 500: n for n in range(500)}
+    reply = await client.post(
+        f"/api/stores/{ids['store_id']}/products",
+        content=msgspec.json.encode(body),
+        headers={**headers, "Content-Type": "application/json"},
+    )
+    assert reply.status_code == 422
+    details = reply.json()["error"]["details"]
+    assert 0 < len(details) <= 100
+    assert max(map(len, details)) <= 100

@@ -19,7 +19,7 @@ from eishro.web.stores import StoreView, store_view
 from eishro.web.wire import Email, Name, Phone, ShortText, Slug
 
 Password = Annotated[str, Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
-Token = Annotated[str, Meta(min_length=1, max_length=2000)]
+Token = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^[!-~]+$")]
 
 
 class FirstStore(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -44,7 +44,7 @@ class RegisterBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 class LoginBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """E-mail and password."""
 
-    email: Annotated[str, Meta(max_length=254)]
+    email: Annotated[str, Meta(max_length=254, pattern=r"^[^\u0000-\u001f\u007f]*$")]
     password: Annotated[str, Meta(max_length=PASSWORD_LENGTH_MAX)]
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import falcon
 import falcon.asgi
 import msgspec
 import structlog
@@ -84,6 +85,8 @@ class Dispatcher:
             await self._send(call, response, answer)
         except ShopError as refusal:
             send_refusal(refusal, call.language, door, response)
+        except falcon.HTTPError:  # a header that Falcon cannot read, met while handling
+            send_refusal(BadRequest(), call.language, door, response)
         except Exception:  # noqa: BLE001 - the last net: the caller learns nothing but the id
             _LOG.exception("fault", path=request.path)
             response.status = 500

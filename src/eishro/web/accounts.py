@@ -141,7 +141,7 @@ async def register(call: Call, body: RegisterBody) -> Reply:
         last_name=body.last_name,
         phone=body.phone.number if body.phone else None,
         role=body.account_type,
-        store=NewStore(name=body.store.name, slug=body.store.slug) if body.store else None,
+        store=NewStore(name=body.store.name.strip(), slug=body.store.slug) if body.store else None,
     )
 
     def view(signed_in: SignedIn) -> Reply:

@@ -107,6 +107,7 @@ class _EveryAnswer:
     """Headers that every answer has, and preflight requests."""
 
     def __init__(self, door: Door) -> None:
+        self._door = door
         self._origins = frozenset(door.rules.cors_origins)
 
     async def process_request(
@@ -124,6 +125,8 @@ class _EveryAnswer:
         self, request: falcon.asgi.Request, response: falcon.asgi.Response, _res: Any, _ok: Any
     ) -> None:
         response.set_header("X-Content-Type-Options", "nosniff")
+        if not response.get_header("X-Request-ID"):  # a preflight, or the document
+            response.set_header("X-Request-ID", request_id_of(request, self._door))
         if request.method != "OPTIONS" and self._allow_origin(request, response):
             response.set_header("Access-Control-Expose-Headers", EXPOSED_HEADERS)
 

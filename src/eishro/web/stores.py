@@ -331,7 +331,7 @@ async def create_category(call: Call, body: CategoryBody) -> Reply:
 
 async def update_category(call: Call, body: CategoryChangeBody) -> Reply:
     """Change members of a category."""
-    change = msgspec.convert(msgspec.structs.asdict(body), CategoryChange)
+    change = CategoryChange(**msgspec.structs.asdict(body))
     category = await edit_store.update_category(
         call.shop, call.store, _category_id(call), change, call.actor
     )

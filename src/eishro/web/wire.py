@@ -34,7 +34,15 @@ Name = Annotated[
 ShortText = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROL)]
 LongText = Annotated[str, Meta(max_length=10_000, pattern=_NO_NUL)]
 Note = Annotated[str, Meta(max_length=1_000, pattern=_NO_NUL)]
-Slug = Annotated[str, Meta(min_length=2, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+# With a letter somewhere: an address of digits alone is an id.
+Slug = Annotated[
+    str,
+    Meta(
+        min_length=2,
+        max_length=60,
+        pattern=r"^([0-9]+-)*[0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+    ),
+]
 IntegerId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 

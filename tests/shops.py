@@ -55,7 +55,7 @@ class World:
         """The shop's database."""
         return self.shop.db
 
-    def client(self, rules: WebRules | None = None, **headers: str) -> httpx.AsyncClient:
+    def client(self, rules: WebRules | None = None, /, **headers: str) -> httpx.AsyncClient:
         """An HTTP client of the shop's door, inside the process."""
         door = Door(
             shop=self.shop,

@@ -1,0 +1,58 @@
+"""One right request body for each route that takes one, with every member that it may have.
+
+They fit a fresh database, where the first store, product, variant and category have the id 1.
+"""
+
+from typing import Any
+
+from tests.shops import PASSWORD, order_body
+
+_PRODUCT = {
+    "name": "قميص", "nameEn": "Shirt", "price": 25.5, "compareAtPrice": 30, "description": "x",
+    "category": "قمصان", "images": ["/media/a.webp"], "sizes": ["S"], "stock": 3,
+    "colors": [{"name": "أحمر", "value": "#f00"}], "inStock": True, "status": "draft",
+    "variants": [{"options": {"size": "S"}, "sku": "A-1", "price": 26, "stock": 1}],
+}  # fmt: skip
+_SETTINGS = {
+    "shipping": {"defaultRate": 5, "freeAbove": 100},
+    "paymentMethods": ["cod"],
+    "contact": {"phone": "0912345678", "email": "a@example.ly", "address": "x"},
+    "returnUrl": "https://shop.example.ly/",
+}
+# One right body for each route that takes one.
+RIGHT_BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/auth/register": {
+        "email": "new@example.ly", "password": PASSWORD, "accountType": "merchant",
+        "firstName": "x", "lastName": "y", "phone": "0912345678",
+        "store": {"name": "متجر", "slug": "new-store"},
+    },
+    "POST /api/auth/login": {"email": "nobody@example.ly", "password": PASSWORD},
+    "POST /api/auth/refresh": {"refreshToken": "x"},
+    "POST /api/auth/logout": {"refreshToken": "x"},
+    "POST /api/auth/verify-email": {"token": "x"},
+    "PUT /api/auth/profile": {"firstName": "x", "lastName": "y", "phone": "0912345678"},
+    "POST /api/stores": {
+        "name": "متجر", "nameEn": "Shop", "slug": "a-store", "description": "x",
+        "logo": "/media/a.webp", "categories": ["قمصان"], "settings": _SETTINGS,
+    },
+    "PUT /api/stores/{store_id}": {
+        "name": "متجر", "nameEn": "Shop", "slug": "other-slug", "description": "x",
+        "logo": "/media/a.webp", "settings": _SETTINGS, "isActive": True,
+    },
+    "POST /api/stores/{store_id}/categories": {
+        "name": "أحذية", "nameEn": "Shoes", "slug": "shoes", "parentId": 1, "position": 1,
+    },
+    "PUT /api/stores/{store_id}/categories/{category_id}": {
+        "name": "أحذية", "nameEn": "Shoes", "slug": "shoes", "parentId": None, "position": 1,
+    },
+    "POST /api/stores/{store_id}/products": _PRODUCT,
+    "PUT /api/products/{product_id}": {**_PRODUCT, "status": "active"},
+    "POST /api/stores/{store_id}/quote": order_body(1, 1, 1, "cod"),
+    "POST /api/stores/{store_id}/orders": {**order_body(1, 1, 1, "cod"), "notes": "x"},
+    "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
+    "PUT /api/orders/{order_id}/cancel": {"reason": "x"},
+    "POST /api/orders/{order_id}/payments": {
+        "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
+        "birthYear": 1990, "card": "1234",
+    },
+}  # fmt: skip

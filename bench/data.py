@@ -1,8 +1,8 @@
-"""The database that both servers are measured on: EISHRO's own schema, goods of several stores.
+"""The database that all servers are measured on: EISHRO's own schema, goods of several stores.
 
-The same arguments give the same rows every time. Ids are regular, so that the load scripts in
-`wrk/` can name goods without asking: product p belongs to store (p - 1) % stores + 1 and has the
-variants 4p - 3 to 4p.
+The same arguments give the same rows every time (the salt of a password aside). Ids are regular,
+so that the load scripts in `wrk/` and `generator/` can name goods without asking: product p
+belongs to store (p - 1) % stores + 1 and has the variants 4p - 3 to 4p.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from bench.cards import count_products, file_cards
+from eishro.adapters.bcrypt_hasher import BcryptHasher
 from eishro.db.migrate import migrate
 from eishro.db.opening import open_database
 from eishro.db.types import micros
@@ -27,6 +29,7 @@ STOCK = 100_000  # pieces of each variant; no run sells nearly as many
 CATEGORIES = 12  # of each store
 _START = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
 _BATCH = 2_000  # products in one transaction
+_BCRYPT_COST = 12  # EISHRO's default
 
 _GOODS = (
     ("قميص قطني", "Cotton shirt"),
@@ -67,6 +70,27 @@ _COLORS = (
     ("بيج", "#d8c3a5"),
 )
 _SIZES = (("S", "M"), ("M", "L"), ("L", "XL"), ("40", "42"))
+
+PASSWORD = "correct horse battery staple"  # of every merchant
+
+# What is written of each table, in the order of the rows below.
+COLUMNS = {
+    "users": "id, email, password_hash, first_name, last_name, phone, role, is_active, "
+    "email_verified_at, created_at, updated_at, version",
+    "stores": "id, slug, name, name_en, description, logo, settings, is_active, created_at, "
+    "updated_at, version",
+    "memberships": "store_id, user_id, role, created_at",
+    "categories": "id, store_id, parent_id, slug, name, name_en, position, created_at, version",
+    "id_blocks": "name, next_id",
+    "products": "id, store_id, name, name_en, description, description_en, price_dirhams, "
+    "compare_at_dirhams, images, sizes, colors, sells, status, created_at, updated_at, version",
+    "product_search": "product_id, store_id, body",
+    "product_categories": "product_id, category_id, store_id, position",
+    "variants": "id, store_id, product_id, sku, options, price_dirhams, position, is_active, "
+    "created_at, version",
+    "stock": "variant_id, product_id, store_id, available, held, sold",
+    "stock_movements": "subject_id, variant_id, kind, store_id, quantity, at",
+}
 
 Row = tuple[Any, ...]
 
@@ -114,8 +138,9 @@ def _fill(connection: sqlite3.Connection, goods: Goods) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = OFF")  # while filling; the servers set their own
     connection.execute("BEGIN")
+    password_hash = asyncio.run(_hash(PASSWORD))
     for store_id in range(1, goods.stores + 1):
-        _insert(connection, "users", [_user(store_id)])
+        _insert(connection, "users", [_user(store_id, password_hash)])
         _insert(connection, "stores", [_store(store_id)])
         _insert(connection, "memberships", [(store_id, store_id, "owner", micros(_START))])
         _insert(connection, "categories", _categories(store_id))
@@ -133,20 +158,35 @@ def _fill(connection: sqlite3.Connection, goods: Goods) -> None:
         connection.execute("BEGIN")
         for table, rows in _products(range(first, last), goods):
             _insert(connection, table, rows)
+        file_cards(connection, range(first, last))
         connection.execute("COMMIT")
+    count_products(connection)
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
     found = list(rows)
     marks = ", ".join("?" * len(found[0]))
-    # Table names are ours alone; rows are in the order of the schema's columns.
-    connection.executemany(f"INSERT INTO {table} VALUES ({marks})", found)
+    columns = COLUMNS[table]
+    connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", found)
 
 
-def _user(user_id: int) -> Row:
-    at = micros(_START)
-    email = f"merchant{user_id}@bench.invalid"
-    return (user_id, email, "!", "تاجر", str(user_id), None, "merchant", 1, at, at, at, 1)
+def email_of(user_id: int) -> str:
+    """The address a merchant signs in with; the merchant of store s has the number s."""
+    return f"merchant{user_id}@bench.invalid"
+
+
+def _user(user_id: int, password_hash: str) -> Row:
+    at, email = micros(_START), email_of(user_id)
+    whole = (user_id, email, password_hash, "تاجر", str(user_id), None, "merchant")
+    return (*whole, 1, at, at, at, 1)
+
+
+async def _hash(password: str) -> str:
+    hasher = BcryptHasher(_BCRYPT_COST)
+    try:
+        return await hasher.hash(password)
+    finally:
+        await hasher.aclose()
 
 
 def _store(store_id: int) -> Row:
@@ -243,7 +283,7 @@ def _product(product_id: int, goods: Goods) -> Iterator[tuple[str, Row]]:
         )
         yield "stock", (variant_id, product_id, store_id, STOCK, 0, 0)
         movement = f"mov_{variant_id:026}"
-        yield "stock_movements", (movement, store_id, variant_id, None, "receive", STOCK, at)
+        yield "stock_movements", (movement, variant_id, "receive", store_id, STOCK, at)
 
 
 def _json(value: object) -> str:

@@ -12,10 +12,8 @@ from typing import Any
 
 import structlog
 
-from eishro.adapters.bcrypt_hasher import BcryptHasher
 from eishro.adapters.cache import open_key_value
 from eishro.adapters.files import open_files
-from eishro.adapters.http import HttpxHttp
 from eishro.adapters.mail import open_mail
 from eishro.adapters.payments import METHODS
 from eishro.adapters.payments.moamalat import Config as MoamalatConfig
@@ -54,6 +52,10 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         DatabaseBusy: the database does not answer.
         ValueError: a URL of an unknown kind; the message names the variable.
     """
+    # Imported here: both are native or sit on sockets, and the edge profile shares this module.
+    from eishro.adapters.bcrypt_hasher import BcryptHasher
+    from eishro.adapters.http import HttpxHttp
+
     clock = clock or SystemClock()
     async with contextlib.AsyncExitStack() as stack:
         db = await open_database(settings.database_url)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from typing import Protocol
 
 KEY_LENGTH_MIN = 32  # characters
 
@@ -18,15 +19,49 @@ class BadSeal(Exception):
     """Sealed text that none of our keys opens: changed, foreign, or of a dropped key."""
 
 
+class Cipher(Protocol):
+    """AES-256-GCM: 32-byte keys, 12-byte nonces, the 16-byte tag at the end of what is sealed.
+
+    Chosen where the application is put together, since the edge has no native library.
+    """
+
+    def encrypt(self, key: bytes, nonce: bytes, content: bytes, purpose: bytes) -> bytes:
+        """Encrypt `content` and bind it to `purpose`."""
+        ...
+
+    def decrypt(self, key: bytes, nonce: bytes, sealed: bytes, purpose: bytes) -> bytes | None:
+        """The content, or None if this key, nonce and purpose did not make it."""
+        ...
+
+
+class LibraryCipher:
+    """The cipher of the `cryptography` package; imported at its first use."""
+
+    def encrypt(self, key: bytes, nonce: bytes, content: bytes, purpose: bytes) -> bytes:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(key).encrypt(nonce, content, purpose)
+
+    def decrypt(self, key: bytes, nonce: bytes, sealed: bytes, purpose: bytes) -> bytes | None:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            return AESGCM(key).decrypt(nonce, sealed, purpose)
+        except (InvalidTag, ValueError):
+            return None
+
+
 class Keyring:
     """The installation's keys; `repr` shows none of them."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], cipher: Cipher | None = None) -> None:
         if not keys or any(len(key) < KEY_LENGTH_MIN for key in keys):
             raise ValueError(
                 f"EISHRO_SECRET_KEYS needs at least one key of {KEY_LENGTH_MIN} characters or more"
             )
         self._keys = [key.encode() for key in keys]
+        self._cipher = cipher or LibraryCipher()
         self._derived: dict[tuple[int, str], bytes] = {}
 
     def derive(self, purpose: str, index: int = 0) -> bytes:
@@ -55,10 +90,8 @@ class Keyring:
 
     def seal(self, purpose: str, content: bytes) -> str:
         """Encrypt with AES-256-GCM; the text carries its nonce."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         nonce = secrets.token_bytes(12)
-        sealed = AESGCM(self.derive(purpose)).encrypt(nonce, content, purpose.encode())
+        sealed = self._cipher.encrypt(self.derive(purpose), nonce, content, purpose.encode())
         return base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open(self, purpose: str, sealed: str) -> bytes:
@@ -67,18 +100,14 @@ class Keyring:
         Raises:
             BadSeal: no key opens it.
         """
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         try:
             raw = base64.urlsafe_b64decode(sealed.encode())
         except ValueError as error:
             raise BadSeal from error
         for key in self.derive_all(purpose):
-            try:
-                return AESGCM(key).decrypt(raw[:12], raw[12:], purpose.encode())
-            except (InvalidTag, ValueError):
-                continue
+            content = self._cipher.decrypt(key, raw[:12], raw[12:], purpose.encode())
+            if content is not None:
+                return content
         raise BadSeal
 
     def _sign(self, purpose: str, text: str, index: int) -> str:

@@ -135,6 +135,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: Annotated[
         int, Meta(ge=1_000, le=100_000_000), _about("Largest request body.")
     ] = 1_000_000
+    response_cache_mb: Annotated[
+        int,
+        Meta(ge=0, le=100_000),
+        _about("Memory of one process for public answers, in megabytes; 0 keeps none."),
+    ] = 32
     moamalat_merchant_id: Annotated[
         str, _about("The platform's Moamalat merchant.", "the published test merchant")
     ] = ""

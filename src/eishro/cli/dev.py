@@ -60,13 +60,11 @@ async def _sample(shop: Shop) -> Sample | None:
     """The first demo product with a variant in stock."""
     slug = STORES[0].slug
     store_id = await stores.find_store_id(shop.db, slug)
-    found = await listing.list_products(
-        shop.db, ProductFilter(store_id=store_id, in_stock=True), 1, 0
-    )
-    for product in found:
-        for row in await stock.list_stock(shop.db, [product.id]):
+    found = await listing.list_cards(shop.db, ProductFilter(store_id=store_id, in_stock=True), 1, 0)
+    for card in found:
+        for row in await stock.list_stock(shop.db, [card.product_id]):
             if row.available is None or row.available > 0:
-                return Sample(slug, product.id, row.variant_id)
+                return Sample(slug, card.product_id, row.variant_id)
     return None
 
 

@@ -10,10 +10,12 @@ from eishro.db.database import Database
 from eishro.db.outbox import outbox
 from eishro.db.statements import Query
 from eishro.db.types import Flag
+from eishro.domain.catalog.sql import products
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders.sql import orders
 from eishro.domain.payments.sql import payment_receipts
 from eishro.domain.stock.sql import stock, stock_movements
+from eishro.domain.stores.sql import store_versions
 from eishro.errors import ShopError
 from eishro.flows.shop import Shop
 from eishro.settings import TEST_MERCHANT_ID, Settings
@@ -37,15 +39,26 @@ _UNBALANCED = Query(
     .limit(SHOWN_MAX),
     str,
 )
-_HELD = _signed(("hold", 1), ("release", -1), ("consume", -1))
-_SOLD = _signed(("consume", 1), ("restock", -1))
+# Summed once over all movements: no index of movements by variant is kept for this question.
+_MOVED = (
+    sa.select(
+        stock_movements.c.variant_id,
+        _signed(("hold", 1), ("release", -1), ("consume", -1)).label("held"),
+        _signed(("consume", 1), ("restock", -1)).label("sold"),
+    )
+    .group_by(stock_movements.c.variant_id)
+    .subquery()
+)
 _STOCK_ADRIFT = Query(
     sa.select(stock.c.variant_id)
-    .select_from(
-        stock.outerjoin(stock_movements, stock_movements.c.variant_id == stock.c.variant_id)
+    .select_from(stock.outerjoin(_MOVED, _MOVED.c.variant_id == stock.c.variant_id))
+    .where(
+        sa.or_(
+            stock.c.held != sa.func.coalesce(_MOVED.c.held, 0),
+            stock.c.sold != sa.func.coalesce(_MOVED.c.sold, 0),
+        )
     )
-    .group_by(stock.c.variant_id, stock.c.held, stock.c.sold)
-    .having(sa.or_(stock.c.held != _HELD, stock.c.sold != _SOLD))
+    .order_by(stock.c.variant_id)
     .limit(SHOWN_MAX),
     int,
 )
@@ -73,21 +86,33 @@ _PAID_TWICE = Query(
     .limit(SHOWN_MAX),
     str,
 )
+_PAID_ENTRIES = (
+    sa.select(ledger_entries.c.order_id, sa.func.sum(ledger_entries.c.dirhams).label("dirhams"))
+    .where(ledger_entries.c.reason == "payment.received", ledger_entries.c.account == "receivable")
+    .group_by(ledger_entries.c.order_id)
+    .subquery()
+)
 _PAID_WITHOUT_MONEY = Query(
     sa.select(orders.c.id)
+    .select_from(orders.outerjoin(_PAID_ENTRIES, _PAID_ENTRIES.c.order_id == orders.c.id))
     .where(
         orders.c.payment_status == "paid",
-        ~sa.exists(
-            sa.select(sa.literal_column("1")).where(
-                ledger_entries.c.order_id == orders.c.id,
-                ledger_entries.c.reason == "payment.received",
-                ledger_entries.c.account == "receivable",
-                ledger_entries.c.dirhams == -orders.c.total_dirhams,
-            )
-        ),
+        sa.func.coalesce(_PAID_ENTRIES.c.dirhams, 0) != -orders.c.total_dirhams,
     )
     .limit(SHOWN_MAX),
     str,
+)
+_MISCOUNTED = Query(
+    sa.select(store_versions.c.store_id)
+    .where(
+        store_versions.c.active_products
+        != sa.select(sa.func.count())
+        .select_from(products)
+        .where(products.c.store_id == store_versions.c.store_id, products.c.status == "active")
+        .scalar_subquery()
+    )
+    .limit(SHOWN_MAX),
+    int,
 )
 _DEAD = Query(
     sa.select(outbox.c.id).where(outbox.c.is_dead == sa.literal(True, Flag)).limit(SHOWN_MAX), str
@@ -98,6 +123,7 @@ _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("variants with negative stock", _NEGATIVE),
     ("orders paid twice from one receivable", _PAID_TWICE),
     ("paid orders without their money in the books", _PAID_WITHOUT_MONEY),
+    ("stores whose count of products on sale is wrong", _MISCOUNTED),
     ("events nobody could work off", _DEAD),
 )
 

@@ -17,6 +17,7 @@ from eishro.domain.accounts import sql as accounts
 from eishro.domain.accounts.model import EmailTaken
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.catalog import listing
+from eishro.domain.catalog import sql as catalog
 from eishro.domain.catalog.listing import ProductFilter
 from eishro.domain.catalog.model import Color
 from eishro.domain.stores import sql as stores
@@ -87,12 +88,9 @@ async def _seed_store(shop: Shop, demo: DemoStore, password: str) -> None:
             )
             made = await create_category(shop, store_id, change, _SEEDER, NotOnce())
             have[category.slug] = made.id
-    names = {
-        product.name
-        for product in await listing.list_products(
-            shop.db, ProductFilter(store_id=store_id), 1000, 0
-        )
-    }
+    cards = await listing.list_cards(shop.db, ProductFilter(store_id=store_id), 1000, 0)
+    ids = [card.product_id for card in cards]
+    names = {product.name for product in await catalog.list_products(shop.db, ids)}
     missing = [product for product in demo.products if product.name not in names]
     for product in missing:
         await _add_product(shop, store_id, demo, product, have)

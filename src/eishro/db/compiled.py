@@ -1,6 +1,7 @@
 """Statements compiled once for an engine: text, order of parameters, conversions."""
 
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ _Convert = Callable[[Any], Any]
 class Compiled:
     """SQL text for one engine and how values enter it."""
 
-    __slots__ = ("constants", "converts", "names", "text")
+    __slots__ = ("_converts", "_pick", "constants", "names", "text")
 
     def __init__(
         self,
@@ -35,8 +36,12 @@ class Compiled:
     ) -> None:
         self.text = text
         self.names = names
-        self.converts = converts
         self.constants = constants
+        # One call into C picks all values; only the few that change are looked at one by one.
+        self._pick = _picker(names)
+        self._converts = tuple(
+            (position, convert) for position, convert in enumerate(converts) if convert is not None
+        )
 
     def bind(self, values: Mapping[str, object]) -> list[object]:
         """The values in the order the text wants them, as the driver wants them.
@@ -46,12 +51,12 @@ class Compiled:
         """
         if self.constants:
             values = {**self.constants, **values}
-        return [
-            value if convert is None or value is None else convert(value)
-            for value, convert in zip(
-                [values[name] for name in self.names], self.converts, strict=True
-            )
-        ]
+        bound: list[object] = [*self._pick(values)]
+        for position, convert in self._converts:
+            value = bound[position]
+            if value is not None:
+                bound[position] = convert(value)
+        return bound
 
 
 class CompiledRead(Compiled):
@@ -62,7 +67,8 @@ class CompiledRead(Compiled):
     def __init__(
         self, base: Compiled, into: Callable[..., Any], readers: tuple[tuple[int, _Convert], ...]
     ) -> None:
-        super().__init__(base.text, base.names, base.converts, base.constants)
+        super().__init__(base.text, base.names, (), base.constants)
+        self._converts = base._converts
         self._into = into
         self._readers = readers
 
@@ -70,11 +76,21 @@ class CompiledRead(Compiled):
         """One result of the query's `into`."""
         if not self._readers:
             return self._into(*row)
-        columns = list(row)
+        columns = [*row]
         for position, convert in self._readers:
-            if columns[position] is not None:
-                columns[position] = convert(columns[position])
+            value = columns[position]
+            if value is not None:
+                columns[position] = convert(value)
         return self._into(*columns)
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[Mapping[str, object]], Iterable[object]]:
+    if len(names) > 1:
+        return operator.itemgetter(*names)
+    if not names:
+        return lambda _: ()
+    (name,) = names
+    return lambda values: (values[name],)
 
 
 def compile_write(write: Write, engine: str) -> Compiled:

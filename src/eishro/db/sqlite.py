@@ -1,8 +1,8 @@
 """SQLite in the process: reads on the event loop's own connection, one writer thread that
 puts many callers' batches into one disk sync (group commit).
 
-Every batch runs under a savepoint; a refused one is undone alone. Callers are answered only
-after COMMIT has returned with `synchronous=FULL`, so what was answered survives a kill.
+A refused batch is undone alone. Callers are answered only after COMMIT has returned with
+`synchronous=FULL`, so what was answered survives a kill.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from eishro.db.statements import Batch, Query, Statement
 T = TypeVar("T")
 
 GROUP_BATCHES_MAX = 256  # batches in one commit; more would only lengthen the tail
+CAREFUL_GROUPS = 32  # groups that are written under savepoints after one held a refused batch
+WAL_PAGES = 4000  # of 4 KiB: how long the log grows before its pages move into the file
 QUEUE_BATCHES_MAX = 10_000  # batches waiting; beyond it callers are told to come back
 READ_SECONDS_MAX = 1.0  # a read on the event loop that takes longer is a fault, and is cut off
 BUSY_SECONDS_MAX = 5.0  # how long to wait for another process that writes
@@ -83,6 +85,9 @@ def _connect(path: Path) -> apsw.Connection:
         "foreign_keys = ON",
         "trusted_schema = OFF",
         "cache_size = -32000",
+        # Savepoints keep the pages they may have to restore in memory, not in a file.
+        "temp_store = MEMORY",
+        f"wal_autocheckpoint = {WAL_PAGES}",
         "journal_size_limit = 64000000",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -95,6 +100,14 @@ class _Refused(Exception):
     def __init__(self, otherwise: Exception) -> None:
         super().__init__()
         self.otherwise = otherwise
+
+
+# What concerns one batch alone; any other error is the database's and concerns the whole group.
+_REFUSALS = (_Refused, apsw.ConstraintError, apsw.SQLError, ValueError, KeyError)
+
+
+def _reason(error: Exception) -> Exception:
+    return error.otherwise if isinstance(error, _Refused) else error
 
 
 _Work = Batch | str
@@ -110,6 +123,7 @@ class _Writer:
         self._loop = loop
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closed = False
+        self._careful = 0
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -151,15 +165,33 @@ class _Writer:
                 self._loop.call_soon_threadsafe(_answer, group, outcomes)
 
     def _write(self, group: list[_Waiting]) -> list[Exception | None]:
-        """Apply the group in one transaction; one outcome for each, None is success."""
-        outcomes: list[Exception | None] = []
+        """Apply the group in one transaction; one outcome for each, None is success.
+
+        Refusals are rare, and a savepoint costs a copy of every page a batch touches. So the
+        group is first written without any; if a batch is refused, all of it is rolled back
+        and written again under savepoints, and so are the next groups.
+        """
+        execute = self._cursor.execute
         try:
-            self._cursor.execute("BEGIN IMMEDIATE")
-            outcomes.extend(self._apply_alone(work) for work, _ in group)
-            self._cursor.execute("COMMIT")
+            execute("BEGIN IMMEDIATE")
+            if not self._careful:
+                try:
+                    for work, _ in group:
+                        self._apply_all(work)
+                    execute("COMMIT")
+                    return [None] * len(group)
+                except _REFUSALS as error:
+                    execute("ROLLBACK")
+                    if len(group) == 1:
+                        return [_reason(error)]
+                    self._careful = CAREFUL_GROUPS
+                    execute("BEGIN IMMEDIATE")
+            self._careful -= 1
+            outcomes = [self._apply_alone(work) for work, _ in group]
+            execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever failed, everyone must hear of it
             if self._connection.in_transaction:
-                self._cursor.execute("ROLLBACK")
+                execute("ROLLBACK")
             failure = DatabaseBusy() if isinstance(error, apsw.Error) else error
             failure.__cause__ = error
             return [failure] * len(group)
@@ -169,17 +201,21 @@ class _Writer:
         execute = self._cursor.execute
         execute("SAVEPOINT batch")
         try:
-            if isinstance(work, str):
-                execute(work)
-            else:
-                for statement in work:
-                    self._apply(statement)
-        except (_Refused, apsw.ConstraintError, apsw.SQLError, ValueError, KeyError) as error:
+            self._apply_all(work)
+        except _REFUSALS as error:
             execute("ROLLBACK TO batch")
             execute("RELEASE batch")
-            return error.otherwise if isinstance(error, _Refused) else error
+            return _reason(error)
         execute("RELEASE batch")
         return None
+
+    def _apply_all(self, work: _Work) -> None:
+        if isinstance(work, str):
+            for _ in self._cursor.execute(work):  # a statement that returns rows would stop it
+                pass
+        else:
+            for statement in work:
+                self._apply(statement)
 
     def _apply(self, statement: Statement) -> None:
         write = compile_write(statement.write, "sqlite")

@@ -25,8 +25,9 @@ from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Stock
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Category
-from eishro.errors import Invalid, Words
+from eishro.errors import Invalid, Stale, Words
 from eishro.flows.open_store import new_category
+from eishro.flows.product_card import ProductState, file_card, read_product
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.text import normalise, search_text
 
@@ -67,32 +68,10 @@ class ProductDraft(msgspec.Struct, frozen=True, kw_only=True):
     sku: str | None | _Keep = msgspec.UNSET
 
 
-class ProductState(msgspec.Struct, frozen=True):
-    """A product with everything that belongs to it."""
-
-    product: Product
-    variants: tuple[Variant, ...]
-    stock: Mapping[int, Stock]
-    categories: tuple[Category, ...]
-
-
 Check = Callable[[ProductState], None]
 
 
-async def read_product(shop: Shop, product_id: int) -> ProductState:
-    """The product in any status, or `ProductNotFound`."""
-    product = await catalog.get_product(shop.db, product_id)
-    variants = await catalog.list_variants(shop.db, product.store_id, product_id)
-    rows = await stock.list_stock(shop.db, [product_id])
-    shelves = await stores.list_shelves(shop.db, [product_id])
-    return ProductState(
-        product,
-        tuple(variants),
-        {row.variant_id: row for row in rows},
-        tuple(shelf.category for shelf in shelves),
-    )
-
-
+@again_if_stale
 async def create_product(
     shop: Shop, store_id: int, draft: ProductDraft, actor: Actor, once: Once
 ) -> ProductState:
@@ -136,7 +115,10 @@ async def create_product(
     )
     batch = Batch(*once.claim(state))
     batch.add(catalog.insert_product(product), *shelving, *_opened(state, new, at))
-    batch.add(*_filed(state))
+    batch.add(
+        *_filed(state, product.version),
+        stores.move_version(store_id, products=int(product.status == "active")),
+    )
     batch.add(
         audit.record(actor, "product.created", product_id, at, store_id=store_id, name=product.name)
     )
@@ -168,7 +150,10 @@ async def update_product(
         batch.add(*shelving)
     state = await _regrouped(shop, batch, seen, product, draft, at)
     state = msgspec.structs.replace(state, categories=shelves)
-    batch.add(*_filed(state))
+    batch.add(
+        *_filed(state, seen.product.version + 1),
+        _moved(seen.product, product),
+    )
     batch.add(
         audit.record(
             actor,
@@ -196,10 +181,17 @@ async def archive_product(shop: Shop, product_id: int, actor: Actor) -> Product:
     await shop.db.commit(
         Batch(
             catalog.save_product(after, seen=seen),
+            _moved(seen, after),
             audit.record(actor, "product.archived", product_id, at, store_id=seen.store_id),
         )
     )
     return after
+
+
+def _moved(before: Product, after: Product) -> Statement:
+    """What the public sees of the store has changed."""
+    change = int(after.status == "active") - int(before.status == "active")
+    return stores.move_version(after.store_id, products=change)
 
 
 def _changed(product: Product, draft: ProductDraft, at: datetime) -> Product:
@@ -403,8 +395,10 @@ def _opened(state: ProductState, new: Sequence[Variant], at: datetime) -> list[S
     return statements
 
 
-def _filed(state: ProductState) -> list[Statement]:
-    """Shelves and search text, which follow from the rest."""
+def _filed(state: ProductState, version: int) -> list[Statement]:
+    """Shelves, search text and card, which follow from the rest; `version` is the product's
+    after this batch.
+    """
     product = state.product
     words = [
         product.name,
@@ -417,6 +411,7 @@ def _filed(state: ProductState) -> list[Statement]:
     return [
         *catalog.shelve(product.store_id, product.id, [c.id for c in state.categories]),
         catalog.index_for_search(product.store_id, product.id, search_text(*words)),
+        file_card(state, version).guarded(Stale()),
     ]
 
 

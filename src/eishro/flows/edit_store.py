@@ -69,6 +69,7 @@ async def update_store(
     await shop.db.commit(
         Batch(
             stores.save_store(after, seen=seen),
+            stores.move_version(store_id),
             audit.record(
                 actor, "store.changed", store_id, at, store_id=store_id, fields=sorted(changes)
             ),
@@ -106,6 +107,7 @@ async def create_category(
     await shop.db.commit(
         Batch(*once.claim(category)).add(
             stores.insert_category(category),
+            stores.move_version(store_id),
             audit.record(actor, "category.created", category.id, at, store_id=store_id),
         )
     )
@@ -132,6 +134,8 @@ async def update_category(
     await shop.db.commit(
         Batch(
             stores.save_category(after, seen=seen),
+            catalog.drop_cards_of_shelf(store_id, category_id),
+            stores.move_version(store_id),
             audit.record(actor, "category.changed", category_id, at, store_id=store_id),
         )
     )
@@ -150,7 +154,9 @@ async def delete_category(shop: Shop, store_id: int, category_id: int, actor: Ac
         raise CategoryInUse()
     await shop.db.commit(
         Batch(
+            catalog.drop_cards_of_shelf(store_id, category_id),
             catalog.clear_shelf(store_id, category_id),
+            stores.move_version(store_id),
             stores.delete_category(store_id, category_id).guarded(CategoryInUse()),
             audit.record(actor, "category.deleted", category_id, at, store_id=store_id),
         )

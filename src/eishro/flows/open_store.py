@@ -68,7 +68,7 @@ async def prepare_store(
     ids = await shop.ids.several("categories", len(names))
     slugs: set[str] = set()
     statements = [
-        stores.insert_store(store),
+        *stores.insert_store(store),
         accounts.insert_membership(store_id, owner_id, "owner", at, HasStore()),
         *(
             stores.insert_category(

@@ -24,17 +24,21 @@ def order_token(call: Call, order_id: str) -> str:
 
 
 async def find_store_in_path(call: Call) -> None:
-    """Resolve `:storeId`, id or slug, and leave the store in `call.found`."""
+    """Resolve `:storeId`, id or slug, and leave the store in `call.store_id`."""
+    key = _store_key(call)
+    if isinstance(key, str):
+        key = await stores.find_store_id(call.shop.db, key)
+    if key is None:
+        raise StoreNotFound()
+    call.store_id = key
+
+
+def _store_key(call: Call) -> int | str | None:
+    """`:storeId` as an id or a slug; None if it can be neither."""
     text = call.params["store_id"]
     if text.isascii() and text.isdigit():
-        store_id = int(text) if len(text) <= ID_DIGITS_MAX else None
-    else:
-        store_id = (
-            await stores.find_store_id(call.shop.db, text) if len(text) <= SLUG_LENGTH_MAX else None
-        )
-    if store_id is None:
-        raise StoreNotFound()
-    call.store_id = store_id
+        return int(text) if len(text) <= ID_DIGITS_MAX else None
+    return text if len(text) <= SLUG_LENGTH_MAX else None
 
 
 async def find_store_of_product(call: Call) -> None:
@@ -69,11 +73,15 @@ async def _anybody(_: Call) -> None:
 
 async def _store_visible(call: Call) -> None:
     """Anybody, in an active store; its own people also in an inactive one."""
-    await find_store_in_path(call)
-    store = await stores.get_store(call.shop.db, call.store)
-    if not store.is_active and not is_member(call):
+    key = _store_key(call)
+    front = None if key is None else await stores.find_front(call.shop.db, key)
+    if front is None:
         raise StoreNotFound()
-    call.found["store"] = store
+    call.store_id = front.store_id
+    if not front.is_active and not is_member(call):
+        raise StoreNotFound()
+    call.found["front"] = front
+    call.version = front.version
 
 
 async def _signed_in(call: Call) -> None:

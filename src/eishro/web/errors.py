@@ -74,7 +74,12 @@ INTERNAL = Words(
 )
 
 # A concrete code wins over its kind; kinds are looked up along the class's ancestry.
-_BY_CODE = {"PROVIDER_ERROR": 502, "IDEMPOTENCY_KEY_REUSED": 422}
+_BY_CODE = {
+    "PROVIDER_ERROR": 502,
+    "IDEMPOTENCY_KEY_REUSED": 422,
+    "NOT_AVAILABLE_HERE": 501,
+    "D1_LIMIT": 413,
+}
 _BY_KIND: dict[type[ShopError], int] = {
     Invalid: 422,
     Unauthenticated: 401,

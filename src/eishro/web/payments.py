@@ -62,7 +62,7 @@ class PaymentView(msgspec.Struct, frozen=True, rename="camel"):
 
 async def list_methods(call: Call) -> Reply:
     """The payment methods the store offers."""
-    store = call.found["store"]
+    store = await stores.get_store(call.shop.db, call.store)
     language = call.language
     return Reply(
         [

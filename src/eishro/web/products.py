@@ -1,7 +1,6 @@
 """Products and their variants: lists, search, one product, and the merchant's changes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -9,25 +8,30 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from eishro.domain.catalog import listing
-from eishro.domain.catalog.listing import ProductFilter
+from eishro.domain.catalog.listing import Card, ProductFilter
 from eishro.domain.catalog.model import (
     IMAGES_MAX,
     OPTIONS_MAX,
     QUANTITY_MAX,
     VARIANTS_MAX,
     Color,
-    Product,
     ProductNotFound,
     Status,
-    Variant,
 )
-from eishro.domain.stock import sql as stock
-from eishro.domain.stock.sql import Stock
 from eishro.domain.stores import sql as stores
-from eishro.domain.stores.model import Category
+from eishro.domain.stores.sql import Front
 from eishro.errors import Forbidden, Unauthenticated, Words
 from eishro.flows import edit_product
-from eishro.flows.edit_product import ProductDraft, ProductState, VariantDraft, read_product
+from eishro.flows.edit_product import ProductDraft, VariantDraft
+from eishro.flows.product_card import (
+    ProductState,
+    card_of,
+    file_cards,
+    product_view,
+    read_product,
+    read_products,
+    shown,
+)
 from eishro.text import normalise, search_terms
 from eishro.web.access import is_member, product_id_in_path
 from eishro.web.routes import Call, Page, Reply
@@ -39,8 +43,6 @@ from eishro.web.wire import (
     Name,
     ShortText,
     WebAddress,
-    dinars,
-    optional_dinars,
 )
 
 Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\u0000-\u001f\u007f]*$")]
@@ -120,50 +122,6 @@ class ProductChangeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unkn
     status: Status | UnsetType = UNSET
 
 
-class CategoryName(msgspec.Struct, frozen=True, rename="camel"):
-    """A category as a product names it."""
-
-    id: int
-    slug: str
-    name: str
-    name_en: str | None
-
-
-class VariantView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A variant in an answer; `stock` is there for the store's people only."""
-
-    id: int
-    sku: str | None
-    options: msgspec.Raw
-    price: Decimal
-    available: bool
-    stock: int | None | UnsetType = UNSET
-
-
-class ProductView(msgspec.Struct, frozen=True, rename="camel"):
-    """A product in an answer. `category` is the name of the main one."""
-
-    id: int
-    store_id: int
-    name: str
-    name_en: str | None
-    description: str | None
-    description_en: str | None
-    price: Decimal
-    compare_at_price: Decimal | None
-    currency: str
-    category: str | None
-    categories: list[CategoryName]
-    images: msgspec.Raw
-    sizes: msgspec.Raw
-    colors: msgspec.Raw
-    in_stock: bool
-    status: Status
-    variants: list[VariantView]
-    created_at: datetime
-    updated_at: datetime
-
-
 class ProductQuery(msgspec.Struct, frozen=True, rename="camel"):
     """Filters, order and page of a list. `cursor` (of a former answer) replaces `page` where
     the order is `-createdAt`.
@@ -179,67 +137,6 @@ class ProductQuery(msgspec.Struct, frozen=True, rename="camel"):
     q: ShortText | None = None
     sort: Literal["-createdAt", "price", "-price", "name"] = "-createdAt"
     status: Status | None = None
-
-
-def product_view(state: ProductState, *, for_members: bool) -> ProductView:
-    """The product as the API shows it."""
-    return _view(
-        state.product,
-        state.variants,
-        state.stock,
-        state.categories,
-        for_members=for_members,
-    )
-
-
-def _view(
-    product: Product,
-    variants: Iterable[Variant],
-    counts: Mapping[int, Stock],
-    categories: Sequence[Category],
-    *,
-    for_members: bool,
-) -> ProductView:
-    shown = [_variant_view(product, v, counts.get(v.id), for_members) for v in variants]
-    return ProductView(
-        id=product.id,
-        store_id=product.store_id,
-        name=product.name,
-        name_en=product.name_en,
-        description=product.description,
-        description_en=product.description_en,
-        price=dinars(product.price_dirhams),
-        compare_at_price=optional_dinars(product.compare_at_dirhams),
-        currency="LYD",
-        category=categories[0].name if categories else None,
-        categories=[CategoryName(c.id, c.slug, c.name, c.name_en) for c in categories],
-        images=product.images,
-        sizes=product.sizes,
-        colors=product.colors,
-        in_stock=any(variant.available for variant in shown),
-        status=product.status,
-        variants=shown,
-        created_at=product.created_at,
-        updated_at=product.updated_at,
-    )
-
-
-def _variant_view(
-    product: Product,
-    variant: Variant,
-    count: Stock | None,
-    for_members: bool,  # noqa: FBT001 - passed on
-) -> VariantView:
-    available = count.available if count else 0
-    price = product.price_dirhams if variant.price_dirhams is None else variant.price_dirhams
-    return VariantView(
-        id=variant.id,
-        sku=variant.sku,
-        options=variant.options,
-        price=dinars(price),
-        available=product.sells and (available is None or available > 0),
-        stock=available if for_members else UNSET,
-    )
 
 
 async def list_store_products(call: Call, query: ProductQuery) -> Reply:
@@ -296,40 +193,63 @@ async def _list(call: Call, wanted: ProductFilter, query: ProductQuery) -> Reply
     if wanted.terms == ():
         return Reply([], page=Page(query.page, query.limit, 0))
     offset = 0 if wanted.after_id is not None else (query.page - 1) * query.limit
-    products = await listing.list_products(db, wanted, query.limit, offset)
-    ids = [product.id for product in products]
-    variants: dict[int, list[Variant]] = {}
-    for variant in await listing.list_variants_of(db, ids):
-        variants.setdefault(variant.product_id, []).append(variant)
-    counts = {row.variant_id: row for row in await stock.list_stock(db, ids)}
-    shelves: dict[int, list[Category]] = {}
-    for shelf in await stores.list_shelves(db, ids):
-        shelves.setdefault(shelf.product_id, []).append(shelf.category)
-    for_members = wanted.store_id is not None and is_member(call)
-    views = [
-        _view(p, variants.get(p.id, []), counts, shelves.get(p.id, []), for_members=for_members)
-        for p in products
-    ]
-    more = len(products) == query.limit and wanted.sort == "-createdAt"
+    cards = await listing.list_cards(db, wanted, query.limit, offset)
+    more = len(cards) == query.limit and wanted.sort == "-createdAt"
     page = Page(
         query.page,
         query.limit,
-        await listing.count_products(db, wanted),
-        str(ids[-1]) if more else None,
+        await _total(call, wanted),
+        str(cards[-1].product_id) if more else None,
     )
-    return Reply(views, page=page)
+    if wanted.store_id is not None and is_member(call):
+        states = await read_products(call.shop, [card.product_id for card in cards])
+        return Reply([product_view(state, for_members=True) for state in states], page=page)
+    return Reply(msgspec.Raw(b"[" + b",".join(await _bodies(call, cards)) + b"]"), page=page)
+
+
+async def _total(call: Call, wanted: ProductFilter) -> int:
+    """How many the filter finds; counted only where the store's own count does not say it."""
+    if msgspec.structs.replace(wanted, after_id=None, sort="-createdAt") == ProductFilter(
+        store_id=wanted.store_id
+    ):
+        if wanted.store_id is None:
+            return await stores.count_active_products(call.shop.db)
+        front: Front | None = call.found.get("front")
+        if front is not None:
+            return front.active_products
+    return await listing.count_products(call.shop.db, wanted)
+
+
+async def _bodies(call: Call, cards: Sequence[Card]) -> list[bytes]:
+    """The cards as JSON; missing ones are rendered now and kept for the next reader."""
+    missing = await read_products(call.shop, [c.product_id for c in cards if c.body is None])
+    if missing:
+        call.door.background(file_cards(call.shop, missing))
+    rendered = {state.product.id: card_of(state) for state in missing}
+    return [
+        shown(c.body.encode() if c.body is not None else rendered[c.product_id], c.sold_out)
+        for c in cards
+        if c.body is not None or c.product_id in rendered
+    ]
 
 
 async def read(call: Call) -> Reply:
     """One product; drafts and archived ones only for the store's people."""
-    state = await read_product(call.shop, product_id_in_path(call))
-    call.store_id = state.product.store_id
-    member = is_member(call)
-    if not member:
-        store = await stores.get_store(call.shop.db, call.store)
-        if state.product.status != "active" or not store.is_active:
-            raise ProductNotFound()
-    return Reply(product_view(state, for_members=member))
+    product_id = product_id_in_path(call)
+    rows = await listing.find_card(call.shop.db, product_id)
+    if not rows:
+        raise ProductNotFound()
+    row = rows[0]
+    call.store_id = row.store_id
+    if is_member(call):
+        state = await read_product(call.shop, product_id)
+        return Reply(product_view(state, for_members=True))
+    if row.status != "active" or not row.is_active:
+        raise ProductNotFound()
+    call.version = row.version
+    sold_out = tuple(r.sold_out for r in rows if r.sold_out is not None)
+    (body,) = await _bodies(call, [Card(product_id, row.body, sold_out)])
+    return Reply(msgspec.Raw(body))
 
 
 async def create(call: Call, body: ProductBody) -> Reply:

@@ -98,6 +98,7 @@ class Call:
         "route",
         "session_id",
         "store_id",
+        "version",
     )
 
     def __init__(
@@ -120,6 +121,8 @@ class Call:
         self.caller: Caller | None = None
         self.session_id: str | None = None
         self.store_id: int | None = None
+        # The version of the store's public answers, read with or before what is answered.
+        self.version: int | None = None
         self.found: dict[str, Any] = {}
         self.idempotency_key: str | None = None
         self.body_bytes = b""

@@ -247,7 +247,7 @@ async def list_stores(call: Call, query: PageQuery) -> Reply:
 
 async def read_store(call: Call) -> Reply:
     """One store."""
-    store = call.found["store"]
+    store = await stores.get_store(call.shop.db, call.store)
     return Reply(store_view(store, await _top_categories(call, store.id)))
 
 

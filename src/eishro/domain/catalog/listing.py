@@ -1,4 +1,4 @@
-"""Lists of products: filters, order, pages and how many there are.
+"""Reading cards: one product, and lists with filters, order, pages and how many there are.
 
 One statement for each combination of filters, compiled once; user text enters only as
 parameters. `-createdAt` follows the ids, which are handed out in time order.
@@ -16,8 +16,8 @@ from eishro.db.rows import columns_of
 from eishro.db.search import matches
 from eishro.db.statements import Query, in_list
 from eishro.db.types import Flag, Int
-from eishro.domain.catalog.model import Product, Status, Variant
-from eishro.domain.catalog.sql import product_categories, products, variants
+from eishro.domain.catalog.model import VARIANTS_MAX, Status, Variant
+from eishro.domain.catalog.sql import product_cards, product_categories, products, variants
 from eishro.text import SearchTerm
 
 Sort = Literal["-createdAt", "price", "-price", "name"]
@@ -26,8 +26,11 @@ _stock = sa.table(
     "stock", sa.column("variant_id", Int), sa.column("product_id", Int), sa.column("available", Int)
 )
 _stores = sa.table("stores", sa.column("id", Int), sa.column("is_active", Flag))
+_versions = sa.table("store_versions", sa.column("store_id", Int), sa.column("version", Int))
+# The literal lets engines use the small index of what is sold out.
+_SOLD_OUT = _stock.c.available == sa.literal_column("0")
 
-_VARIANTS = Query(
+VARIANTS = Query(
     sa.select(*columns_of(variants, Variant))
     .where(
         in_list(variants.c.product_id, "product_ids"),
@@ -36,6 +39,56 @@ _VARIANTS = Query(
     .order_by(variants.c.product_id, variants.c.position, variants.c.id)
     .limit(sa.bindparam("limit")),
     Variant,
+)
+
+
+class CardRow(msgspec.Struct, frozen=True):
+    """One row of a card read: the card (None: not rendered yet) and one variant of the product
+    that is sold out; a product with several has several rows.
+    """
+
+    product_id: int
+    body: str | None
+    sold_out: int | None
+
+
+class Card(msgspec.Struct, frozen=True):
+    """A product's card with its sold-out variants; `body` None: not rendered yet."""
+
+    product_id: int
+    body: str | None
+    sold_out: tuple[int, ...]
+
+
+class PlacedCard(msgspec.Struct, frozen=True):
+    """A row of one product's card, and what decides who may see it."""
+
+    store_id: int
+    status: Status
+    is_active: bool
+    version: int
+    body: str | None
+    sold_out: int | None
+
+
+_CARD = Query(
+    sa.select(
+        products.c.store_id,
+        products.c.status,
+        _stores.c.is_active,
+        _versions.c.version,
+        product_cards.c.body,
+        _stock.c.variant_id,
+    )
+    .select_from(
+        products.join(_stores, _stores.c.id == products.c.store_id)
+        .join(_versions, _versions.c.store_id == products.c.store_id)
+        .outerjoin(product_cards, product_cards.c.product_id == products.c.id)
+        .outerjoin(_stock, sa.and_(_stock.c.product_id == products.c.id, _SOLD_OUT))
+    )
+    .where(products.c.id == sa.bindparam("id"))
+    .limit(sa.literal_column(str(VARIANTS_MAX))),
+    PlacedCard,
 )
 
 
@@ -55,12 +108,23 @@ class ProductFilter(msgspec.Struct, frozen=True, kw_only=True):
     sort: Sort = "-createdAt"
 
 
-async def list_products(
-    db: Database, wanted: ProductFilter, limit: int, offset: int
-) -> list[Product]:
-    """A page of products."""
+async def find_card(db: Database, product_id: int) -> list[PlacedCard]:
+    """The product's card, one row for each sold-out variant (or one row); empty if unknown."""
+    return await db.all(_CARD, id=product_id)
+
+
+async def list_cards(db: Database, wanted: ProductFilter, limit: int, offset: int) -> list[Card]:
+    """A page of cards."""
     query = _page_query(_filters(wanted), wanted.sort)
-    return await db.all(query, limit=limit, offset=offset, **_values(wanted))
+    rows = await db.all(query, limit=limit, offset=offset, **_values(wanted))
+    cards: dict[int, Card] = {}
+    for row in rows:
+        gone: tuple[int, ...] = () if row.sold_out is None else (row.sold_out,)
+        before = cards.get(row.product_id)
+        if before is not None:
+            gone += before.sold_out
+        cards[row.product_id] = Card(row.product_id, row.body, gone)
+    return list(cards.values())
 
 
 async def count_products(db: Database, wanted: ProductFilter) -> int:
@@ -73,7 +137,7 @@ async def list_variants_of(db: Database, product_ids: Sequence[int]) -> list[Var
     """Live variants of several products by product and position."""
     if not product_ids:
         return []
-    return await db.all(_VARIANTS, product_ids=list(product_ids), limit=100 * len(product_ids))
+    return await db.all(VARIANTS, product_ids=list(product_ids), limit=100 * len(product_ids))
 
 
 def _filters(wanted: ProductFilter) -> tuple[str, ...]:
@@ -139,23 +203,42 @@ def _conditions(filters: tuple[str, ...]) -> list[Any]:
     return conditions
 
 
-_ORDERS: dict[str, tuple[Any, ...]] = {
-    "-createdAt": (products.c.id.desc(),),
-    "price": (products.c.price_dirhams, products.c.id),
-    "-price": (products.c.price_dirhams.desc(), products.c.id.desc()),
-    "name": (products.c.name, products.c.id),
+_ORDERS: dict[Sort, tuple[tuple[sa.Column[Any], bool], ...]] = {
+    "-createdAt": ((products.c.id, True),),
+    "price": ((products.c.price_dirhams, False), (products.c.id, False)),
+    "-price": ((products.c.price_dirhams, True), (products.c.id, True)),
+    "name": ((products.c.name, False), (products.c.id, False)),
 }
 
 
+def _ordered(sort: Sort, columns: Any) -> list[sa.ColumnElement[Any]]:
+    return [
+        columns[column.name].desc() if is_descending else columns[column.name].asc()
+        for column, is_descending in _ORDERS[sort]
+    ]
+
+
 @functools.cache
-def _page_query(filters: tuple[str, ...], sort: Sort) -> Query[Product]:
-    return Query(
-        sa.select(*columns_of(products, Product))
+def _page_query(filters: tuple[str, ...], sort: Sort) -> Query[CardRow]:
+    """The page is cut from the index first; only then its cards are looked up."""
+    keys = {products.c.id: None, **dict.fromkeys(column for column, _ in _ORDERS[sort])}
+    page = (
+        sa.select(*keys)
         .where(*_conditions(filters))
-        .order_by(*_ORDERS[sort])
+        .order_by(*_ordered(sort, products.c))
         .limit(sa.bindparam("limit"))
-        .offset(sa.bindparam("offset")),
-        Product,
+        .offset(sa.bindparam("offset"))
+        .subquery("page")
+    )
+    return Query(
+        sa.select(page.c.id, product_cards.c.body, _stock.c.variant_id)
+        .select_from(
+            page.outerjoin(product_cards, product_cards.c.product_id == page.c.id).outerjoin(
+                _stock, sa.and_(_stock.c.product_id == page.c.id, _SOLD_OUT)
+            )
+        )
+        .order_by(*_ordered(sort, page.c)),
+        CardRow,
     )
 
 

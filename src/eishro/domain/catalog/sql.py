@@ -83,22 +83,27 @@ product_search = table(
     sa.ForeignKeyConstraint(["store_id", "product_id"], ["products.store_id", "products.id"]),
 )
 
+# What everybody sees of a product, rendered when it changes (flows/product_card.py), as if every
+# variant were in stock. A missing one is made at the next read.
+product_cards = table(
+    "product_cards",
+    sa.Column("product_id", Int, primary_key=True, autoincrement=False),
+    sa.Column("store_id", Int, nullable=False),
+    sa.Column("body", Text, nullable=False),
+    sa.ForeignKeyConstraint(["store_id", "product_id"], ["products.store_id", "products.id"]),
+)
+
 _PRODUCT = Query(
     sa.select(*columns_of(products, Product)).where(products.c.id == sa.bindparam("id")), Product
 )
-_STORE_ID = Query(sa.select(products.c.store_id).where(products.c.id == sa.bindparam("id")), int)
-_VARIANTS = Query(
-    sa.select(*columns_of(variants, Variant))
-    .where(
-        variants.c.product_id == sa.bindparam("product_id"),
-        variants.c.store_id == sa.bindparam("store_id"),
-        variants.c.is_active == sa.literal(True, Flag),
-    )
-    .order_by(variants.c.position, variants.c.id)
+PRODUCTS = Query(
+    sa.select(*columns_of(products, Product))
+    .where(in_list(products.c.id, "ids"))
+    .order_by(products.c.id)
     .limit(sa.bindparam("limit")),
-    Variant,
+    Product,
 )
-
+_STORE_ID = Query(sa.select(products.c.store_id).where(products.c.id == sa.bindparam("id")), int)
 _INSERT_PRODUCT = Write(sa.insert(products))
 _SAVE_PRODUCT = Write(save_by_version(products, Product, ("store_id", "id")))
 _INSERT_VARIANT = Write(insert_once(variants))
@@ -125,6 +130,39 @@ _CLEAR_SHELF = Write(
 )
 _SHELVE = Write(insert_once(product_categories))
 _INDEX = Write(upsert(product_search))
+_categories = sa.table("categories", sa.column("id", Int), sa.column("version", Int))
+# A card stands for the versions it was made from; versions only grow, so their sum tells.
+_CARD_COLUMNS = {
+    column.name: sa.bindparam(column.name, type_=column.type) for column in product_cards.c
+}
+_FILE_CARD = Write(
+    upsert(product_cards).from_select(
+        list(_CARD_COLUMNS),
+        sa.select(*(value.label(name) for name, value in _CARD_COLUMNS.items())).where(
+            sa.exists(
+                sa.select(sa.literal_column("1")).where(
+                    products.c.id == sa.bindparam("product_key", type_=Int),
+                    products.c.version == sa.bindparam("product_version", type_=Int),
+                )
+            ),
+            sa.select(sa.func.coalesce(sa.func.sum(_categories.c.version), 0))
+            .where(in_list(_categories.c.id, "category_ids"))
+            .scalar_subquery()
+            == sa.bindparam("category_versions", type_=Int),
+        ),
+    )
+)
+_DROP_CARDS_OF_SHELF = Write(
+    sa.delete(product_cards).where(
+        product_cards.c.store_id == sa.bindparam("key_store"),
+        product_cards.c.product_id.in_(
+            sa.select(product_categories.c.product_id).where(
+                product_categories.c.category_id == sa.bindparam("key_category"),
+                product_categories.c.store_id == sa.bindparam("key_store"),
+            )
+        ),
+    )
+)
 
 
 async def get_product(db: Database, product_id: int) -> Product:
@@ -140,9 +178,9 @@ async def find_store_of_product(db: Database, product_id: int) -> int | None:
     return await db.one(_STORE_ID, id=product_id)
 
 
-async def list_variants(db: Database, store_id: int, product_id: int) -> list[Variant]:
-    """The product's live variants by position."""
-    return await db.all(_VARIANTS, store_id=store_id, product_id=product_id, limit=1000)
+async def list_products(db: Database, ids: list[int]) -> list[Product]:
+    """These products in any status, by id."""
+    return await db.all(PRODUCTS, ids=ids, limit=len(ids))
 
 
 def insert_product(product: Product) -> Statement:
@@ -182,6 +220,32 @@ def shelve(store_id: int, product_id: int, category_ids: list[int]) -> list[Stat
 def clear_shelf(store_id: int, category_id: int) -> Statement:
     """Take every product off a shelf that goes away."""
     return _CLEAR_SHELF(key_store=store_id, key_category=category_id)
+
+
+def file_card(
+    store_id: int, product_id: int, body: str, seen: int, categories: dict[int, int]
+) -> Statement:
+    """Keep what everybody sees of the product.
+
+    Args:
+        seen: the product's version that the body shows.
+        categories: the version of each category it names; if any has moved on, no row is
+            written.
+    """
+    return _FILE_CARD(
+        product_id=product_id,
+        store_id=store_id,
+        body=body,
+        product_key=product_id,
+        product_version=seen,
+        category_ids=sorted(categories),
+        category_versions=sum(categories.values()),
+    )
+
+
+def drop_cards_of_shelf(store_id: int, category_id: int) -> Statement:
+    """The category's name changes: its products are rendered anew when they are read."""
+    return _DROP_CARDS_OF_SHELF(key_store=store_id, key_category=category_id)
 
 
 def index_for_search(store_id: int, product_id: int, body: str) -> Statement:

@@ -11,17 +11,16 @@ from eishro.ids import text_id
 
 ledger_entries = table(
     "ledger_entries",
+    # A store's entries lie together in time order: its statement needs no other index.
+    sa.Column("store_id", Int, sa.ForeignKey("stores.id"), primary_key=True, autoincrement=False),
     sa.Column("transaction_id", Id, primary_key=True),
     sa.Column("position", Int, primary_key=True),
-    sa.Column("store_id", Int, sa.ForeignKey("stores.id"), nullable=False),
     sa.Column("account", Text, nullable=False),
     sa.Column("dirhams", Int, nullable=False),
     sa.Column("reason", Text, nullable=False),
     sa.Column("order_id", Id),
     sa.Column("payment_id", Id),
     sa.Column("at", Moment, nullable=False),
-    sa.Index("ix_ledger_entries_store_id_account", "store_id", "account"),
-    sa.Index("ix_ledger_entries_order_id", "order_id"),
     with_rowid=False,
 )
 

@@ -52,7 +52,13 @@ orders = table(
         "total_dirhams = subtotal_dirhams - discount_dirhams + shipping_dirhams", name="total"
     ),
     sa.Index("ix_orders_store_id_status_id", "store_id", "status", "id"),
-    sa.Index("ix_orders_customer_user_id_id", "customer_user_id", "id"),
+    sa.Index(
+        "ix_orders_customer_user_id_id",
+        "customer_user_id",
+        "id",
+        sqlite_where=sa.text("customer_user_id IS NOT NULL"),
+        postgresql_where=sa.text("customer_user_id IS NOT NULL"),
+    ),
     sa.Index(
         "ix_orders_expires_at",
         "expires_at",

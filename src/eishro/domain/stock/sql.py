@@ -27,22 +27,29 @@ stock = table(
     sa.CheckConstraint("held >= 0", name="held"),
     sa.CheckConstraint("sold >= 0", name="sold"),
     sa.Index("ix_stock_product_id", "product_id"),
+    sa.Index(
+        "ix_stock_sold_out",
+        "product_id",
+        "variant_id",
+        sqlite_where=sa.text("available = 0"),
+        postgresql_where=sa.text("available = 0"),
+    ),
 )
 
 stock_movements = table(
     "stock_movements",
-    sa.Column("id", Id, primary_key=True),
+    # What moved it: an order, or a count of its own (`mov_…`). One movement of a kind for each
+    # variant and subject, so nothing can be held or given back twice.
+    sa.Column("subject_id", Id, primary_key=True),
+    sa.Column("variant_id", Int, primary_key=True, autoincrement=False),
+    sa.Column("kind", Text, primary_key=True),
     sa.Column("store_id", Int, nullable=False),
-    sa.Column("variant_id", Int, nullable=False),
-    sa.Column("order_id", Id),
-    sa.Column("kind", Text, nullable=False),
     sa.Column("quantity", Int, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.CheckConstraint(
         "kind IN ('receive', 'track', 'untrack', 'hold', 'release', 'consume', 'restock')",
         name="kind",
     ),
-    sa.Index("ix_stock_movements_variant_id", "variant_id"),
     with_rowid=False,
 )
 
@@ -215,11 +222,10 @@ def _moved(
     order_id: str | None = None,
 ) -> Statement:
     return _MOVE(
-        id=text_id("mov", at),
-        store_id=store_id,
+        subject_id=order_id or text_id("mov", at),
         variant_id=variant_id,
-        order_id=order_id,
         kind=kind,
+        store_id=store_id,
         quantity=quantity,
         at=at,
     )

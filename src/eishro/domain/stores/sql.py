@@ -46,6 +46,16 @@ categories = table(
     sa.Index("ix_categories_store_id_parent_id", "store_id", "parent_id"),
 )
 
+# What public answers follow: `version` moves when anything the public sees of the store changes
+# (a variant that runs out moves it by a trigger on `stock`). Counted here, not in every list:
+# the products on sale.
+store_versions = table(
+    "store_versions",
+    sa.Column("store_id", Int, sa.ForeignKey("stores.id"), primary_key=True, autoincrement=False),
+    sa.Column("version", Int, nullable=False),
+    sa.Column("active_products", Int, nullable=False),
+)
+
 # Read by name, so that this noun need not import the other.
 _members = sa.table(
     "memberships", sa.column("store_id", Int), sa.column("user_id", Int), sa.column("role", Text)
@@ -97,6 +107,40 @@ _CATEGORY = Query(
 )
 
 
+class Front(msgspec.Struct, frozen=True):
+    """What every public route asks of a store first; `active_products` is a count."""
+
+    store_id: int
+    is_active: bool
+    version: int
+    active_products: int
+
+
+_FRONT = sa.select(
+    stores.c.id, stores.c.is_active, store_versions.c.version, store_versions.c.active_products
+).select_from(stores.join(store_versions, store_versions.c.store_id == stores.c.id))
+_FRONT_BY_ID = Query(_FRONT.where(stores.c.id == sa.bindparam("id")), Front)
+_FRONT_BY_SLUG = Query(_FRONT.where(stores.c.slug == sa.bindparam("slug")), Front)
+_VERSION = Query(
+    sa.select(store_versions.c.version).where(store_versions.c.store_id == sa.bindparam("id")), int
+)
+_ACTIVE_PRODUCTS = Query(
+    sa.select(sa.func.coalesce(sa.func.sum(store_versions.c.active_products), 0))
+    .select_from(store_versions.join(stores, stores.c.id == store_versions.c.store_id))
+    .where(stores.c.is_active == sa.literal(True, Flag)),
+    int,
+)
+_OPEN_VERSION = Write(sa.insert(store_versions))
+_MOVE_VERSION = Write(
+    sa.update(store_versions)
+    .where(store_versions.c.store_id == sa.bindparam("key_store"))
+    .values(
+        version=store_versions.c.version + 1,
+        active_products=store_versions.c.active_products + sa.bindparam("products", type_=Int),
+    )
+)
+
+
 class Shelf(msgspec.Struct, frozen=True):
     """A category a product stands in; the first of a product is its main one."""
 
@@ -114,7 +158,7 @@ _placed = sa.table(
     sa.column("category_id", Int),
     sa.column("position", Int),
 )
-_SHELVES = Query(
+SHELVES = Query(
     sa.select(_placed.c.product_id, *columns_of(categories, Category))
     .select_from(_placed.join(categories, categories.c.id == _placed.c.category_id))
     .where(in_list(_placed.c.product_id, "product_ids"))
@@ -149,6 +193,23 @@ async def get_store(db: Database, store_id: int) -> Store:
     if store is None:
         raise StoreNotFound()
     return store
+
+
+async def find_front(db: Database, key: int | str) -> Front | None:
+    """What public routes need of the store of this id or slug, in one narrow read."""
+    if isinstance(key, int):
+        return await db.one(_FRONT_BY_ID, id=key)
+    return await db.one(_FRONT_BY_SLUG, slug=key)
+
+
+async def find_version(db: Database, store_id: int) -> int | None:
+    """The version that the store's public answers follow."""
+    return await db.one(_VERSION, id=store_id)
+
+
+async def count_active_products(db: Database) -> int:
+    """Products on sale in all active stores."""
+    return await db.one(_ACTIVE_PRODUCTS) or 0
 
 
 async def find_store_id(db: Database, slug: str) -> int | None:
@@ -187,12 +248,20 @@ async def list_shelves(db: Database, product_ids: list[int]) -> list[Shelf]:
     """The categories of these products, main ones first."""
     if not product_ids:
         return []
-    return await db.all(_SHELVES, product_ids=product_ids, limit=50 * len(product_ids))
+    return await db.all(SHELVES, product_ids=product_ids, limit=50 * len(product_ids))
 
 
-def insert_store(store: Store) -> Statement:
+def insert_store(store: Store) -> list[Statement]:
     """A new store; refused with `SlugTaken`."""
-    return _INSERT_STORE(**values_of(store, "owner_id")).guarded(SlugTaken())
+    return [
+        _INSERT_STORE(**values_of(store, "owner_id")).guarded(SlugTaken()),
+        _OPEN_VERSION(store_id=store.id, version=1, active_products=0),
+    ]
+
+
+def move_version(store_id: int, *, products: int = 0) -> Statement:
+    """Something the public sees changed; `products` more (or fewer) are on sale."""
+    return _MOVE_VERSION(key_store=store_id, products=products)
 
 
 def save_store(store: Store, seen: Store) -> Statement:

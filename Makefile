@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check bench lock
+.PHONY: help setup setup-test run test check bench lock edge-test
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ check: setup-test  ## the gate without the tests
 bench: setup-test  ## measure against the reference server, side by side
 	@$(BIN)/python tools/install.py --bench
 	@$(BIN)/python -m bench
+
+edge-test: setup-test  ## prove the Cloudflare profile on this machine
+	@$(BIN)/python tools/edge_test.py
 
 lock: setup  ## renew the lock files
 	@for name in setup runtime test; do \

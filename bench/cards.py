@@ -1,7 +1,7 @@
-"""The rows that EISHRO keeps beside products: what everybody sees of each, and a store's counts.
+"""The rows that EISHRO keeps beside products: what everybody sees of each.
 
 They are written by the shop itself whenever a product changes; here they are made for goods that
-were inserted directly.
+were inserted directly. What a store's counts say comes from the migrations (`schema.py`).
 """
 
 import sqlite3
@@ -38,13 +38,4 @@ def file_cards(connection: sqlite3.Connection, product_ids: Sequence[int]) -> No
         cards.append((key, product.store_id, card_of(state).decode()))
     connection.executemany(
         "INSERT INTO product_cards (product_id, store_id, body) VALUES (?, ?, ?)", cards
-    )
-
-
-def count_products(connection: sqlite3.Connection) -> None:
-    """The version row of every store."""
-    connection.execute(
-        "INSERT INTO store_versions (store_id, version, active_products) SELECT id, 1, "
-        "(SELECT count(*) FROM products WHERE store_id = stores.id AND status = 'active') "
-        "FROM stores"
     )

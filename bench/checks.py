@@ -1,17 +1,19 @@
-"""That both servers do the same work, and that what they acknowledged is in their databases.
+"""That all servers do the same work, and that what they acknowledged is in their databases.
 
 A number is worth nothing beside a wrong answer, so every fault found here fails the run.
 """
 
+import asyncio
 import json
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from bench.data import STOCK, VARIANTS, Goods
@@ -22,28 +24,42 @@ _SAMPLE = 40  # products compared
 _LINES = 3  # of every order, also of those in wrk/order.lua
 # Members that must differ: made at random, or the time.
 _OWN = {"id", "number", "accessToken", "createdAt", "updatedAt", "at"}
+_HEADERS = (
+    "etag",
+    "cache-control",
+    "vary",
+    "x-request-id",
+    "x-content-type-options",
+    "ratelimit-remaining",
+)
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """Orders of one server in one round: answered with success, and found in the database."""
+    """Orders of one server in one round: answered with success, and how many runs it took.
+
+    `in_flight` is how many requests the load may have left unanswered when a run ended.
+    """
 
     acknowledged: int
-    stored: int
     runs: int
+    in_flight: int = CONNECTIONS
 
 
 def compare(one: Server, other: Server, goods: Goods) -> Iterator[str]:
-    """Faults where the two servers, on equal data, do not give the same answers.
+    """Faults where two servers, on equal data, do not give the same answers.
 
-    Places one order on each.
+    Places one order on each, unless `other` only reads.
     """
     dice = random.Random(goods.seed)
     paths = [f"/api/products/{dice.randint(1, goods.products)}" for _ in range(_SAMPLE)]
     paths += [f"/api/stores/{s}/products?limit=20" for s in range(1, goods.stores + 1)]
-    paths += ["/api/stores/bench-1/products?limit=20&page=2", f"/api/products/{10**9}"]
+    paths += [f"/api/products/{10**9}"]
+    if other.contender.is_whole:
+        paths += ["/api/stores/bench-1/products?limit=20&page=2"]
     for path in paths:
         yield from _compare_read(one, other, path)
-    yield from _compare_order(one, other, goods)
+    if other.contender.is_whole:
+        yield from _compare_order(one, other, goods)
 
 
 def _compare_read(one: Server, other: Server, path: str) -> Iterator[str]:
@@ -56,11 +72,20 @@ def _compare_read(one: Server, other: Server, path: str) -> Iterator[str]:
         return
     seen, expected = json.loads(body), json.loads(other_body)
     for member in ("success", "data", "pagination", "message"):
-        yield from _differences(seen.get(member), expected.get(member), f"GET {path}: {member}")
+        where = f"{one.name}, {other.name}: GET {path}: {member}"
+        yield from _differences(seen.get(member), expected.get(member), where)
     for server, _, headers, _ in answers:
-        for header in ("etag", "cache-control", "vary", "x-request-id", "x-content-type-options"):
-            if header not in headers:
-                yield f"GET {path}: {server.name} sends no {header}"
+        if server.contender.is_whole:
+            yield from _check_headers(server, path, headers)
+
+
+def _check_headers(server: Server, path: str, headers: dict[str, str]) -> Iterator[str]:
+    for header in _HEADERS:
+        if header not in headers:
+            yield f"GET {path}: {server.name} sends no {header}"
+    again = get(server.port, path, {"If-None-Match": headers.get("etag", "")})
+    if again[0] != 304 or again[2]:
+        yield f"GET {path}: {server.name} answers {again[0]}, not 304, to its own tag"
 
 
 def _compare_order(one: Server, other: Server, goods: Goods) -> Iterator[str]:
@@ -85,7 +110,8 @@ def _compare_order(one: Server, other: Server, goods: Goods) -> Iterator[str]:
             yield f"POST order: {server.name} does not give the first answer again"
         bodies.append(json.loads(first[2]))
     seen, expected = bodies
-    yield from _differences(seen["data"], expected["data"], "POST order: data")
+    where = f"{one.name}, {other.name}: POST order: data"
+    yield from _differences(seen["data"], expected["data"], where)
 
 
 def _differences(one: Any, other: Any, where: str) -> Iterator[str]:
@@ -110,46 +136,61 @@ def _same_instant(one: Any, other: Any) -> bool:
         return False
 
 
-def count_orders(database: Path) -> int:
-    """The orders in a database that no server has open."""
-    with closing(sqlite3.connect(database)) as connection:
-        return int(connection.execute("SELECT count(*) FROM orders").fetchone()[0])
+def check_orders(database: str, tally: Tally) -> Iterator[str]:
+    """Faults of a database after its order round, when no server has it open.
 
-
-def check_orders(database: Path, tally: Tally) -> Iterator[str]:
-    """Faults of a database after its order round.
-
-    wrk stops in the middle of its last requests, so up to one order for each connection and run
+    Load stops in the middle of its last requests, so up to one order for each connection and run
     may be stored without having been acknowledged; never the other way round.
     """
-    most = tally.acknowledged + tally.runs * CONNECTIONS
-    if not tally.acknowledged <= tally.stored <= most:
-        yield f"{tally.acknowledged} orders acknowledged, {tally.stored} stored"
-    with closing(sqlite3.connect(database)) as connection:
-
-        def number(sql: str) -> int:
-            return int(connection.execute(sql).fetchone()[0] or 0)
-
-        orders = number("SELECT count(*) FROM orders")
-        expected = {
-            "SELECT count(*) FROM order_lines": _LINES * orders,
-            "SELECT count(*) FROM order_history": orders,
-            "SELECT count(*) FROM stock_movements WHERE kind = 'hold'": _LINES * orders,
-            "SELECT count(DISTINCT order_id) FROM ledger_entries": orders,
-            "SELECT sum(dirhams) FROM ledger_entries": 0,
-            "SELECT count(*) FROM outbox WHERE topic = 'order.placed'": orders,
-            "SELECT count(*) FROM audit_records WHERE action = 'order.placed'": orders,
-            "SELECT count(*) FROM idempotency_keys": orders,
-            f"SELECT count(*) FROM stock WHERE available + held <> {STOCK}": 0,
-            "SELECT sum(held) FROM stock": number("SELECT sum(quantity) FROM order_lines"),
-            "SELECT sum(dirhams) FROM ledger_entries WHERE account = 'receivable'": number(
-                "SELECT sum(total_dirhams) FROM orders"
-            ),
-        }
-        for sql, wanted in expected.items():
-            seen = number(sql)
-            if seen != wanted:
-                yield f"{sql}: {seen}, not {wanted}"
-        verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
+    is_file = "://" not in database
+    number = _from_file(Path(database)) if is_file else _from_postgres(database)
+    orders = number("SELECT count(*) FROM orders")
+    most = tally.acknowledged + tally.runs * tally.in_flight
+    if not tally.acknowledged <= orders <= most:
+        yield f"{tally.acknowledged} orders acknowledged, {orders} stored"
+    expected = {
+        "SELECT count(*) FROM order_lines": _LINES * orders,
+        "SELECT count(*) FROM order_history": orders,
+        "SELECT count(*) FROM stock_movements WHERE kind = 'hold'": _LINES * orders,
+        "SELECT count(DISTINCT order_id) FROM ledger_entries": orders,
+        "SELECT sum(dirhams) FROM ledger_entries": 0,
+        "SELECT count(*) FROM outbox WHERE topic = 'order.placed'": orders,
+        "SELECT count(*) FROM audit_records WHERE action = 'order.placed'": orders,
+        "SELECT count(*) FROM idempotency_keys": orders,
+        f"SELECT count(*) FROM stock WHERE available + held <> {STOCK}": 0,
+        "SELECT sum(held) FROM stock": number("SELECT sum(quantity) FROM order_lines"),
+        "SELECT sum(dirhams) FROM ledger_entries WHERE account = 'receivable'": number(
+            "SELECT sum(total_dirhams) FROM orders"
+        ),
+    }
+    for sql, wanted in expected.items():
+        seen = number(sql)
+        if seen != wanted:
+            yield f"{sql}: {seen}, not {wanted}"
+    if is_file:
+        with closing(sqlite3.connect(database)) as connection:
+            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
         if verdict != "ok":
             yield f"the database file is damaged: {verdict}"
+
+
+_Number = Callable[[str], int]
+
+
+def _from_file(path: Path) -> _Number:
+    def number(sql: str) -> int:
+        with closing(sqlite3.connect(path)) as connection:
+            return int(connection.execute(sql).fetchone()[0] or 0)
+
+    return number
+
+
+def _from_postgres(url: str) -> _Number:
+    async def ask(sql: str) -> int:
+        connection = await asyncpg.connect(url)
+        try:
+            return int(await connection.fetchval(sql) or 0)
+        finally:
+            await connection.close()
+
+    return lambda sql: asyncio.run(ask(sql))

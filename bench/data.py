@@ -16,10 +16,9 @@ from typing import Any
 
 import msgspec
 
-from bench.cards import count_products, file_cards
+from bench import schema
+from bench.cards import file_cards
 from eishro.adapters.bcrypt_hasher import BcryptHasher
-from eishro.db.migrate import migrate
-from eishro.db.opening import open_database
 from eishro.db.types import micros
 from eishro.domain.shipping.cities import CITIES
 from eishro.text import search_text
@@ -73,7 +72,7 @@ _SIZES = (("S", "M"), ("M", "L"), ("L", "XL"), ("40", "42"))
 
 PASSWORD = "correct horse battery staple"  # of every merchant
 
-# What is written of each table, in the order of the rows below.
+# What is written of each table at the first revision, in the order of the rows below.
 COLUMNS = {
     "users": "id, email, password_hash, first_name, last_name, phone, role, is_active, "
     "email_verified_at, created_at, updated_at, version",
@@ -89,7 +88,7 @@ COLUMNS = {
     "variants": "id, store_id, product_id, sku, options, price_dirhams, position, is_active, "
     "created_at, version",
     "stock": "variant_id, product_id, store_id, available, held, sold",
-    "stock_movements": "subject_id, variant_id, kind, store_id, quantity, at",
+    "stock_movements": "id, store_id, variant_id, order_id, kind, quantity, at",
 }
 
 Row = tuple[Any, ...]
@@ -104,39 +103,53 @@ class Goods(msgspec.Struct, frozen=True):
 
 
 def build(path: Path, goods: Goods) -> None:
-    """Make the database file `path`, and beside it `cities.json` for the reference server.
+    """Make the database file `path`, and beside it `cities.json` for the reference servers.
 
     Raises:
         ValueError: the products do not fill every store evenly.
         FileExistsError: `path` is there already.
     """
-    if goods.products % goods.stores or goods.products < goods.stores * 3:
-        raise ValueError("products must be a multiple of stores, at least 3 for each")
     if path.exists():
         raise FileExistsError(path)
-    asyncio.run(_migrate(path))
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        _fill(connection, goods)
-        # One whole file without a log beside it: that is what is copied for each server.
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA synchronous = OFF")  # while filling; servers set their own
+        schema.open_first(connection)
+        write_rows(connection, goods)
+        schema.bring_up(connection)
+        write_cards(connection, goods.products)
+        connection.execute("PRAGMA journal_mode = WAL")
     finally:
         connection.close()
+    write_cities(path.with_name("cities.json"))
+
+
+def write_rows(connection: sqlite3.Connection, goods: Goods) -> None:
+    """Write everything of the goods into a file of the first revision.
+
+    Raises:
+        ValueError: the products do not fill every store evenly.
+    """
+    if goods.products % goods.stores or goods.products < goods.stores * 3:
+        raise ValueError("products must be a multiple of stores, at least 3 for each")
+    _fill(connection, goods)
+
+
+def write_cards(connection: sqlite3.Connection, products: int) -> None:
+    """Write what EISHRO keeps beside products 1 to `products`; the schema is the present one."""
+    connection.execute("BEGIN")
+    for first in range(1, products + 1, _BATCH):
+        file_cards(connection, range(first, min(first + _BATCH, products + 1)))
+    connection.execute("COMMIT")
+
+
+def write_cities(path: Path) -> None:
+    """Write the cities that the reference servers are told."""
     cities = [{"code": c.code, "nameAr": c.name_ar, "nameEn": c.name_en} for c in CITIES]
-    (path.parent / "cities.json").write_text(json.dumps(cities, ensure_ascii=False))
-
-
-async def _migrate(path: Path) -> None:
-    database = await open_database(f"sqlite:///{path}")
-    try:
-        await migrate(database)
-    finally:
-        await database.aclose()
+    path.write_text(json.dumps(cities, ensure_ascii=False))
 
 
 def _fill(connection: sqlite3.Connection, goods: Goods) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = OFF")  # while filling; the servers set their own
     connection.execute("BEGIN")
     password_hash = asyncio.run(_hash(PASSWORD))
     for store_id in range(1, goods.stores + 1):
@@ -158,9 +171,7 @@ def _fill(connection: sqlite3.Connection, goods: Goods) -> None:
         connection.execute("BEGIN")
         for table, rows in _products(range(first, last), goods):
             _insert(connection, table, rows)
-        file_cards(connection, range(first, last))
         connection.execute("COMMIT")
-    count_products(connection)
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
@@ -283,7 +294,7 @@ def _product(product_id: int, goods: Goods) -> Iterator[tuple[str, Row]]:
         )
         yield "stock", (variant_id, product_id, store_id, STOCK, 0, 0)
         movement = f"mov_{variant_id:026}"
-        yield "stock_movements", (movement, variant_id, "receive", store_id, STOCK, at)
+        yield "stock_movements", (movement, store_id, variant_id, None, "receive", STOCK, at)
 
 
 def _json(value: object) -> str:

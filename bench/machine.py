@@ -32,10 +32,15 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """A process and its children: processor seconds so far, resident memory now."""
+    """A process and its children: processor seconds so far, memory now.
+
+    Resident memory counts pages that processes share once for each of them; the proportional
+    share (`pss_bytes`) counts them once.
+    """
 
     cpu_seconds: float
     rss_bytes: int
+    pss_bytes: int = 0
 
 
 def require(program: str, package: str) -> str:
@@ -87,13 +92,17 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def usage(pid: int) -> Usage:
-    """Processor time and memory of the process tree (children that ended included)."""
-    ticks, rss = 0, 0
+def usage(pid: int, *, shared: bool = False) -> Usage:
+    """Processor time and memory of the process tree (children that ended included).
+
+    `shared`: the proportional share as well, which takes the kernel a while to sum up.
+    """
+    ticks, rss, pss = 0, 0, 0
     for member in tree(pid):
         try:
             stat = Path(f"/proc/{member}/stat").read_text()
             status = Path(f"/proc/{member}/status").read_text()
+            sums = Path(f"/proc/{member}/smaps_rollup").read_text() if shared else ""
         except OSError:
             continue
         # Behind the name, which may hold spaces: fields 14 to 17 of proc(5).
@@ -101,7 +110,9 @@ def usage(pid: int) -> Usage:
         ticks += sum(int(field) for field in fields[11:15])
         resident = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
         rss += int(resident[1]) * 1024 if resident else 0
-    return Usage(ticks / _TICKS, rss)
+        proportional = re.search(r"^Pss:\s+(\d+) kB", sums, re.MULTILINE)
+        pss += int(proportional[1]) * 1024 if proportional else 0
+    return Usage(ticks / _TICKS, rss, pss)
 
 
 def busy_seconds() -> float:
@@ -118,7 +129,7 @@ def describe(folder: Path) -> Machine:
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)),
         kernel=os.uname().release,
-        file_system=_file_system(folder),
+        file_system=file_system(folder),
         sync_microseconds=_sync_microseconds(folder),
         load_before=os.getloadavg()[0],
     )
@@ -129,7 +140,7 @@ def _processor() -> str:
     return found[1] if found else os.uname().machine
 
 
-def _file_system(folder: Path) -> str:
+def file_system(folder: Path) -> str:
     """The type of the file system that holds the folder; memory would make durability a joke."""
     device = folder.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"

@@ -1,202 +1,214 @@
-"""From runs to medians and ratios, as a table for people and JSON for programs."""
+"""The measurement as a page for people: goals first, then every number behind them."""
 
-import statistics
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from bench.data import Goods
-from bench.load import CONNECTIONS, WORKS, Run, Work
-from bench.machine import Machine
-from bench.servers import NAMES, Name
+from bench.contenders import CONTENDERS
+from bench.goals import Verdict, judge
+from bench.load import CONNECTIONS, HOT_PRODUCTS
+from bench.medians import Median
+from bench.plan import Part
+from bench.results import Summary
+from bench.servers import CACHE_MEGABYTES, CACHE_SECONDS
 
-TITLES: dict[Work, str] = {
+TITLES: dict[str, str] = {
     "product": "product by id",
     "list": "list of 20 with total",
     "order": "place an order (durable)",
+    "mixed": "70 products, 20 lists, 10 orders",
+    "hot_product": f"product by id, {HOT_PRODUCTS} of them",
+    "hot_list": "first pages of the stores",
+    "revalidate": "304 revalidation",
 }
-_NOTE = (
-    "Ratios are EISHRO's to the reference's: of req/s more is better, of CPU less. *Others* "
-    "is how much of the machine somebody else used meanwhile (the kernel's writing included); "
-    "above some percent the row says little."
+_PARTS: dict[Part, str] = {
+    "reads": "Reads, nothing cached",
+    "cache": f"Reads, caches warm (EISHRO {CACHE_MEGABYTES} MB; references' TTL {CACHE_SECONDS} s)",
+    "orders": "Orders",
+    "mixed": "Mixed",
+    "postgres": "On PostgreSQL",
+}
+_ENGINES = {contender.name: contender.engine for contender in CONTENDERS}
+COLUMNS = ("req/s", "slowest–fastest", "p50 ms", "p99 ms", "CPU µs", "RSS MB", "others")
+_NOTES = (
+    "Ratios are EISHRO's requests a second to the other's, pinned rounds; *not pinned* stands "
+    "beside them and is not judged. *Others* is how much of the machine somebody else used "
+    "meanwhile (the kernel's writing included); above some percent the row says little. p99 of "
+    "the tables is of a closed loop, which flatters a slow server; the goals' p99 is of the fixed "
+    "schedule below."
 )
-COLUMNS = ("req/s", "p50 ms", "p90 ms", "p99 ms", "CPU µs", "RSS MB")
-
-
-class Median(msgspec.Struct, frozen=True):
-    """One server at one kind of work: medians over the rounds, and the slowest and fastest."""
-
-    per_second: float
-    per_second_least: float
-    per_second_most: float
-    p50_milliseconds: float
-    p90_milliseconds: float
-    p99_milliseconds: float
-    cpu_microseconds: float
-    rss_megabytes: float
-    failures: int
-    others_share: float
-
-
-class Comparison(msgspec.Struct, frozen=True):
-    """Both servers at one kind of work. Ratios are ours to the reference's; of requests a
-    second more is better, of processor time less. Latencies get no ratio: see README.md."""
-
-    work: Work
-    pinned: bool
-    servers: dict[Name, Median]
-    requests_ratio: float | None
-    requests_ratio_least: float | None
-    requests_ratio_most: float | None
-    cpu_ratio: float | None
-
-
-class Start(msgspec.Struct, frozen=True):
-    """A server's start on existing data, pinned: seconds to the first answer, memory then."""
-
-    seconds: float
-    rss_megabytes: float
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """A whole measurement, as it is stored."""
-
-    at: datetime
-    commit: str
-    versions: dict[str, str]
-    machine: Machine
-    goods: Goods
-    rounds: int
-    seconds: int
-    comparisons: list[Comparison]
-    starts: dict[Name, Start]
-    disturbed_runs: int
-    faults: list[str]
-
-
-def compare_runs(runs: Sequence[Run]) -> list[Comparison]:
-    """Medians and ratios of every kind of work, pinned first."""
-    found = []
-    for pinned in (True, False):
-        for work in WORKS:
-            here = [run for run in runs if run.work == work and run.pinned is pinned]
-            if here:
-                found.append(_comparison(work, here, pinned=pinned))
-    return found
-
-
-def _comparison(work: Work, runs: Sequence[Run], *, pinned: bool) -> Comparison:
-    by_name = {name: [run for run in runs if run.server == name] for name in NAMES}
-    servers = {name: _median(found) for name, found in by_name.items() if found}
-    ours, theirs = servers.get("eishro"), servers.get("reference")
-    rounds: list[float] = []
-    if ours and theirs:
-        rounds = [
-            one.per_second / other.per_second
-            for one, other in zip(by_name["eishro"], by_name["reference"], strict=True)
-            if other.per_second
-        ]
-
-    def ratio(value: Callable[[Median], float]) -> float | None:
-        if ours is None or theirs is None or not value(theirs):
-            return None
-        return round(value(ours) / value(theirs), 3)
-
-    return Comparison(
-        work=work,
-        pinned=pinned,
-        servers=servers,
-        requests_ratio=ratio(lambda m: m.per_second),
-        requests_ratio_least=round(min(rounds), 3) if rounds else None,
-        requests_ratio_most=round(max(rounds), 3) if rounds else None,
-        cpu_ratio=ratio(lambda m: m.cpu_microseconds),
-    )
-
-
-def _median(runs: Sequence[Run]) -> Median:
-    def median(value: Callable[[Run], float], digits: int = 1) -> float:
-        return round(statistics.median(value(run) for run in runs), digits)
-
-    return Median(
-        per_second=median(lambda run: run.per_second),
-        per_second_least=round(min(run.per_second for run in runs), 1),
-        per_second_most=round(max(run.per_second for run in runs), 1),
-        p50_milliseconds=median(lambda run: run.counts.p50 / 1_000, 2),
-        p90_milliseconds=median(lambda run: run.counts.p90 / 1_000, 2),
-        p99_milliseconds=median(lambda run: run.counts.p99 / 1_000, 2),
-        cpu_microseconds=median(lambda run: run.cpu_microseconds),
-        rss_megabytes=median(lambda run: run.rss_bytes / 1_000_000),
-        failures=sum(run.failures for run in runs),
-        others_share=median(lambda run: run.others_share, 3),
-    )
 
 
 def to_markdown(summary: Summary) -> str:
-    """The measurement as a page."""
-    m, goods = summary.machine, summary.goods
-    versions = ", ".join(f"{name} {version}" for name, version in summary.versions.items())
-    conditions = (
-        f"{m.processor}, {m.cores} cores, Linux {m.kernel}, {m.file_system}, append and fsync "
-        f"{m.sync_microseconds} µs, load before {m.load_before:.2f}. {goods.products} products "
-        f"in {goods.stores} stores, {CONNECTIONS} connections, medians of {summary.rounds} "
-        f"rounds of {summary.seconds} s."
-    )
-    lines = [
-        "# Side by side",
-        "",
-        f"{summary.at:%Y-%m-%d %H:%M} UTC, commit {summary.commit}. {versions}.",
-        "",
-        conditions,
-        "",
-    ]
-    for pinned in (True, False):
-        rows = [row for row in summary.comparisons if row.pinned is pinned]
-        if rows:
-            title = "Server on one core, load on the other" if pinned else "Not pinned"
-            lines += [f"## {title}", "", *_table(rows), ""]
-    if summary.starts:
-        lines += ["## Start on existing data", ""]
-        lines += [
-            f"- {name}: first answer after {start.seconds:.2f} s, {start.rss_megabytes:.0f} MB"
-            for name, start in summary.starts.items()
-        ]
-        lines.append("")
-    lines += [_NOTE, ""]
+    """The whole page."""
+    lines = ["# Side by side", "", *_conditions(summary), ""]
+    lines += ["## Goals", "", *_goals(judge(summary)), "", _NOTES, ""]
+    for part, title in _PARTS.items():
+        medians = [median for median in summary.medians if median.part == part]
+        if medians:
+            lines += [f"## {title}", "", *_medians(medians), ""]
+            if part == "orders":
+                lines += [*_bare_loops(summary), ""]
+    lines += _waiting(summary)
+    lines += _tails(summary)
+    lines += _growth(summary)
+    lines += _footprint(summary)
     if summary.disturbed_runs:
         lines += [f"{summary.disturbed_runs} runs were disturbed by others and made again.", ""]
     lines += ["## Faults", "", *([f"- {fault}" for fault in summary.faults] or ["None."]), ""]
     return "\n".join(lines)
 
 
-def _table(rows: Sequence[Comparison]) -> list[str]:
-    head = "| Work | Server | " + " | ".join(COLUMNS) + " | rounds req/s | others | failures |"
-    lines = [head, "|---|---|" + "---:|" * (len(COLUMNS) + 3)]
-    for row in rows:
-        for name, m in row.servers.items():
-            lines.append(
-                f"| {TITLES[row.work]} | {name} | {m.per_second:.0f} | {m.p50_milliseconds:.1f} "
-                f"| {m.p90_milliseconds:.1f} | {m.p99_milliseconds:.1f} | {m.cpu_microseconds:.0f} | {m.rss_megabytes:.0f} "
-                f"| {m.per_second_least:.0f}–{m.per_second_most:.0f} "
-                f"| {m.others_share:.0%} | {m.failures} |"
-            )
-        if row.requests_ratio is not None:
-            lines.append(
-                f"| | **ratio** | **{row.requests_ratio:.2f}×** | | | "
-                f"| {_times(row.cpu_ratio)} | | {_times(row.requests_ratio_least)}–"
-                f"{_times(row.requests_ratio_most)} | | |"
-            )
+def _conditions(summary: Summary) -> Iterator[str]:
+    machine, goods = summary.machine, summary.goods
+    versions = ", ".join(f"{name} {version}" for name, version in summary.versions.items())
+    yield f"{summary.at:%Y-%m-%d %H:%M} UTC, commit {summary.commit}. {versions}."
+    yield ""
+    text = (
+        f"{machine.processor}, {machine.cores} cores, Linux {machine.kernel}, "
+        f"{machine.file_system}, append and fsync {machine.sync_microseconds} µs, load before "
+        f"{machine.load_before:.2f}. "
+    )
+    if summary.postgres_file_system is not None:
+        text += f"PostgreSQL on {summary.postgres_file_system}. "
+    yield (
+        f"{text}{goods.products} products in {goods.stores} stores, {CONNECTIONS} connections, "
+        f"medians of {summary.rounds} rounds of {summary.seconds} s; {summary.minutes:.0f} minutes."
+    )
+
+
+def _goals(verdicts: Sequence[Verdict]) -> list[str]:
+    if not verdicts:
+        return ["None can be judged: the parts they need were not measured."]
+    lines = [
+        "| Work | Beside | Measured | Not pinned | Goal | Reached |",
+        "|---|---|---:|---:|---|---|",
+    ]
+    for verdict in verdicts:
+        reached = "yes" if verdict.reached else "**no**"
+        if verdict.stretched:
+            reached = "yes, stretch too"
+        lines.append(
+            f"| {verdict.work} | {verdict.against} | {verdict.measured} | {verdict.unpinned} "
+            f"| {verdict.goal} | {reached} |"
+        )
+    reached_count = sum(verdict.reached for verdict in verdicts)
+    return [*lines, "", f"{reached_count} of {len(verdicts)} reached."]
+
+
+def _medians(medians: Sequence[Median]) -> list[str]:
+    on_postgres = any(_ENGINES.get(median.server) == "postgresql" for median in medians)
+    columns = [*COLUMNS, "PostgreSQL CPU µs"] if on_postgres else [*COLUMNS]
+    lines = [
+        "| Work | Placement | Server | " + " | ".join(columns) + " |",
+        "|---|---|---|" + "---:|" * len(columns),
+    ]
+    # Work by work, those measured together below each other.
+    order = {work: number for number, work in enumerate(TITLES)}
+    for m in sorted(medians, key=lambda m: (not m.pinned, order[m.work])):
+        line = (
+            f"| {TITLES[m.work]} | {'pinned' if m.pinned else 'free'} | {m.server} "
+            f"| {m.per_second:.0f} | {m.per_second_least:.0f}–{m.per_second_most:.0f} "
+            f"| {m.p50_milliseconds:.2f} | {m.p99_milliseconds:.1f} | {m.cpu_microseconds:.0f} "
+            f"| {m.rss_megabytes:.0f} | {m.others_share:.0%} |"
+        )
+        lines.append(line + (f" {m.database_cpu_microseconds:.0f} |" if on_postgres else ""))
     return lines
 
 
-def _times(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}×"
+def _bare_loops(summary: Summary) -> list[str]:
+    return [
+        f"- {loop.name}: {loop.per_second:.0f} orders/s, {loop.cpu_microseconds:.0f} µs CPU each"
+        for loop in summary.bare_loops
+    ]
 
 
-def median_start(starts: Sequence[Start]) -> Start:
-    """The start in the middle, by its seconds."""
-    return sorted(starts, key=lambda start: start.seconds)[len(starts) // 2]
+def _waiting(summary: Summary) -> list[str]:
+    if not summary.waiting:
+        return []
+    lines = ["## On a fixed schedule, at half of what each could do", ""]
+    proof = summary.generator
+    if proof is not None:
+        quarter, half = (timing.p99 / 1_000 for timing in (proof.quarter, proof.half))
+        text = (
+            "The generator alone, against a server that does nothing: at most "
+            f"{proof.ceiling_per_second:.0f} requests/s; p99 {quarter:.2f} ms at a quarter of "
+            f"that, {half:.2f} ms at half."
+        )
+        lines += [text, ""]
+    lines += [
+        "| Work | Server | requests/s | p50 ms | p99 ms | p99.9 ms | max ms | late ms | others |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for w in summary.waiting:
+        lines.append(
+            f"| {TITLES[w.work]} | {w.server} | {w.rate:.0f} | {w.p50 / 1_000:.2f} "
+            f"| {w.p99 / 1_000:.2f} | {w.p999 / 1_000:.2f} | {w.max / 1_000:.1f} "
+            f"| {w.lag_p99 / 1_000:.2f} | {w.others_share:.0%} |"
+        )
+    lines += ["", "*Late*: p99 of how late the generator itself sent; it is in the times."]
+    return [*lines, ""]
+
+
+def _tails(summary: Summary) -> list[str]:
+    if not summary.tails:
+        return []
+    lines = ["## Reads beside other work (p99, fixed schedule)", ""]
+    lines += [
+        "| Server | reads/s | quiet ms | while ordering ms | orders/s | 20 sign in ms | logins/s |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for tail in summary.tails:
+        logins = "" if tail.logins is None else f"{tail.logins / 1_000:.2f}"
+        rate = "" if tail.logins_per_second is None else f"{tail.logins_per_second:.1f}"
+        lines.append(
+            f"| {tail.server} | {tail.reads_per_second:.0f} | {tail.quiet / 1_000:.2f} "
+            f"| {tail.orders / 1_000:.2f} | {tail.orders_per_second:.0f} | {logins} | {rate} |"
+        )
+    return [*lines, ""]
+
+
+def _growth(summary: Summary) -> list[str]:
+    if not summary.growth:
+        return []
+    lines = ["## Growth", "", "![Time of a request as the shop grows](growth.svg)", ""]
+    lines += [
+        "| Work | Products | Orders | req/s | p50 ms | p99 ms | RSS MB |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for p in summary.growth:
+        lines.append(
+            f"| {TITLES[p.work]} | {p.products} | {p.orders} | {p.per_second:.0f} "
+            f"| {p.p50_milliseconds:.2f} | {p.p99_milliseconds:.2f} | {p.rss_megabytes:.0f} |"
+        )
+    return [*lines, ""]
+
+
+def _footprint(summary: Summary) -> list[str]:
+    lines = []
+    if summary.memory:
+        lines += [
+            "## Memory",
+            "",
+            "| Server | Products | at rest: RSS MB | PSS MB | after load: RSS MB | PSS MB |",
+            "|---|---:|---:|---:|---:|---:|",
+        ]
+        for m in summary.memory:
+            lines.append(
+                f"| {m.server} | {m.products} | {m.rest_rss:.0f} | {m.rest_pss:.0f} "
+                f"| {m.loaded_rss:.0f} | {m.loaded_pss:.0f} |"
+            )
+        lines.append("")
+    if summary.starts:
+        lines += ["## Start on existing data", ""]
+        lines += [
+            f"- {s.server}, {s.products} products: first answer after {s.seconds:.2f} s "
+            f"(slowest of {s.starts}: {s.seconds_most:.2f} s)"
+            for s in summary.starts
+        ]
+        lines.append("")
+    return lines
 
 
 def to_json(value: Any) -> bytes:

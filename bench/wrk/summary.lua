@@ -2,6 +2,12 @@
 -- JSON behind the mark SUMMARY. Latencies are microseconds.
 
 local M = {}
+local threads = {}
+
+-- wrk calls `setup` once for each thread, and `done` outside of all of them.
+function setup(thread)
+  threads[#threads + 1] = thread
+end
 
 function M.arguments(args)
   local found = {}
@@ -15,12 +21,16 @@ end
 
 function M.print(summary, latency)
   local e = summary.errors
+  local sent = 0
+  for _, thread in ipairs(threads) do
+    sent = sent + (thread:get("orders_sent") or 0)
+  end
   io.write(string.format(
     'SUMMARY {"requests":%d,"microseconds":%d,"bytes":%d,"refused":%d,"connect":%d,"read":%d,'
-      .. '"write":%d,"timeout":%d,"p50":%d,"p90":%d,"p99":%d,"max":%d}\n',
+      .. '"write":%d,"timeout":%d,"p50":%d,"p90":%d,"p99":%d,"max":%d,"orders":%d}\n',
     summary.requests, summary.duration, summary.bytes, e.status, e.connect, e.read,
     e.write, e.timeout, latency:percentile(50), latency:percentile(90), latency:percentile(99),
-    latency.max))
+    latency.max, sent))
 end
 
 return M

@@ -25,6 +25,7 @@ from eishro.db.opening import open_database
 from eishro.db.stamps import DatabaseStamps
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.payments.port import PaymentProvider
+from eishro.flows.price_list import PriceList
 from eishro.flows.shop import Rules, Shop
 from eishro.jobs.schedule import Background
 from eishro.keyring import Keyring
@@ -82,6 +83,7 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             mail=mail,
             clock=clock,
             ids=IntegerIds(db),
+            prices=PriceList(db),
             hasher=hasher,
             keyring=Keyring(settings.secret_keys),
             providers=providers,

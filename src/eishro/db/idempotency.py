@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from eishro.db.schema import table
-from eishro.db.statements import Query, Statement, Write, insert_once
+from eishro.db.statements import Query, Statement, Write, upsert
 from eishro.db.types import Flag, Int, Moment, Text
 from eishro.errors import Conflict
 
@@ -50,13 +50,9 @@ _FIND = Query(
     ),
     StoredAnswer,
 )
-_CLAIM = Write(insert_once(idempotency_keys))
-_DROP_EXPIRED_ONE = Write(
-    sa.delete(idempotency_keys).where(
-        idempotency_keys.c.scope == sa.bindparam("s"),
-        idempotency_keys.c.key == sa.bindparam("k"),
-        idempotency_keys.c.expires_at <= sa.bindparam("now"),
-    )
+# A key that has run out is free again.
+_CLAIM = Write(
+    upsert(idempotency_keys, where=idempotency_keys.c.expires_at <= sa.bindparam("now", Moment))
 )
 _DROP_EXPIRED = Write(
     sa.delete(idempotency_keys).where(idempotency_keys.c.expires_at <= sa.bindparam("now"))
@@ -74,11 +70,10 @@ def claim(
     sealed: bool,
     now: datetime,
     expires_at: datetime,
-) -> tuple[Statement, Statement]:
-    """First in the batch: make room for a key that has run out, then take it."""
+) -> tuple[Statement]:
+    """First in the batch: take the key; refused with `AlreadyClaimed`."""
     status, body = answer
     return (
-        _DROP_EXPIRED_ONE(s=scope, k=key, now=now),
         _CLAIM(
             scope=scope,
             key=key,
@@ -87,6 +82,7 @@ def claim(
             body=body,
             is_sealed=sealed,
             expires_at=expires_at,
+            now=now,
         ).guarded(AlreadyClaimed()),
     )
 

@@ -21,7 +21,7 @@ _HAS_TABLE = {
             sa.select(sa.column("name"))
             .select_from(sa.table("sqlite_master", sa.column("name")))
             .where(sa.column("name") == "alembic_version")
-            .subquery()
+            .subquery("found")  # unnamed, it would ask for randomness at import
         ),
         int,
     ),

@@ -79,6 +79,9 @@ class SqliteDatabase:
 def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), statementcachesize=512)
     connection.set_busy_timeout(int(BUSY_SECONDS_MAX * 1000))
+    # Otherwise a statement is planned again whenever its values change: this build of SQLite
+    # looks at statistics of values, which we do not keep.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",

@@ -95,11 +95,15 @@ class _InsertWithTail(sa.sql.dml.Insert):
 
     inherit_cache = False
     tail: str
+    tail_where: ColumnElement[bool] | None = None
 
 
 @compiles(_InsertWithTail)
 def _insert_with_tail(element: _InsertWithTail, compiler: Any, **kw: Any) -> str:
-    return f"{compiler.visit_insert(element, **kw)} {element.tail}"
+    text = f"{compiler.visit_insert(element, **kw)} {element.tail}"
+    if element.tail_where is not None:
+        text += f" WHERE {compiler.process(element.tail_where, **kw)}"
+    return text
 
 
 def insert_once(into: sa.Table) -> sa.sql.dml.Insert:
@@ -109,14 +113,19 @@ def insert_once(into: sa.Table) -> sa.sql.dml.Insert:
     return insert
 
 
-def upsert(into: sa.Table) -> sa.sql.dml.Insert:
-    """Insert, or replace every other column of the row with the same primary key."""
+def upsert(into: sa.Table, where: ColumnElement[bool] | None = None) -> sa.sql.dml.Insert:
+    """Insert, or replace every other column of the row with the same primary key.
+
+    Args:
+        where: a condition on the row that is there; if it fails, no row is touched.
+    """
     key = ", ".join(column.name for column in into.primary_key)
     changes = ", ".join(
         f"{column.name} = excluded.{column.name}" for column in into.c if not column.primary_key
     )
     insert = _InsertWithTail(into)
     insert.tail = f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    insert.tail_where = where
     return insert
 
 

@@ -2,7 +2,8 @@
 
 Read and decided on: price, status and stock of each variant (guarded by the hold: the product's
 version and the quantity), the store's activity, delivery price and methods (guarded by the
-store's version in the order's insert).
+store's version in the order's insert). Because all of it is guarded, it may come from memory
+(`price_list.py`); whatever the memory would refuse is decided again from the database.
 """
 
 from datetime import datetime
@@ -21,6 +22,7 @@ from eishro.domain.orders.model import (
     Delivery,
     HistoryEntry,
     Line,
+    Offer,
     Order,
     Wanted,
     price,
@@ -29,9 +31,9 @@ from eishro.domain.payments.model import MethodNotOffered
 from eishro.domain.payments.port import PaymentMethod
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
-from eishro.domain.stores import sql as stores
-from eishro.domain.stores.model import Store, StoreNotFound
-from eishro.errors import Stale
+from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
+from eishro.errors import ShopError, Stale
+from eishro.flows.price_list import PricedStore
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
@@ -69,9 +71,7 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     Raises:
         Invalid, OutOfStock, MethodNotOffered, StoreNotFound, idempotency.AlreadyClaimed.
     """
-    store, basket = await price_basket(shop, command.store_id, command.items)
-    if command.payment_method not in {m.method for m in methods_of(shop, store)}:
-        raise MethodNotOffered("payment.method")
+    store, basket = _from_memory(shop, command) or await _from_database(shop, command)
     at = shop.clock.now()
     placed = _decide(shop, command, basket, actor, at)
     order = placed.order
@@ -91,26 +91,73 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
             actor, "order.placed", order.id, at, store_id=order.store_id, number=order.number
         ),
     )
-    await shop.db.commit(batch)
+    try:
+        await shop.db.commit(batch)
+    except Stale:
+        shop.prices.forget(order.store_id, {item.product_id for item in command.items})
+        raise
     return placed
 
 
-async def price_basket(
-    shop: Shop, store_id: int, items: tuple[Wanted, ...]
-) -> tuple[Store, Basket]:
-    """What the items cost in an active store now; the quote and the order both ask here."""
-    store = await stores.find_store(shop.db, store_id)
-    if store is None or not store.is_active:
+def _from_memory(shop: Shop, command: PlaceOrder) -> tuple[Store, Basket] | None:
+    known = shop.prices.recall(command.store_id, {item.product_id for item in command.items})
+    if known is None:
+        return None
+    try:
+        return _priced(shop, command, *known)
+    except ShopError:
+        return None
+
+
+async def _from_database(shop: Shop, command: PlaceOrder) -> tuple[Store, Basket]:
+    found = await shop.prices.read(command.store_id, [i.product_id for i in command.items])
+    if found is None:
         raise StoreNotFound()
-    offers = await orders.list_offers(shop.db, store_id, sorted({i.product_id for i in items}))
-    settings = store.settings_value()
+    return _priced(shop, command, *found)
+
+
+def _priced(
+    shop: Shop, command: PlaceOrder, priced: PricedStore, offers: list[Offer]
+) -> tuple[Store, Basket]:
+    """What the order costs, if the store takes it.
+
+    Raises:
+        Invalid, OutOfStock, MethodNotOffered, StoreNotFound.
+    """
+    basket = _basket(priced, command.items, offers)
+    if not any(m.method == command.payment_method for m in _methods(shop, priced.settings)):
+        raise MethodNotOffered("payment.method")
+    return priced.store, basket
+
+
+def _basket(priced: PricedStore, items: tuple[Wanted, ...], offers: list[Offer]) -> Basket:
+    if not priced.store.is_active:
+        raise StoreNotFound()
+    settings = priced.settings
     delivery = Delivery(settings.shipping_rate_dirhams, settings.free_shipping_above_dirhams)
-    return store, price(items, offers, delivery)
+    return price(items, offers, delivery)
+
+
+async def price_basket(shop: Shop, store_id: int, items: tuple[Wanted, ...]) -> Basket:
+    """What the items cost in an active store now: the quote, which nothing guards.
+
+    Raises:
+        Invalid, OutOfStock, StoreNotFound.
+    """
+    found = await shop.prices.read(store_id, [item.product_id for item in items])
+    if found is None:
+        raise StoreNotFound()
+    priced, offers = found
+    return _basket(priced, items, offers)
 
 
 def methods_of(shop: Shop, store: Store) -> tuple[PaymentMethod, ...]:
     """The payment methods the store offers: the platform's, or those it chose among them."""
-    chosen = store.settings_value().payment_methods
+    return _methods(shop, store.settings_value())
+
+
+def _methods(shop: Shop, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
+    chosen = settings.payment_methods
     return tuple(m for m in shop.methods if not chosen or m.method in chosen)
 
 

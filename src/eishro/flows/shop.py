@@ -20,6 +20,7 @@ from eishro.domain.files.port import Files
 from eishro.domain.messages.port import Mail
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.errors import Stale
+from eishro.flows.price_list import PriceList
 from eishro.keyring import Keyring
 
 TRIES_MAX = 8  # of a flow that finds its reads outdated
@@ -49,6 +50,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     mail: Mail
     clock: Clock
     ids: IntegerIds
+    prices: PriceList
     hasher: Hasher
     keyring: Keyring
     providers: Mapping[str, PaymentProvider]

@@ -112,16 +112,17 @@ class Dispatcher:
         return await self._handle(call)
 
     async def _once(self, call: Call, response: falcon.asgi.Response) -> Reply | Raw:
-        """Answer a repeat from the store; look once more before any refusal."""
+        """Handle the request; a repeat gets the stored answer instead of any refusal.
+
+        Nothing is looked up first: the claim in the batch refuses a repeat, and so does
+        whatever else a repeat may meet (the last piece is gone, the account is there).
+        """
         key = call.request.get_header("Idempotency-Key")
         if key is None:
             return await self._handle(call)
         if not _IDEMPOTENCY_KEY.fullmatch(key):
             raise BadRequest(details={"Idempotency-Key": "1 to 200 visible characters"})
         call.idempotency_key = key
-        repeat = await self._repeat(call, response)
-        if repeat is not None:
-            return repeat
         try:
             answer = await self._handle(call)
         except ShopError:

@@ -225,7 +225,7 @@ class OrderQuery(msgspec.Struct, frozen=True, rename="camel"):
 async def quote(call: Call, body: OrderBody) -> Reply:
     """What the order would cost now; nothing is held."""
     items = _wanted(body)
-    _, basket = await price_basket(call.shop, call.store, items)
+    basket = await price_basket(call.shop, call.store, items)
     return Reply(_quote_view(basket))
 
 

@@ -157,6 +157,7 @@ class RequestOnce:
     def __init__(self, call: Call, view: Callable[[Any], Reply]) -> None:
         self._call = call
         self._view = view
+        self._kept: tuple[object, Reply] | None = None
 
     def claim(self, result: object) -> tuple[Statement, ...]:
         """Statements that take the key and keep the answer; none without a key."""
@@ -165,6 +166,7 @@ class RequestOnce:
             return ()
         now = call.door.clock.now()
         reply = self._view(result)
+        self._kept = result, reply
         body = envelope(reply, call.language, now)
         call.once_answer = (reply.status, body)
         sealed = call.route.has_secret
@@ -181,6 +183,8 @@ class RequestOnce:
 
     def reply(self, result: object) -> Reply:
         """The answer for the handler to return."""
+        if self._kept is not None and self._kept[0] is result:
+            return self._kept[1]
         return self._view(result)
 
 

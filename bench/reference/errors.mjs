@@ -14,6 +14,7 @@ const WORDS = {
     en: 'This key was used for another request.',
     ar: 'استخدم هذا المفتاح لطلب آخر.',
   },
+  RATE_LIMITED: { en: 'Too many requests.', ar: 'طلبات كثيرة جدا.' },
 }
 
 export class Refusal extends Error {

@@ -1,0 +1,1 @@
+"""What runs inside Pyodide and beside it; see host.mjs."""

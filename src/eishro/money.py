@@ -5,7 +5,7 @@ dirhams in variables that end in `_dirhams`. Decimals exist only at the doors.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 EXPONENTS = {"LYD": 3, "USD": 2}
 LYD_NUMERIC = "434"
@@ -21,16 +21,17 @@ def dirhams_from_decimal(amount: Decimal) -> int:
     Raises:
         ValueError: more than 3 decimals, not finite, or beyond `DIRHAMS_MAX`.
     """
-    if not amount.is_finite() or abs(amount) > DIRHAMS_MAX // 1000:
+    # `copy_abs` and comparing are exact; most other operations round to 28 digits.
+    if not amount.is_finite() or amount.copy_abs() > DIRHAMS_MAX // 1000:
         raise ValueError("amount out of range")
-    dirhams = amount.scaleb(EXPONENTS["LYD"])
-    try:
-        whole = dirhams.to_integral_exact()
-    except InvalidOperation as error:  # pragma: no cover - excluded by the range check
-        raise ValueError("amount out of range") from error
-    if whole != dirhams:
-        raise ValueError("more than 3 decimals")
-    return int(whole)
+    sign, digits, exponent = amount.as_tuple()
+    shift = int(exponent) + EXPONENTS["LYD"]
+    if shift < 0:
+        if any(digits[shift:]):
+            raise ValueError("more than 3 decimals")
+        digits, shift = digits[:shift], 0
+    whole = int("".join(map(str, digits)) or "0") * (10**shift if any(digits) else 0)
+    return -whole if sign else whole
 
 
 def decimal_from_dirhams(dirhams: int) -> Decimal:

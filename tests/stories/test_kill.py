@@ -82,7 +82,7 @@ def test_every_acknowledged_order_survives_sudden_death(
 
 PARTS: dict[str, tuple[sa.Table, sa.ColumnElement[str]]] = {
     "lines": (order_lines, order_lines.c.order_id),
-    "movements": (stock_movements, stock_movements.c.order_id),
+    "movements": (stock_movements, stock_movements.c.subject_id),
     "ledger": (ledger_entries, ledger_entries.c.order_id),
     "history": (order_history, order_history.c.order_id),
     "audit": (audit_records, audit_records.c.subject_id),

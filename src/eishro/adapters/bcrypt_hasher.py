@@ -7,6 +7,7 @@ bytes, no NUL). One thread, because a login must not take both cores from the sh
 import asyncio
 import base64
 import concurrent.futures
+import contextlib
 import hashlib
 import os
 import threading
@@ -71,4 +72,8 @@ def _prehash(password: str) -> bytes:
 
 def _be_nice() -> None:
     """Lower this thread's priority (Linux schedules threads by their own niceness)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    thread = threading.get_native_id()
+    # Where the process itself is nicer already, and may not go back, nothing is to be done.
+    with contextlib.suppress(OSError):
+        if os.getpriority(os.PRIO_PROCESS, thread) < _NICE:
+            os.setpriority(os.PRIO_PROCESS, thread, _NICE)

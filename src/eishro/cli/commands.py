@@ -12,7 +12,7 @@ from eishro.db.audit import Actor
 from eishro.db.opening import open_database
 from eishro.db.statements import Batch
 from eishro.domain.accounts import sql as accounts
-from eishro.domain.accounts.model import PASSWORD_LENGTH_MIN
+from eishro.domain.accounts.model import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
 from eishro.flows.shop import Shop
 from eishro.flows.sign_in import Registration, new_user
 from eishro.jobs.schedule import Background
@@ -36,9 +36,14 @@ async def migrate_database(settings: Settings) -> int:
 
 async def create_admin(settings: Settings, email: str) -> int:
     """Make a platform admin."""
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    password = (
+        getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    )
     if len(password) < PASSWORD_LENGTH_MIN:
         print(f"eishro: a password has at least {PASSWORD_LENGTH_MIN} characters", file=sys.stderr)
+        return 1
+    if len(password) > PASSWORD_LENGTH_MAX:
+        print(f"eishro: a password has at most {PASSWORD_LENGTH_MAX} characters", file=sys.stderr)
         return 1
     async with open_shop(settings) as shop:
         await migrate.check(shop.db)

@@ -62,6 +62,25 @@ _STOCK_ADRIFT = Query(
     .limit(SHOWN_MAX),
     int,
 )
+# domain/stock/sql.py: what came in is what is there, held and sold.
+_CAME_IN = (
+    sa.select(
+        stock_movements.c.variant_id,
+        _signed(("receive", 1), ("track", 1), ("untrack", 1)).label("pieces"),
+    )
+    .group_by(stock_movements.c.variant_id)
+    .subquery()
+)
+_MISCOUNTED_STOCK = Query(
+    sa.select(stock.c.variant_id)
+    .select_from(stock.outerjoin(_CAME_IN, _CAME_IN.c.variant_id == stock.c.variant_id))
+    .where(
+        stock.c.available + stock.c.held + stock.c.sold != sa.func.coalesce(_CAME_IN.c.pieces, 0)
+    )
+    .order_by(stock.c.variant_id)
+    .limit(SHOWN_MAX),
+    int,
+)
 _NEGATIVE = Query(
     sa.select(stock.c.variant_id)
     .where(sa.or_(stock.c.available < 0, stock.c.held < 0, stock.c.sold < 0))
@@ -120,6 +139,7 @@ _DEAD = Query(
 _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("ledger transactions that do not sum to zero", _UNBALANCED),
     ("variants whose stock differs from its movements", _STOCK_ADRIFT),
+    ("variants whose pieces differ from what came and went", _MISCOUNTED_STOCK),
     ("variants with negative stock", _NEGATIVE),
     ("orders paid twice from one receivable", _PAID_TWICE),
     ("paid orders without their money in the books", _PAID_WITHOUT_MONEY),
@@ -134,6 +154,7 @@ async def examine(settings: Settings) -> int:
         async with open_shop(settings) as shop:
             await migrate.check(shop.db)
             findings = await find_faults(shop.db)
+            await shop.kv.get("doctor")
             warnings = await find_warnings(shop, settings)
     except (migrate.NotMigrated, migrate.NewerThanCode, ShopError, ValueError) as error:
         print(f"finding: {error}")
@@ -149,7 +170,7 @@ async def examine(settings: Settings) -> int:
 
 async def find_faults(db: Database) -> list[str]:
     """What is wrong with the data, one sentence each."""
-    findings = []
+    findings: list[str] = []
     for what, query in _LISTS:
         rows = await db.all(query)
         if rows:

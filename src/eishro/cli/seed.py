@@ -16,9 +16,7 @@ from eishro.db.audit import Actor
 from eishro.domain.accounts import sql as accounts
 from eishro.domain.accounts.model import EmailTaken
 from eishro.domain.accounts.tokens import AccessTokens
-from eishro.domain.catalog import listing
 from eishro.domain.catalog import sql as catalog
-from eishro.domain.catalog.listing import ProductFilter
 from eishro.domain.catalog.model import Color
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import StoreSettings
@@ -71,7 +69,9 @@ async def seed_shop(shop: Shop, password: str) -> None:
 
 
 async def _seed_store(shop: Shop, demo: DemoStore, password: str) -> None:
-    store_id = await stores.find_store_id(shop.db, demo.slug)
+    user = await accounts.find_user_by_email(shop.db, merchant_email(demo))
+    # Whatever its people made of the store since, it is the demo merchant's.
+    store_id = None if user is None else await accounts.find_own_store(shop.db, user.id)
     if store_id is None:
         store_id = await _open(shop, demo, password)
     have = {
@@ -88,10 +88,11 @@ async def _seed_store(shop: Shop, demo: DemoStore, password: str) -> None:
             )
             made = await create_category(shop, store_id, change, _SEEDER, NotOnce())
             have[category.slug] = made.id
-    cards = await listing.list_cards(shop.db, ProductFilter(store_id=store_id), 1000, 0)
-    ids = [card.product_id for card in cards]
-    names = {product.name for product in await catalog.list_products(shop.db, ids)}
-    missing = [product for product in demo.products if product.name not in names]
+    # By SKU, since names change and products are archived; both stay as they are.
+    skus = await catalog.find_skus(
+        shop.db, store_id, [v.sku for product in demo.products for v in product.variants]
+    )
+    missing = [p for p in demo.products if not any(v.sku in skus for v in p.variants)]
     for product in missing:
         await _add_product(shop, store_id, demo, product, have)
     if missing:

@@ -12,6 +12,20 @@ class DatabaseBusy(Unavailable):
     """The database does not answer in time, or cannot write now; nothing was applied."""
 
 
+class DatabaseDamaged(Unavailable):
+    """What stands there is no database, or no sound one; nothing was applied.
+
+    Callers of the API learn only that the service is away; `str` says what was found.
+    """
+
+    def __init__(self, found: str) -> None:
+        super().__init__()
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"the database cannot be used: {self.found}"
+
+
 class CommitUnknown(Unavailable):
     """The connection broke while committing: the batch may have been applied.
 
@@ -41,6 +55,7 @@ class Database(Protocol):
         """Apply every statement or none, durably, before returning.
 
         Raises:
+            Stale: what a row refers to is gone.
             Exception: the `otherwise` of the first statement that touched another number of
                 rows than it must; nothing was applied.
             DatabaseBusy: nothing was applied.

@@ -12,6 +12,7 @@ import asyncpg
 from eishro.db.compiled import compile_read, compile_write
 from eishro.db.database import CommitUnknown, DatabaseBusy
 from eishro.db.statements import Batch, Query, Statement
+from eishro.errors import Stale
 
 T = TypeVar("T")
 
@@ -123,12 +124,17 @@ async def _nothing_to_reset(_: Any) -> None:
 async def _apply(connection: Any, statement: Statement) -> None:
     write = compile_write(statement.write, "postgresql")
     if statement.rows is None and len(statement.values) > 1:
-        await connection.executemany(write.text, [write.bind(v) for v in statement.values])
+        try:
+            await connection.executemany(write.text, [write.bind(v) for v in statement.values])
+        except asyncpg.ForeignKeyViolationError as error:
+            raise Stale() from error
         return
     for values in statement.values:
         try:
             tag = await connection.execute(write.text, *write.bind(values))
         except asyncpg.UniqueViolationError as error:
-            raise (statement.otherwise or error) from error
+            raise (statement.taken or error) from error
+        except asyncpg.ForeignKeyViolationError as error:
+            raise Stale() from error
         if statement.rows is not None and int(tag.rsplit(" ", 1)[-1]) != statement.rows:
             raise statement.otherwise or ValueError(f"guard failed: {write.text}")

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 import apsw
 
-from eishro.db.compiled import compile_read, compile_write
-from eishro.db.database import DatabaseBusy
+from eishro.db.compiled import Compiled, compile_read, compile_write
+from eishro.db.database import DatabaseBusy, DatabaseDamaged
 from eishro.db.statements import Batch, Query, Statement
+from eishro.errors import Stale
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ QUEUE_BATCHES_MAX = 10_000  # batches waiting; beyond it callers are told to com
 READ_SECONDS_MAX = 1.0  # a read on the event loop that takes longer is a fault, and is cut off
 BUSY_SECONDS_MAX = 5.0  # how long to wait for another process that writes
 _TAKEN = {apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY}
+_DAMAGED = (apsw.NotADBError, apsw.CorruptError, apsw.CantOpenError)
 _STEPS_BETWEEN_LOOKS = 20_000  # virtual machine steps between looks at the clock
 
 
@@ -70,6 +72,8 @@ class SqliteDatabase:
             rows = self._cursor.execute(read.text, read.bind(values)).fetchall()
         except (apsw.InterruptError, apsw.BusyError) as error:
             raise DatabaseBusy() from error
+        except _DAMAGED as error:
+            raise DatabaseDamaged(str(error)) from error
         return [read.row(row) for row in rows]
 
     def _too_long(self) -> bool:
@@ -77,6 +81,18 @@ class SqliteDatabase:
 
 
 def _connect(path: Path) -> apsw.Connection:
+    """A connection with our settings.
+
+    Raises:
+        DatabaseDamaged: the file is not a database, or cannot be opened.
+    """
+    try:
+        return _open(path)
+    except _DAMAGED as error:
+        raise DatabaseDamaged(f"{path}: {error}") from error
+
+
+def _open(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), statementcachesize=512)
     connection.set_busy_timeout(int(BUSY_SECONDS_MAX * 1000))
     # Otherwise a statement is planned again whenever its values change: this build of SQLite
@@ -222,16 +238,22 @@ class _Writer:
 
     def _apply(self, statement: Statement) -> None:
         write = compile_write(statement.write, "sqlite")
+        try:
+            self._execute(write, statement)
+        except apsw.ConstraintError as error:
+            code = _code_of(error)
+            if code == apsw.SQLITE_CONSTRAINT_FOREIGNKEY:
+                raise _Refused(Stale()) from error
+            if statement.taken is not None and code in _TAKEN:
+                raise _Refused(statement.taken) from error
+            raise
+
+    def _execute(self, write: Compiled, statement: Statement) -> None:
         if statement.rows is None and len(statement.values) > 1:
             self._cursor.executemany(write.text, [write.bind(v) for v in statement.values])
             return
         for values in statement.values:
-            try:
-                self._cursor.execute(write.text, write.bind(values))
-            except apsw.ConstraintError as error:
-                if statement.otherwise is not None and _code_of(error) in _TAKEN:
-                    raise _Refused(statement.otherwise) from error
-                raise
+            self._cursor.execute(write.text, write.bind(values))
             if statement.rows is not None and self._connection.changes() != statement.rows:
                 raise _Refused(statement.otherwise or ValueError(f"guard failed: {write.text}"))
 

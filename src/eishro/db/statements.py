@@ -49,7 +49,7 @@ class Write:
 class Statement:
     """A write with its values, and the number of rows it must touch (None: any number)."""
 
-    __slots__ = ("otherwise", "rows", "values", "write")
+    __slots__ = ("otherwise", "rows", "taken", "values", "write")
 
     def __init__(
         self,
@@ -57,17 +57,22 @@ class Statement:
         values: tuple[Mapping[str, object], ...],
         rows: int | None = None,
         otherwise: Exception | None = None,
+        taken: Exception | None = None,
     ) -> None:
         self.write = write
         self.values = values
         self.rows = rows
         self.otherwise = otherwise
+        self.taken = taken or otherwise
 
-    def guarded(self, otherwise: Exception, rows: int = 1) -> "Statement":
+    def guarded(
+        self, otherwise: Exception, rows: int = 1, taken: Exception | None = None
+    ) -> "Statement":
         """The same statement that must touch `rows` rows, for each of its values; if it does
-        not, or a unique key is taken, the whole batch is refused with `otherwise`.
+        not, or a unique key is taken, the whole batch is refused with `otherwise` (with `taken`
+        for the key, if given).
         """
-        return Statement(self.write, self.values, rows, otherwise)
+        return Statement(self.write, self.values, rows, otherwise, taken)
 
 
 class Batch:

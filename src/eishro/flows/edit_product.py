@@ -24,7 +24,7 @@ from eishro.domain.catalog.model import (
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Stock
 from eishro.domain.stores import sql as stores
-from eishro.domain.stores.model import Category
+from eishro.domain.stores.model import CATEGORIES_MAX, Category
 from eishro.errors import Invalid, Stale, Words
 from eishro.flows.open_store import new_category
 from eishro.flows.product_card import ProductState, file_card, read_product
@@ -103,7 +103,7 @@ async def create_product(
     product = _changed(product, draft, at)
     shelves, shelving = await _shelves(shop, store_id, draft, at)
     wanted = _wanted_variants(draft, product)
-    new = await _new_variants(shop, product, wanted, first_position=0, at=at)
+    new = await _new_variants(shop, product, dict(enumerate(wanted)), at=at)
     state = ProductState(
         product,
         tuple(new),
@@ -235,9 +235,18 @@ async def _shelves(
         found = by_id.get(wish) if isinstance(wish, int) else by_name.get(normalise(wish))
         if found is None and isinstance(wish, str):
             new_id = await shop.ids.next("categories")
+            if len(existing) + len(statements) >= CATEGORIES_MAX:
+                raise Invalid(
+                    {
+                        "category": Words(
+                            "The store has too many categories.", "عدد أقسام المتجر كبير جدا."
+                        )
+                    }
+                )
             found = new_category(new_id, store_id, wish, len(existing), at, taken=slugs)
             by_name[normalise(wish)] = found
-            statements.append(stores.insert_category(found))
+            # Another product may be making the same one just now: then it is read, not made.
+            statements.append(stores.insert_category(found).guarded(Stale()))
         if found is None:
             raise Invalid(
                 {
@@ -308,36 +317,51 @@ async def _regrouped(
         return _recounted(batch, seen, product, draft, at)
     wanted = _wanted_variants(draft, product)
     old = {_key(msgspec.json.decode(v.options, type=dict[str, str])): v for v in seen.variants}
-    kept: list[Variant] = []
-    missing: list[VariantDraft] = []
+    kept: list[tuple[Variant, Variant]] = []
+    missing: dict[int, VariantDraft] = {}
     counts = dict(seen.stock)
-    for variant_draft in wanted:
+    counting: list[Statement] = []
+    for position, variant_draft in enumerate(wanted):
         before = old.pop(_key(variant_draft.options), None)
         if before is None:
-            missing.append(variant_draft)
+            missing[position] = variant_draft
             continue
-        kept.append(_save_kept(batch, before, variant_draft, explicit=bool(draft.variants)))
+        after = msgspec.structs.replace(before, position=position)
+        if draft.variants:
+            after = msgspec.structs.replace(
+                after, sku=variant_draft.sku, price_dirhams=variant_draft.price_dirhams
+            )
+        kept.append((before, after))
         target = _count(variant_draft, draft, seen.stock[before.id].available)
-        batch.add(*stock.set_stock(seen.stock[before.id], target, at))
+        counting += stock.set_stock(seen.stock[before.id], target, at)
         counts[before.id] = msgspec.structs.replace(seen.stock[before.id], available=target)
     batch.add(catalog.retire_variants(product.store_id, sorted(v.id for v in old.values())))
-    new = await _new_variants(shop, product, missing, first_position=len(seen.variants), at=at)
-    for variant, variant_draft in zip(new, missing, strict=True):
+    batch.add(*_saved(product.store_id, kept), *counting)
+    new = await _new_variants(shop, product, missing, at=at)
+    for variant, variant_draft in zip(new, missing.values(), strict=True):
         counts[variant.id] = Stock(
             variant.id, product.id, product.store_id, _count(variant_draft, draft), 0, 0
         )
-    state = ProductState(product, (*kept, *new), counts, seen.categories)
+    stayed = [_as_saved(after, before) for before, after in kept]
+    together = sorted([*stayed, *new], key=lambda v: v.position)
+    state = ProductState(product, tuple(together), counts, seen.categories)
     batch.add(*_opened(state, new, at))
     return state
 
 
-def _save_kept(batch: Batch, before: Variant, draft: VariantDraft, *, explicit: bool) -> Variant:
-    if not explicit:
-        return before
-    after = msgspec.structs.replace(before, sku=draft.sku, price_dirhams=draft.price_dirhams)
-    if after != before:
-        batch.add(catalog.save_variant(after, seen=before))
-    return after
+def _as_saved(after: Variant, before: Variant) -> Variant:
+    """The variant as it stands after the batch."""
+    return after if after == before else msgspec.structs.replace(after, version=before.version + 1)
+
+
+def _saved(store_id: int, kept: Sequence[tuple[Variant, Variant]]) -> list[Statement]:
+    """Statements for the variants that stay and change; SKUs may change hands among them."""
+    changed = [(before, after) for before, after in kept if after != before]
+    freed = sorted(before.id for before, after in changed if after.sku != before.sku)
+    return [
+        *([catalog.clear_skus(store_id, freed)] if freed else []),
+        *(catalog.save_variant(after, seen=before) for before, after in changed),
+    ]
 
 
 def _recounted(
@@ -354,17 +378,16 @@ def _recounted(
             )
     if draft.sku is not msgspec.UNSET and len(variants) == 1:
         after = msgspec.structs.replace(variants[0], sku=draft.sku)
-        batch.add(catalog.save_variant(after, seen=variants[0]))
-        variants = [after]
+        batch.add(*_saved(product.store_id, [(variants[0], after)]))
+        variants = [_as_saved(after, variants[0])]
     return ProductState(product, tuple(variants), counts, seen.categories)
 
 
 async def _new_variants(
     shop: Shop,
     product: Product,
-    drafts: Sequence[VariantDraft],
+    drafts: Mapping[int, VariantDraft],
     *,
-    first_position: int,
     at: datetime,
 ) -> list[Variant]:
     ids = await shop.ids.several("variants", len(drafts))
@@ -376,12 +399,12 @@ async def _new_variants(
             sku=draft.sku,
             options=msgspec.Raw(msgspec.json.encode(draft.options)),
             price_dirhams=draft.price_dirhams,
-            position=first_position + offset,
+            position=position,
             is_active=True,
             created_at=at,
             version=1,
         )
-        for offset, (variant_id, draft) in enumerate(zip(ids, drafts, strict=True))
+        for variant_id, (position, draft) in zip(ids, drafts.items(), strict=True)
     ]
 
 

@@ -78,6 +78,7 @@ async def update_store(
     return msgspec.structs.replace(after, version=seen.version + 1)
 
 
+@again_if_stale
 async def create_category(
     shop: Shop, store_id: int, change: CategoryChange, actor: Actor, once: Once
 ) -> Category:
@@ -87,6 +88,7 @@ async def create_category(
         SlugTaken, Invalid, idempotency.AlreadyClaimed.
     """
     at = shop.clock.now()
+    version = await stores.get_version(shop.db, store_id)
     existing = await stores.list_categories(shop.db, store_id)
     if len(existing) >= CATEGORIES_MAX:
         raise Invalid(
@@ -106,8 +108,8 @@ async def create_category(
     )
     await shop.db.commit(
         Batch(*once.claim(category)).add(
+            stores.move_version_from(store_id, version),
             stores.insert_category(category),
-            stores.move_version(store_id),
             audit.record(actor, "category.created", category.id, at, store_id=store_id),
         )
     )
@@ -124,6 +126,7 @@ async def update_category(
         CategoryNotFound, SlugTaken, Invalid.
     """
     at = shop.clock.now()
+    version = await stores.get_version(shop.db, store_id)
     seen = await stores.get_category(shop.db, store_id, category_id)
     existing = await stores.list_categories(shop.db, store_id)
     _check_parent(existing, category_id, change.parent_id)
@@ -133,15 +136,17 @@ async def update_category(
     after = msgspec.structs.replace(seen, **changes)
     await shop.db.commit(
         Batch(
+            # The tree was checked as a whole, so it must not have changed as a whole.
+            stores.move_version_from(store_id, version),
             stores.save_category(after, seen=seen),
             catalog.drop_cards_of_shelf(store_id, category_id),
-            stores.move_version(store_id),
             audit.record(actor, "category.changed", category_id, at, store_id=store_id),
         )
     )
-    return after
+    return msgspec.structs.replace(after, version=seen.version + 1)
 
 
+@again_if_stale
 async def delete_category(shop: Shop, store_id: int, category_id: int, actor: Actor) -> Category:
     """Remove an empty branch; products lose the category and stay.
 
@@ -149,14 +154,15 @@ async def delete_category(shop: Shop, store_id: int, category_id: int, actor: Ac
         CategoryNotFound, CategoryInUse.
     """
     at = shop.clock.now()
+    version = await stores.get_version(shop.db, store_id)
     category = await stores.get_category(shop.db, store_id, category_id)
     if any(c.parent_id == category_id for c in await stores.list_categories(shop.db, store_id)):
         raise CategoryInUse()
     await shop.db.commit(
         Batch(
+            stores.move_version_from(store_id, version),
             catalog.drop_cards_of_shelf(store_id, category_id),
             catalog.clear_shelf(store_id, category_id),
-            stores.move_version(store_id),
             stores.delete_category(store_id, category_id).guarded(CategoryInUse()),
             audit.record(actor, "category.deleted", category_id, at, store_id=store_id),
         )

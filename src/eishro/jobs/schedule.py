@@ -41,6 +41,10 @@ async def handle_events(shop: Shop) -> int:
             await shop.db.commit(Batch(outbox.claim(event, now)))
         except Stale:
             continue  # another worker has it
+        if event.tries >= outbox.TRIES_MAX:
+            # Claimed so often and never finished: it takes its worker down each time.
+            await shop.db.commit(Batch(outbox.put_off(event, now, "no worker came back")))
+            continue
         try:
             for handle in HANDLERS.get(event.topic, ()):
                 await handle(shop, event)

@@ -67,6 +67,11 @@ def is_member(call: Call) -> bool:
     return caller is not None and (caller.role == "admin" or caller.store_id == call.store_id)
 
 
+def is_admin(call: Call) -> bool:
+    """True if the caller works for the platform."""
+    return call.caller is not None and call.caller.role == "admin"
+
+
 async def _anybody(_: Call) -> None:
     """Public."""
 

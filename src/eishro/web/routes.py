@@ -1,6 +1,7 @@
 """What a row of the route table is, and what handlers get and give."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -17,6 +18,8 @@ from eishro.domain.accounts.tokens import AccessTokens
 from eishro.errors import Words
 from eishro.flows.shop import Shop
 from eishro.web import wire
+
+_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 RateClass = Literal["general", "payments", "none"]
 
@@ -230,9 +233,13 @@ def fingerprint(body: bytes) -> str:
 
 
 def idempotency_scope(call: Call) -> str:
-    """Whose key it is and for what: caller (or guest), method and path."""
+    """Whose key it is and for what: caller (or guest), method and path, the store by its id."""
     who = str(call.caller.user_id) if call.caller else "guest"
-    return f"{who} {call.request.method} {call.request.path}"
+    params = dict(call.params)
+    if "store_id" in params and call.store_id is not None:
+        params["store_id"] = str(call.store_id)
+    place = _PARAMETER.sub(lambda found: params[found[1]], call.route.path)
+    return f"{who} {call.request.method} {place}"
 
 
 def envelope(reply: Reply, language: str, at: datetime) -> bytes:

@@ -19,7 +19,7 @@ from eishro.errors import Forbidden, Words
 from eishro.flows import edit_store
 from eishro.flows.edit_store import CategoryChange, StoreChange
 from eishro.flows.open_store import NewStore, open_store
-from eishro.web.access import integer_in_path
+from eishro.web.access import integer_in_path, is_admin
 from eishro.web.dispatch import etag_of, matches_etag
 from eishro.web.errors import PreconditionFailed
 from eishro.web.routes import Call, Page, Reply
@@ -275,6 +275,9 @@ async def update_store(call: Call, body: StoreChangeBody) -> Reply:
 
     def check(seen: Store) -> None:
         refuse_stale(call, store_view(seen, tops))
+        opens = body.is_active is True and not seen.is_active
+        if opens and call.shop.rules.store_approval and not is_admin(call):
+            raise Forbidden()  # opening is the platform's decision
 
     change = StoreChange(
         name=body.name,

@@ -104,6 +104,13 @@ PRODUCTS = Query(
     Product,
 )
 _STORE_ID = Query(sa.select(products.c.store_id).where(products.c.id == sa.bindparam("id")), int)
+_SKUS = Query(
+    sa.select(variants.c.sku)
+    .where(variants.c.store_id == sa.bindparam("store_id"), in_list(variants.c.sku, "skus"))
+    .limit(sa.bindparam("limit")),
+    str,
+)
+
 _INSERT_PRODUCT = Write(sa.insert(products))
 _SAVE_PRODUCT = Write(save_by_version(products, Product, ("store_id", "id")))
 _INSERT_VARIANT = Write(insert_once(variants))
@@ -115,6 +122,11 @@ _RETIRE_VARIANTS = Write(
         in_list(variants.c.id, "ids"),
     )
     .values(is_active=sa.literal(False, Flag), version=variants.c.version + 1)
+)
+_CLEAR_SKUS = Write(
+    sa.update(variants)
+    .where(variants.c.store_id == sa.bindparam("key_store"), in_list(variants.c.id, "ids"))
+    .values(sku=None)
 )
 _CLEAR_SHELVES = Write(
     sa.delete(product_categories).where(
@@ -183,6 +195,11 @@ async def list_products(db: Database, ids: list[int]) -> list[Product]:
     return await db.all(PRODUCTS, ids=ids, limit=len(ids))
 
 
+async def find_skus(db: Database, store_id: int, skus: list[str]) -> set[str]:
+    """Which of these SKUs the store uses or has used."""
+    return set(await db.all(_SKUS, store_id=store_id, skus=skus, limit=1000))
+
+
 def insert_product(product: Product) -> Statement:
     """A new product."""
     return _INSERT_PRODUCT(**values_of(product))
@@ -199,8 +216,14 @@ def insert_variants(new: list[Variant]) -> Statement:
 
 
 def save_variant(variant: Variant, seen: Variant) -> Statement:
-    """Replace `seen` by `variant`; `SkuTaken` also stands for a variant that was changed."""
-    return _SAVE_VARIANT(**saving(variant, seen, ("store_id", "id"))).guarded(Stale())
+    """Replace `seen` by `variant`, or `Stale`, or `SkuTaken`."""
+    save = _SAVE_VARIANT(**saving(variant, seen, ("store_id", "id")))
+    return save.guarded(Stale(), taken=SkuTaken())
+
+
+def clear_skus(store_id: int, ids: list[int]) -> Statement:
+    """Free the SKUs of variants that get another, so that two may swap theirs."""
+    return _CLEAR_SKUS(key_store=store_id, ids=ids)
 
 
 def retire_variants(store_id: int, ids: list[int]) -> Statement:

@@ -127,7 +127,11 @@ _RESTOCK = Write(
 )
 _SET = Write(
     sa.update(stock)
-    .where(*_KEY, stock.c.available.is_not_distinct_from(sa.bindparam("seen", type_=Int)))
+    .where(
+        *_KEY,
+        stock.c.available.is_not_distinct_from(sa.bindparam("seen", type_=Int)),
+        stock.c.held + stock.c.sold == sa.bindparam("gone", type_=Int),
+    )
     .values(available=sa.bindparam("after"))
 )
 
@@ -158,17 +162,26 @@ def open_stock(
 
 
 def set_stock(seen: Stock, available: int | None, at: datetime) -> list[Statement]:
-    """The merchant counted: `available` pieces now, or None to stop tracking; or `Stale`."""
+    """The merchant counted: `available` pieces now, or None to stop tracking; or `Stale`.
+
+    What came in (receive, track, untrack) always sums to available + held + sold of a tracked
+    variant: tracking begins with what is gone already, and ends by taking all of it out.
+    """
     if seen.available == available:
         return []
+    gone = seen.held + seen.sold
     write = _SET(
-        key=seen.variant_id, key_store=seen.store_id, seen=seen.available, after=available
+        key=seen.variant_id,
+        key_store=seen.store_id,
+        seen=seen.available,
+        gone=gone,
+        after=available,
     ).guarded(Stale())
     kind: Kind
     if available is None:
-        kind, quantity = "untrack", -(seen.available or 0)
+        kind, quantity = "untrack", -((seen.available or 0) + gone)
     elif seen.available is None:
-        kind, quantity = "track", available
+        kind, quantity = "track", available + gone
     else:
         kind, quantity = "receive", available - seen.available
     return [write, _moved(seen.store_id, seen.variant_id, kind, quantity, at)]

@@ -139,6 +139,14 @@ _MOVE_VERSION = Write(
         active_products=store_versions.c.active_products + sa.bindparam("products", type_=Int),
     )
 )
+_MOVE_VERSION_SEEN = Write(
+    sa.update(store_versions)
+    .where(
+        store_versions.c.store_id == sa.bindparam("key_store"),
+        store_versions.c.version == sa.bindparam("seen"),
+    )
+    .values(version=store_versions.c.version + 1)
+)
 
 
 class Shelf(msgspec.Struct, frozen=True):
@@ -269,6 +277,21 @@ def save_store(store: Store, seen: Store) -> Statement:
     values = saving(store, seen)
     del values["owner_id"]
     return _SAVE_STORE(**values).guarded(Stale())
+
+
+def move_version_from(store_id: int, seen: int) -> Statement:
+    """The same for a change that is right only if nothing else of the store has changed since
+    the version `seen`; or `Stale`.
+    """
+    return _MOVE_VERSION_SEEN(key_store=store_id, seen=seen).guarded(Stale())
+
+
+async def get_version(db: Database, store_id: int) -> int:
+    """The version that the store's public answers follow, or `StoreNotFound`."""
+    version = await find_version(db, store_id)
+    if version is None:
+        raise StoreNotFound()
+    return version
 
 
 def insert_category(category: Category) -> Statement:

@@ -1,0 +1,63 @@
+"""What headers say, read the same way by every layer of the door."""
+
+import ipaddress
+import re
+from collections.abc import Collection
+from datetime import datetime
+
+from eishro.ids import text_id
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}")
+EXPOSED_HEADERS = (
+    "ETag, Idempotent-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
+    "Retry-After, X-Request-ID"
+)
+
+
+def request_id_from(shown: str | bytes | None, at: datetime) -> str:
+    """The caller's own id where it is a plain one, else a new one."""
+    text = shown.decode("latin-1") if isinstance(shown, bytes) else shown
+    if text is not None and _REQUEST_ID.fullmatch(text):
+        return text
+    return text_id("req", at)
+
+
+def address_behind(peer: str, forwarded: str, trusted_proxies: tuple[str, ...]) -> str:
+    """The client's address; `X-Forwarded-For` counts only behind a trusted proxy."""
+    if not trusted_proxies:
+        return peer
+    address = peer
+    hops = [hop.strip() for hop in forwarded.split(",")]
+    while hops and hops[-1] and _is_trusted(address, trusted_proxies):
+        address = hops.pop()
+    return address
+
+
+def _is_trusted(address: str, networks: tuple[str, ...]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in ipaddress.ip_network(network) for network in networks)
+
+
+def matches_etag(header: str | None, tag: str) -> bool:
+    """True if `If-None-Match` names the tag (or `*`)."""
+    if header is None:
+        return False
+    tags = [part.strip().removeprefix("W/") for part in header.split(",")]
+    return tag in tags or "*" in tags
+
+
+def allow_origin(
+    origins: Collection[str], origin: bytes, answer: list[tuple[bytes, bytes]]
+) -> bytes:
+    """Add what a browser of this origin needs; what `Vary` has to name besides."""
+    if "*" in origins:
+        answer.append((b"access-control-allow-origin", b"*"))
+        answer.append((b"access-control-expose-headers", EXPOSED_HEADERS.encode()))
+        return b""
+    if origin.decode("latin-1") in origins:
+        answer.append((b"access-control-allow-origin", origin))
+        answer.append((b"access-control-expose-headers", EXPOSED_HEADERS.encode()))
+    return b", Origin"

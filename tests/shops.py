@@ -34,6 +34,7 @@ from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.keyring import Keyring
 from eishro.web.api import ROUTES
 from eishro.web.asgi import build_app
+from eishro.web.response_cache import ResponseCache
 from eishro.web.routes import Door, WebRules
 from tests.dummy_provider import DummyProvider
 
@@ -62,11 +63,14 @@ class World:
         door = Door(
             shop=self.shop,
             tokens=self.tokens,
-            rules=rules or WebRules(authenticated=None, anonymous=None, payments=None),
+            rules=rules
+            or WebRules(authenticated=None, anonymous=None, payments=None, staleness_seconds=0),
             clock=self.clock,
             background=self._in_background,
         )
-        transport = httpx.ASGITransport(app=build_app(door, ROUTES), raise_app_exceptions=False)  # type: ignore[arg-type]
+        # With the cache in front, as in a server; every client has one of its own, like a process.
+        app = ResponseCache(build_app(door, ROUTES), door, 10_000_000)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         return httpx.AsyncClient(
             transport=transport, base_url="http://shop.test", headers=headers, timeout=60
         )

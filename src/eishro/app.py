@@ -5,6 +5,7 @@ opens the shop when the server starts and closes it when the server stops.
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -32,6 +33,7 @@ from eishro.keyring import Keyring
 from eishro.settings import Settings, SettingsError, load
 from eishro.web.api import ROUTES
 from eishro.web.asgi import FalconApp, build_app
+from eishro.web.response_cache import ResponseCache
 from eishro.web.routes import Door, Rate, WebRules
 
 Scope = MutableMapping[str, Any]
@@ -132,6 +134,8 @@ def web_rules_of(settings: Settings) -> WebRules:
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         is_development=settings.env == "development",
+        response_cache_bytes=settings.response_cache_mb * 1_000_000,
+        staleness_seconds=settings.response_cache_seconds,
     )
 
 
@@ -142,13 +146,13 @@ class Application:
         self._settings = settings
         self._decorate = decorate
         self._stack = contextlib.AsyncExitStack()
-        self._app: FalconApp | None = None
+        self._app: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif self._app is not None:
-            await self._app(scope, receive, send)  # type: ignore[arg-type]
+            await self._app(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -163,7 +167,7 @@ class Application:
         await self._stack.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _open(self) -> FalconApp:
+    async def _open(self) -> Any:
         shop = await self._stack.enter_async_context(open_shop(self._settings))
         await migrate.check(shop.db)
         background = Background(shop)
@@ -179,7 +183,12 @@ class Application:
         app = build_app(door, ROUTES)
         if self._decorate is not None:
             self._stack.push_async_callback(self._decorate(app, shop))
-        return app
+        # What lives on is old from here on; collections need not look at it again.
+        gc.collect()
+        gc.freeze()
+        if not door.rules.response_cache_bytes:
+            return app
+        return ResponseCache(app, door, door.rules.response_cache_bytes)  # type: ignore[arg-type]
 
 
 def create() -> Application:

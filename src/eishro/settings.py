@@ -140,6 +140,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(ge=0, le=100_000),
         _about("Memory of one process for public answers, in megabytes; 0 keeps none."),
     ] = 32
+    response_cache_seconds: Annotated[
+        int,
+        Meta(ge=0, le=60),
+        _about("How old an answer over several stores may be; one store's is never old."),
+    ] = 1
     moamalat_merchant_id: Annotated[
         str, _about("The platform's Moamalat merchant.", "the published test merchant")
     ] = ""

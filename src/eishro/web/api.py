@@ -108,6 +108,7 @@ STORE_ROUTES = (
         query=stores.PageQuery,
         answer=list[stores.StoreView],
         is_public_read=True,
+        is_kept=True,
     ),
     Route(
         method="POST",
@@ -130,6 +131,7 @@ STORE_ROUTES = (
         tag="Stores",
         answer=stores.StoreView,
         is_public_read=True,
+        is_kept=True,
     ),
     Route(
         method="PUT",
@@ -159,6 +161,7 @@ STORE_ROUTES = (
         tag="Stores",
         answer=list[stores.CategoryView],
         is_public_read=True,
+        is_kept=True,
     ),
     Route(
         method="POST",
@@ -200,6 +203,7 @@ STORE_ROUTES = (
         tag="Payments",
         answer=list[payments.MethodView],
         is_public_read=True,
+        is_kept=True,
     ),
 )
 
@@ -214,6 +218,7 @@ CATALOGUE_ROUTES = (
         query=products.ProductQuery,
         answer=list[ProductView],
         is_public_read=True,
+        is_kept=True,
     ),
     Route(
         method="POST",
@@ -237,6 +242,7 @@ CATALOGUE_ROUTES = (
         query=products.ProductQuery,
         answer=list[ProductView],
         is_public_read=True,
+        is_kept=True,
     ),
     Route(
         method="GET",
@@ -248,6 +254,7 @@ CATALOGUE_ROUTES = (
         query=products.ProductQuery,
         answer=list[ProductView],
         is_public_read=True,
+        is_kept=True,
     ),
     Route(
         method="GET",
@@ -258,6 +265,7 @@ CATALOGUE_ROUTES = (
         tag="Catalogue",
         answer=ProductView,
         is_public_read=True,
+        is_kept=True,
     ),
     Route(
         method="PUT",
@@ -434,6 +442,7 @@ SYSTEM_ROUTES = (
         tag="Shipping",
         answer=list[orders.CityView],
         is_public_read=True,
+        is_kept=True,
     ),
     Route(
         method="GET",

@@ -13,16 +13,13 @@ import falcon.asgi
 from eishro.errors import NotFound
 from eishro.web.dispatch import Dispatcher, language_of, request_id_of, send_refusal
 from eishro.web.errors import BadRequest, MethodNotAllowed
+from eishro.web.headers import EXPOSED_HEADERS
 from eishro.web.openapi import openapi_document
 from eishro.web.routes import Door, Route
 
 ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept-Language, Idempotency-Key, If-Match, If-None-Match, "
     "X-API-Key, X-Order-Token, X-Request-ID"
-)
-EXPOSED_HEADERS = (
-    "ETag, Idempotent-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
-    "Retry-After, X-Request-ID"
 )
 _CORS_SECONDS = "7200"
 

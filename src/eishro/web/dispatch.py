@@ -6,7 +6,6 @@ of ours, logged with the request id.
 """
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,9 +19,8 @@ from eishro.db import idempotency
 from eishro.db.keyvalue import KeyValueUnavailable
 from eishro.domain.accounts import sql as accounts
 from eishro.errors import Invalid, Limited, NotFound, ShopError, Unauthenticated
-from eishro.ids import text_id
 from eishro.keyring import BadSeal
-from eishro.web import wire
+from eishro.web import response_cache, wire
 from eishro.web.errors import (
     BadRequest,
     KeyReused,
@@ -33,6 +31,7 @@ from eishro.web.errors import (
     status_of,
 )
 from eishro.web.faults import expected, find_faults, is_text
+from eishro.web.headers import address_behind, matches_etag, request_id_from
 from eishro.web.routes import (
     Call,
     Door,
@@ -46,7 +45,6 @@ from eishro.web.routes import (
 )
 
 _LOG = structlog.get_logger("eishro.web")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
 _JSON = "application/json"
 
@@ -223,6 +221,7 @@ class Dispatcher:
             response.set_header("ETag", tag)
             response.set_header("Cache-Control", "no-cache")
             response.set_header("Vary", "Accept-Language, Authorization")
+            response_cache.offer(call, answer, data, tag)
             if matches_etag(call.request.get_header("If-None-Match"), tag):
                 response.status = 304
                 await self._uncount(call)
@@ -314,10 +313,7 @@ def read_query(kind: type[msgspec.Struct], request: falcon.asgi.Request) -> obje
 
 def request_id_of(request: falcon.asgi.Request, door: Door) -> str:
     """The caller's own id where it is a plain one, else a new one."""
-    shown = request.get_header("X-Request-ID")
-    if shown is not None and _REQUEST_ID.fullmatch(shown):
-        return shown
-    return text_id("req", door.clock.now())
+    return request_id_from(request.get_header("X-Request-ID"), door.clock.now())
 
 
 def language_of(request: falcon.asgi.Request) -> str:
@@ -328,34 +324,13 @@ def language_of(request: falcon.asgi.Request) -> str:
 
 def address_of(request: falcon.asgi.Request, trusted_proxies: tuple[str, ...]) -> str:
     """The client's address; forwarding headers count only behind a trusted proxy."""
-    address = str(request.remote_addr or "unknown")
-    if not trusted_proxies:
-        return address
-    hops = [hop.strip() for hop in (request.get_header("X-Forwarded-For") or "").split(",")]
-    while hops and hops[-1] and _is_trusted(address, trusted_proxies):
-        address = hops.pop()
-    return address
-
-
-def _is_trusted(address: str, networks: tuple[str, ...]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in ipaddress.ip_network(network) for network in networks)
+    peer = str(request.remote_addr or "unknown")
+    return address_behind(peer, request.get_header("X-Forwarded-For") or "", trusted_proxies)
 
 
 def etag_of(data: bytes) -> str:
     """A strong tag of the data alone; the envelope's timestamp does not count."""
     return '"' + hashlib.blake2b(data, digest_size=12).hexdigest() + '"'
-
-
-def matches_etag(header: str | None, tag: str) -> bool:
-    """True if `If-None-Match` names the tag (or `*`)."""
-    if header is None:
-        return False
-    tags = [part.strip().removeprefix("W/") for part in header.split(",")]
-    return tag in tags or "*" in tags
 
 
 def headers_of(request: falcon.asgi.Request) -> Mapping[str, str]:

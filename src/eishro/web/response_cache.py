@@ -3,7 +3,7 @@
 Kept are answers of public GET routes to callers without credentials, under path, query and
 language. An answer of one store is checked against the store's version row at every use, which
 whoever changes what the public sees moves in the same batch: it is right across processes and
-has no life time. An answer over several stores lives `STALENESS_SECONDS`. The timestamp is
+has no life time. An answer over several stores lives `WebRules.staleness_seconds`. The timestamp is
 spliced in; the ETag covers the data alone. Limits count every request as without a cache.
 """
 
@@ -19,7 +19,6 @@ from eishro.web import wire
 from eishro.web.headers import address_behind, allow_origin, matches_etag, request_id_from
 from eishro.web.routes import Call, Door, Rate, Reply, unfinished
 
-STALENESS_SECONDS = 1.0  # of answers over several stores
 ENTRY_BYTES_MAX = 1_000_000  # a larger answer is not kept
 SLOT = "eishro.slot"  # where the scope carries the place for an answer
 _OVERHEAD = 400  # bytes of an entry besides its body, about
@@ -35,14 +34,14 @@ Headers = list[tuple[bytes, bytes]]
 class Entry:
     """An answer up to its timestamp, and what says whether it is still right."""
 
-    __slots__ = ("body", "etag", "store_id", "until", "version")
+    __slots__ = ("body", "etag", "made", "store_id", "version")
 
     def __init__(self, body: bytes, etag: str, store_id: int | None, version: int) -> None:
         self.body = body
         self.etag = etag
         self.store_id = store_id
         self.version = version
-        self.until = monotonic() + STALENESS_SECONDS
+        self.made = monotonic()
 
 
 class Slot:
@@ -57,7 +56,7 @@ class Slot:
 def offer(call: Call, reply: Reply, data: bytes, etag: str) -> None:
     """Called where an answer is made: keep it, if it is everybody's."""
     slot: Slot | None = call.request.scope.get(SLOT)
-    if slot is None or call.caller is not None or reply.status != 200:
+    if slot is None or not call.route.is_kept or call.caller is not None or reply.status != 200:
         return
     # The version was read with the data or before, never after.
     if call.store_id is not None and call.version is None:
@@ -140,7 +139,7 @@ class ResponseCache:
 
     async def _is_right(self, entry: Entry) -> bool:
         if entry.store_id is None:
-            return monotonic() < entry.until
+            return monotonic() < entry.made + self._door.rules.staleness_seconds
         try:
             version = await stores.find_version(self._door.shop.db, entry.store_id)
         except DatabaseBusy:

@@ -41,6 +41,8 @@ class WebRules(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     is_development: bool = False
+    response_cache_bytes: int = 0
+    staleness_seconds: float = 1.0  # of kept answers over several stores
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +208,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One row of `web/api.py`.
 
     `body` and `query` are structs handed to the handler by that name; `answer` is the type of
-    `data` (for OpenAPI). `has_secret` answers are kept sealed for idempotent repeats.
+    `data` (for OpenAPI). `is_kept` answers to strangers follow the store's version row alone (or
+    no store), so the response cache may keep them. `has_secret` answers are kept sealed for
+    idempotent repeats.
     """
 
     method: str
@@ -223,6 +227,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     idempotent: bool = False
     has_secret: bool = False
     is_public_read: bool = False
+    is_kept: bool = False
     is_enveloped: bool = True
     takes_raw_body: bool = False
 
@@ -249,6 +254,11 @@ def envelope(reply: Reply, language: str, at: datetime) -> bytes:
 
 def wrap(data: bytes, reply: Reply, language: str, at: datetime) -> bytes:
     """The envelope around data that is encoded already."""
+    return b"".join((unfinished(data, reply, language), wire.encode(at), b"}"))
+
+
+def unfinished(data: bytes, reply: Reply, language: str) -> bytes:
+    """The envelope up to its timestamp, which is the last thing in it."""
     message = wire.encode(reply.message.in_(language))
     page = b"" if reply.page is None else b',"pagination":' + _pagination(reply.page)
     return b"".join(
@@ -259,8 +269,6 @@ def wrap(data: bytes, reply: Reply, language: str, at: datetime) -> bytes:
             b',"message":',
             message,
             b',"timestamp":',
-            wire.encode(at),
-            b"}",
         )
     )
 

@@ -20,8 +20,9 @@ from eishro.flows import edit_store
 from eishro.flows.edit_store import CategoryChange, StoreChange
 from eishro.flows.open_store import NewStore, open_store
 from eishro.web.access import integer_in_path, is_admin
-from eishro.web.dispatch import etag_of, matches_etag
+from eishro.web.dispatch import etag_of
 from eishro.web.errors import PreconditionFailed
+from eishro.web.headers import matches_etag
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.wire import (
     Dinars,

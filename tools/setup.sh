@@ -38,7 +38,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 "$bin/python" -m pip install --quiet --require-hashes -r requirements/setup.txt
 install() {
     # uv is several times faster; pip takes over where uv is set up for another index.
-    "$bin/uv" pip install --quiet --python "$bin/python" "$@" 2>.venv/uv.log ||
+    "$bin/uv" pip install --quiet --compile-bytecode --python "$bin/python" "$@" 2>.venv/uv.log ||
         "$bin/python" -m pip install --quiet "$@"
 }
 install --require-hashes -r requirements/runtime.txt

@@ -9,9 +9,10 @@ import base64
 import functools
 import hashlib
 import hmac
-import secrets
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
+
+from eishro.ids import random_bytes
 
 KEY_LENGTH_MIN = 32  # characters
 
@@ -39,18 +40,17 @@ class LibraryCipher:
     """The cipher of the `cryptography` package; imported at its first use."""
 
     def encrypt(self, key: bytes, nonce: bytes, content: bytes, purpose: bytes) -> bytes:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-        return AESGCM(key).encrypt(nonce, content, purpose)
+        sealed: bytes = _library_cipher(key).encrypt(nonce, content, purpose)
+        return sealed
 
     def decrypt(self, key: bytes, nonce: bytes, sealed: bytes, purpose: bytes) -> bytes | None:
         from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
-            return AESGCM(key).decrypt(nonce, sealed, purpose)
+            content: bytes = _library_cipher(key).decrypt(nonce, sealed, purpose)
         except (InvalidTag, ValueError):
             return None
+        return content
 
 
 class Keyring:
@@ -91,7 +91,7 @@ class Keyring:
 
     def seal(self, purpose: str, content: bytes) -> str:
         """Encrypt with AES-256-GCM; the text carries its nonce."""
-        nonce = secrets.token_bytes(12)
+        nonce = random_bytes()[:12]
         sealed = self._cipher.encrypt(self.derive(purpose), nonce, content, purpose.encode())
         return base64.urlsafe_b64encode(nonce + sealed).decode()
 
@@ -113,9 +113,22 @@ class Keyring:
 
     def _sign(self, purpose: str, text: str, index: int) -> str:
         key = self.derive(purpose, index)
-        key_id = _key_id(key)
-        mac = hmac.digest(key, text.encode(), hashlib.sha256)[:16]
-        return base64.urlsafe_b64encode(key_id + mac).decode().rstrip("=")
+        mac = _keyed(key).copy()
+        mac.update(text.encode())
+        return base64.urlsafe_b64encode(_key_id(key) + mac.digest()[:16]).decode().rstrip("=")
+
+
+@functools.lru_cache(maxsize=64)
+def _library_cipher(key: bytes) -> Any:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
+
+
+@functools.lru_cache(maxsize=64)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """HMAC-SHA256 that has taken in the key; copied for every use."""
+    return hmac.new(key, digestmod=hashlib.sha256)
 
 
 @functools.lru_cache(maxsize=64)

@@ -14,7 +14,10 @@ def columns_of(table: sa.Table, kind: type[msgspec.Struct]) -> tuple[sa.Column[A
 
 def values_of(struct: msgspec.Struct, *without: str) -> dict[str, object]:
     """The struct's fields as values for a write."""
-    return {name: getattr(struct, name) for name in struct.__struct_fields__ if name not in without}
+    values = msgspec.structs.asdict(struct)
+    for name in without:
+        del values[name]
+    return values
 
 
 def save_by_version(

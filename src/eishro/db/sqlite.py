@@ -1,14 +1,19 @@
-"""SQLite in the process: reads on the event loop's own connection, one writer thread that
+"""SQLite in the process: reads on the event loop's own connection, one writing connection that
 puts many callers' batches into one disk sync (group commit).
+
+Statements are applied on the event loop, a slice of time at a go: they are short, and two
+threads would only pass the interpreter's lock to and fro between them. What waits or takes long
+is done by a thread: COMMIT with its disk sync, large batches, another process's lock.
 
 A refused batch is undone alone. Callers are answered only after COMMIT has returned with
 `synchronous=FULL`, so what was answered survives a kill.
 """
 
 import asyncio
-import queue
-import threading
 import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +27,8 @@ from eishro.errors import Stale
 T = TypeVar("T")
 
 GROUP_BATCHES_MAX = 256  # batches in one commit; more would only lengthen the tail
+SLICE_SECONDS = 0.001  # how long the event loop applies statements before it looks at others
+LOOP_ROWS_MAX = 400  # a batch of more rows is applied by the thread
 CAREFUL_GROUPS = 32  # groups that are written under savepoints after one held a refused batch
 WAL_PAGES = 4000  # of 4 KiB: how long the log grows before its pages move into the file
 QUEUE_BATCHES_MAX = 10_000  # batches waiting; beyond it callers are told to come back
@@ -62,7 +69,7 @@ class SqliteDatabase:
         await self._writer.submit(script)
 
     async def aclose(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
+        await self._writer.close()
         self._reader.close()
 
     def _read(self, query: Query[T], values: dict[str, object]) -> list[T]:
@@ -131,90 +138,116 @@ def _reason(error: Exception) -> Exception:
 
 _Work = Batch | str
 _Waiting = tuple[_Work, "asyncio.Future[None]"]
+_Outcomes = list[Exception | None]
 
 
 class _Writer:
-    """The thread that owns the writing connection."""
+    """Owns the writing connection; one group is open at a time."""
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = _connect(path)
         self._cursor = self._connection.cursor()
         self._loop = loop
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
+        self._thread = ThreadPoolExecutor(1, "sqlite-writer")
+        self._work: asyncio.Task[None] | None = None
         self._closed = False
         self._careful = 0
-        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
-        self._thread.start()
 
     def submit(self, work: _Work) -> "asyncio.Future[None]":
         """Queue the work; the future is done when it is durable or refused."""
-        if self._closed or self._queue.qsize() >= QUEUE_BATCHES_MAX:
+        if self._closed or len(self._waiting) >= QUEUE_BATCHES_MAX:
             raise DatabaseBusy()
         done: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put((work, done))
+        self._waiting.append((work, done))
+        if self._work is None:
+            self._work = self._loop.create_task(self._run())
         return done
 
-    def close(self) -> None:
-        """Finish what is queued, then stop the thread."""
+    async def close(self) -> None:
+        """Finish what is queued, then let go of the file."""
         if not self._closed:
             self._closed = True
-            self._queue.put(None)
-            self._thread.join()
+            if self._work is not None:
+                await asyncio.wait([self._work])
+            self._thread.shutdown()
             self._connection.close()
 
-    def _run(self) -> None:
-        stop = False
-        while not stop:
-            first = self._queue.get()
-            if first is None:
-                return
-            group = [first]
-            while len(group) < GROUP_BATCHES_MAX:
-                try:
-                    following = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    stop = True
-                    break
-                group.append(following)
-            outcomes = self._write(group)
-            # The loop is gone only when the process is ending; nobody is waiting then.
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(_answer, group, outcomes)
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await self._write_group()
+        finally:
+            self._work = None
 
-    def _write(self, group: list[_Waiting]) -> list[Exception | None]:
-        """Apply the group in one transaction; one outcome for each, None is success.
+    async def _write_group(self) -> None:
+        """Apply what waits in one transaction and answer everyone in it.
 
         Refusals are rare, and a savepoint costs a copy of every page a batch touches. So the
         group is first written without any; if a batch is refused, all of it is rolled back
         and written again under savepoints, and so are the next groups.
         """
-        execute = self._cursor.execute
+        group: list[_Waiting] = []
         try:
-            execute("BEGIN IMMEDIATE")
-            if not self._careful:
-                try:
-                    for work, _ in group:
-                        self._apply_all(work)
-                    execute("COMMIT")
-                    return [None] * len(group)
-                except _REFUSALS as error:
-                    execute("ROLLBACK")
-                    if len(group) == 1:
-                        return [_reason(error)]
-                    self._careful = CAREFUL_GROUPS
-                    execute("BEGIN IMMEDIATE")
-            self._careful -= 1
-            outcomes = [self._apply_alone(work) for work, _ in group]
-            execute("COMMIT")
+            outcomes = await self._apply_group(group)
         except Exception as error:  # noqa: BLE001 - whatever failed, everyone must hear of it
             if self._connection.in_transaction:
-                execute("ROLLBACK")
+                self._cursor.execute("ROLLBACK")
             failure = DatabaseBusy() if isinstance(error, apsw.Error) else error
             failure.__cause__ = error
-            return [failure] * len(group)
+            outcomes = [failure] * len(group)
+        _answer(group, outcomes)
+
+    async def _apply_group(self, group: list[_Waiting]) -> _Outcomes:
+        """Moves what it takes on from the queue to `group`."""
+        group.append(self._waiting.popleft())
+        await self._begin()
+        if not self._careful:
+            try:
+                await self._apply_each(group, self._apply_all)
+                await self._in_thread(self._cursor.execute, "COMMIT")
+                return [None] * len(group)
+            except _REFUSALS as error:
+                self._cursor.execute("ROLLBACK")
+                if len(group) == 1:
+                    return [_reason(error)]
+                self._careful = CAREFUL_GROUPS
+                await self._begin()
+        self._careful -= 1
+        outcomes = await self._apply_each(group, self._apply_alone)
+        await self._in_thread(self._cursor.execute, "COMMIT")
         return outcomes
+
+    async def _begin(self) -> None:
+        try:
+            self._connection.set_busy_timeout(0)
+            self._cursor.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError:  # another process writes: wait where nobody else waits
+            self._connection.set_busy_timeout(int(BUSY_SECONDS_MAX * 1000))
+            await self._in_thread(self._cursor.execute, "BEGIN IMMEDIATE")
+
+    async def _apply_each(
+        self, group: list[_Waiting], apply: Callable[[_Work], Exception | None]
+    ) -> _Outcomes:
+        """One outcome for each of the group, which whoever comes meanwhile joins."""
+        outcomes: _Outcomes = []
+        until = time.perf_counter() + SLICE_SECONDS
+        while True:
+            while len(outcomes) < len(group):
+                work, _ = group[len(outcomes)]
+                if _is_long(work):
+                    outcomes.append(await self._in_thread(apply, work))
+                else:
+                    outcomes.append(apply(work))
+                if time.perf_counter() > until:
+                    await asyncio.sleep(0)
+                    until = time.perf_counter() + SLICE_SECONDS
+            if not self._waiting or len(group) >= GROUP_BATCHES_MAX:
+                return outcomes
+            group.append(self._waiting.popleft())
+
+    async def _in_thread(self, act: Callable[..., T], *values: Any) -> T:
+        return await self._loop.run_in_executor(self._thread, act, *values)
 
     def _apply_alone(self, work: _Work) -> Exception | None:
         execute = self._cursor.execute
@@ -229,6 +262,7 @@ class _Writer:
         return None
 
     def _apply_all(self, work: _Work) -> None:
+        """Apply the work; raises one of `_REFUSALS`."""
         if isinstance(work, str):
             for _ in self._cursor.execute(work):  # a statement that returns rows would stop it
                 pass
@@ -263,7 +297,11 @@ def _code_of(error: apsw.Error) -> int:
     return int(getattr(error, "extendedresult", 0))
 
 
-def _answer(group: list[_Waiting], outcomes: list[Any]) -> None:
+def _is_long(work: _Work) -> bool:
+    return isinstance(work, str) or sum(len(s.values) for s in work) > LOOP_ROWS_MAX
+
+
+def _answer(group: list[_Waiting], outcomes: _Outcomes) -> None:
     for (_, done), outcome in zip(group, outcomes, strict=True):
         if done.cancelled():
             continue

@@ -76,13 +76,12 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     placed = _decide(shop, command, basket, actor, at)
     order = placed.order
     batch = Batch(*once.claim(placed))
-    # Sorted, so that two orders of the same goods wait for each other instead of deadlocking.
-    for line in sorted(basket.lines, key=lambda line: line.offer.variant_id):
-        taking = Taking(
-            order.store_id, line.offer.variant_id, line.quantity, line.offer.product_version
-        )
-        batch.add(*stock.hold(taking, order.id, at, Stale()))
+    takings = [
+        Taking(order.store_id, line.offer.variant_id, line.quantity, line.offer.product_version)
+        for line in sorted(basket.lines, key=lambda line: line.offer.variant_id)
+    ]
     batch.add(
+        *stock.hold(takings, order.id, at, Stale()),
         *orders.insert_order(order, list(placed.lines), store.version),
         *(orders.insert_history(entry) for entry in placed.history),
         ledger.post(order.store_id, "order.placed", at, _opening(order), order_id=order.id),

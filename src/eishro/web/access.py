@@ -89,6 +89,17 @@ async def _store_visible(call: Call) -> None:
     call.version = front.version
 
 
+async def _store_named(call: Call) -> None:
+    """Anybody; whether the store is there and active is seen by what the handler does."""
+    key = _store_key(call)
+    if isinstance(key, str):
+        front = await stores.find_front(call.shop.db, key)
+        key = None if front is None else front.store_id
+    if key is None:
+        raise StoreNotFound()
+    call.store_id = key
+
+
 async def _signed_in(call: Call) -> None:
     if call.caller is None:
         raise Unauthenticated()
@@ -153,6 +164,7 @@ def _has_token(call: Call, order: Order, shown: str) -> bool:
 
 PUBLIC = Needs("public", _anybody)
 STORE_VISIBLE = Needs("public:store", _store_visible)
+STORE_OPEN = Needs("public:store", _store_named)
 SIGNED_IN = Needs("signed_in", _signed_in)
 MERCHANT = Needs("merchant", _merchant)
 ORDER_PARTY = Needs("order_party", _order_party)

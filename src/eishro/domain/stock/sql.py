@@ -1,5 +1,6 @@
 """Tables and statements of stock. The table is narrow because every order writes it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -187,15 +188,35 @@ def set_stock(seen: Stock, available: int | None, at: datetime) -> list[Statemen
     return [write, _moved(seen.store_id, seen.variant_id, kind, quantity, at)]
 
 
-def hold(taking: Taking, order_id: str, at: datetime, otherwise: Exception) -> list[Statement]:
-    """Reserve pieces for an order, at the price that was read; refused with `otherwise`."""
-    write = _HOLD(
-        key=taking.variant_id,
-        key_store=taking.store_id,
-        quantity=taking.quantity,
-        product_version=taking.product_version,
-    )
-    return _both(write.guarded(otherwise), taking, "hold", order_id, at)
+def hold(
+    takings: Sequence[Taking], order_id: str, at: datetime, otherwise: Exception
+) -> list[Statement]:
+    """Reserve pieces for an order, at the prices that were read; refused with `otherwise`.
+
+    Give the takings sorted by variant: two orders of the same goods then wait for each other
+    instead of deadlocking.
+    """
+    holds = [
+        {
+            "key": taking.variant_id,
+            "key_store": taking.store_id,
+            "quantity": taking.quantity,
+            "product_version": taking.product_version,
+        }
+        for taking in takings
+    ]
+    moves = [
+        {
+            "subject_id": order_id,
+            "variant_id": taking.variant_id,
+            "kind": "hold",
+            "store_id": taking.store_id,
+            "quantity": taking.quantity,
+            "at": at,
+        }
+        for taking in takings
+    ]
+    return [_HOLD.each(holds).guarded(otherwise), _MOVE.each(moves)]
 
 
 def release(taking: Taking, order_id: str, at: datetime) -> list[Statement]:

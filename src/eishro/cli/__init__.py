@@ -1,27 +1,124 @@
 """The operator's door: the `eishro` command."""
 
+import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import App, Parameter
+from typing import Any
 
 from eishro.settings import Settings, SettingsError, load
 
-app = App(name="eishro", help="EISHRO: a multi-store e-commerce backend for Libya.")
+Arguments = argparse.Namespace
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run the command; exit code 0 only on success."""
+    arguments = _parser().parse_args(words)
     try:
-        app()
+        arguments.command(arguments)
     except SettingsError as error:
         for fault in error.faults:
             print(f"settings: {fault}", file=sys.stderr)
         sys.exit(2)
+
+
+# What a command needs is imported when it runs, so that each starts fast and small.
+
+
+def serve(arguments: Arguments) -> None:
+    """Serve the API."""
+    from eishro.cli.server import run_server
+
+    target = "eishro.app:create"
+    run_server(_settings(), target, arguments.host, arguments.port, arguments.workers)
+
+
+def dev(arguments: Arguments) -> None:
+    """Migrate, load the demo stores once, and serve with the payment sandbox and mail outbox."""
+    from eishro.cli.dev import run_dev
+
+    run_dev(arguments.host, arguments.port, arguments.data, reload=arguments.reload)
+
+
+def migrate(_: Arguments) -> None:
+    """Bring the database to this release's schema."""
+    from eishro.cli.commands import migrate_database
+
+    _run(migrate_database(_settings()))
+
+
+def seed(_: Arguments) -> None:
+    """Load the four demo stores; does nothing where they are there."""
+    from eishro.cli.seed import seed_database
+
+    _run(seed_database(_settings()))
+
+
+def create_admin(arguments: Arguments) -> None:
+    """Make a platform admin; the password is asked for, or read from standard input."""
+    from eishro.cli.commands import create_admin as create
+
+    _run(create(_settings(), arguments.email))
+
+
+def openapi(_: Arguments) -> None:
+    """Print the OpenAPI 3.1 document."""
+    from eishro.cli.commands import print_openapi
+
+    print_openapi()
+
+
+def worker(_: Arguments) -> None:
+    """Work off events, expiry and payment checks beside `serve` processes."""
+    from eishro.cli.commands import work
+
+    _run(work(_settings()))
+
+
+def doctor(_: Arguments) -> None:
+    """Check settings, connections, migrations and the books; exit code 1 with findings."""
+    from eishro.cli.doctor import examine
+
+    _run(examine(_settings()))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="eishro", description="EISHRO: a multi-store e-commerce backend for Libya."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="command", required=True)
+
+    def add(name: str, run: Callable[[Arguments], None]) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+        command.set_defaults(command=run)
+        return command
+
+    serving, developing = add("serve", serve), add("dev", dev)
+    for command in (serving, developing):
+        command.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+        command.add_argument("--port", type=_port, default=8000, help="the port to listen on")
+    serving.add_argument(
+        "--workers", type=int, default=1, help="processes; more than one needs PostgreSQL"
+    )
+    developing.add_argument("--data", type=Path, help="the data folder (EISHRO_DATA_DIR)")
+    developing.add_argument(
+        "--reload", action="store_true", help="start again when the code changes"
+    )
+    add("migrate", migrate)
+    add("seed", seed)
+    add("create-admin", create_admin).add_argument("email", help="the admin's address")
+    add("openapi", openapi)
+    add("worker", worker)
+    add("doctor", doctor)
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return int(text)
 
 
 def _settings() -> Settings:
@@ -39,92 +136,3 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
         print(f"eishro: {error}", file=sys.stderr)
         code = 1
     sys.exit(code)
-
-
-@app.command
-def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
-    """Serve the API.
-
-    Parameters
-    ----------
-    host: The address to listen on.
-    port: The port to listen on.
-    workers: Processes; more than one needs PostgreSQL.
-    """
-    from eishro.cli.server import run_server
-
-    run_server(_settings(), "eishro.app:create", host, port, workers)
-
-
-@app.command
-def dev(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    data: Annotated[Path | None, Parameter(help="The data folder (EISHRO_DATA_DIR).")] = None,
-    reload: bool = False,
-) -> None:
-    """Migrate, load the demo stores once, and serve with the payment sandbox and mail outbox.
-
-    Parameters
-    ----------
-    host: The address to listen on.
-    port: The port to listen on.
-    reload: Start again when the code changes.
-    """
-    from eishro.cli.dev import run_dev
-
-    run_dev(host, port, data, reload=reload)
-
-
-@app.command
-def migrate() -> None:
-    """Bring the database to this release's schema."""
-    from eishro.cli.commands import migrate_database
-
-    _run(migrate_database(_settings()))
-
-
-@app.command
-def seed() -> None:
-    """Load the four demo stores; does nothing where they are there."""
-    from eishro.cli.seed import seed_database
-
-    _run(seed_database(_settings()))
-
-
-@app.command(name="create-admin")
-def create_admin(email: str) -> None:
-    """Make a platform admin; the password is asked for, or read from standard input.
-
-    Parameters
-    ----------
-    email: The admin's address.
-    """
-    from eishro.cli.commands import create_admin as create
-
-    _run(create(_settings(), email))
-
-
-@app.command
-def openapi() -> None:
-    """Print the OpenAPI 3.1 document."""
-    from eishro.cli.commands import print_openapi
-
-    print_openapi()
-
-
-@app.command
-def worker() -> None:
-    """Work off events, expiry and payment checks beside `serve` processes."""
-    from eishro.cli.commands import work
-
-    _run(work(_settings()))
-
-
-@app.command
-def doctor() -> None:
-    """Check settings, connections, migrations and the books; exit code 1 with findings."""
-    from eishro.cli.doctor import examine
-
-    _run(examine(_settings()))

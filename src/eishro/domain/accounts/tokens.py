@@ -8,7 +8,6 @@ every request, so that signing out is at once.
 from collections import OrderedDict
 from datetime import datetime, timedelta
 
-import jwt
 import msgspec
 
 from eishro.domain.accounts.model import TokenExpired
@@ -37,6 +36,8 @@ class AccessTokens:
 
     def issue(self, user_id: int, session_id: str, at: datetime, lifetime: timedelta) -> str:
         """A token for this session, valid for `lifetime`."""
+        import jwt  # heavy: at the first sign-in, not at the start
+
         return jwt.encode(
             {
                 "sub": str(user_id),
@@ -68,6 +69,8 @@ class AccessTokens:
         return claims
 
     def _verify(self, token: str) -> AccessClaims:
+        import jwt
+
         for key in self._keyring.derive_all("access-token"):
             try:
                 # Time is checked against the shop's clock, not PyJWT's.

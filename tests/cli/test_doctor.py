@@ -283,3 +283,13 @@ def test_a_shop_without_a_gateway_is_a_warning(
     code, out = _doctor(database.parent, capsys, **production)
     assert code == 0
     assert "warning: no payment gateway is configured" in out
+
+
+def test_a_mail_server_that_does_not_answer_is_a_finding(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"smtp://127.0.0.1:{free_port()}"
+    code, out = _doctor(database.parent, capsys, EISHRO_SMTP_URL=url)
+    assert code == 1
+    (finding,) = _findings(out)
+    assert finding.startswith("finding: mail cannot be sent")

@@ -28,6 +28,10 @@ class MailContract:
         await mail.send(ARABIC)
         assert arrived() == [(ARABIC.to, ARABIC.subject, ARABIC.text)]
 
+    async def test_a_check_sends_nothing(self, mail: Mail, arrived: Arrived) -> None:
+        await mail.check()
+        assert arrived() == []
+
     async def test_a_long_mail_arrives_whole(self, mail: Mail, arrived: Arrived) -> None:
         text = "سطر طويل جدا " * 5_000 + "\n" + "x" * 5_000 + "\n"
         await mail.send(Message(to="a@example.ly", subject="s", text=text))

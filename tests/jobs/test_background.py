@@ -21,7 +21,7 @@ from eishro.flows.change_order import change_status
 from eishro.flows.pay_order import store_news
 from eishro.flows.shop import NotOnce, Shop
 from eishro.flows.start_payment import start_payment
-from eishro.jobs import schedule
+from eishro.jobs import events, schedule
 from eishro.jobs.schedule import KEEP_EVENTS, Background, run_once, tidy_up
 from tests.dummy_provider import DummyProvider
 from tests.shops import TESTER, World, changed
@@ -222,7 +222,7 @@ async def test_handled_events_are_kept_for_a_week_and_dead_or_waiting_ones_for_e
     async def refuse(shop: Shop, event: Event) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(schedule, "HANDLERS", {"dead": (refuse,)})
+    monkeypatch.setattr(events, "HANDLERS", {"dead": (refuse,)})
     at = world.clock.now()
     await world.db.commit(Batch(*(outbox.publish(t, "s", at) for t in ("dead", "handled"))))
     for _ in range(outbox.TRIES_MAX):

@@ -17,11 +17,12 @@ from eishro.db.outbox import Event
 from eishro.db.statements import Batch, Query
 from eishro.domain.messages.port import MailNotSent, Message
 from eishro.domain.orders.model import Order
+from eishro.flows.edit_store import CategoryChange, update_category
 from eishro.flows.pay_order import check_payment
 from eishro.flows.place_order import place_order
 from eishro.flows.shop import NotOnce, Shop
 from eishro.flows.start_payment import start_payment
-from eishro.jobs import schedule
+from eishro.jobs import events
 from eishro.jobs.schedule import handle_events
 from tests.shops import TESTER, World, changed
 
@@ -40,7 +41,7 @@ class Recorder:
         self.seen: list[tuple[str, datetime]] = []
         self.broken: set[str] = set()
         self.meanwhile: asyncio.Event | None = None
-        monkeypatch.setattr(schedule, "HANDLERS", {"test.topic": (self.handle,)})
+        monkeypatch.setattr(events, "HANDLERS", {"test.topic": (self.handle,)})
 
     async def handle(self, shop: Shop, event: Event) -> None:
         fails = event.subject_id in self.broken
@@ -207,11 +208,17 @@ class Post:
     def __init__(self, refusal: MailNotSent | None = None) -> None:
         self.sent: list[Message] = []
         self.refusal = refusal
+        self.fails_for = ""
 
     async def send(self, message: Message) -> None:
         if self.refusal is not None:
             raise self.refusal
+        if message.to == self.fails_for:
+            raise MailNotSent("mailbox busy", again=True)
         self.sent.append(message)
+
+    async def check(self) -> None:
+        """Nothing to check."""
 
     async def aclose(self) -> None:
         """Nothing stays open."""
@@ -286,3 +293,36 @@ async def test_a_refused_address_is_not_tried_again(world: World) -> None:
     assert await handle_events(changed(world.shop, mail=refusing)) == 1
     assert await world.db.one(_UNFINISHED) == 0
     assert await find_faults(world.db) == []
+
+
+async def test_one_letter_that_fails_is_tried_again_alone(world: World) -> None:
+    await _placed(world, "buyer@example.ly", contact="orders@example.ly")
+    half = Post()
+    half.fails_for = "orders@example.ly"
+    await handle_events(changed(world.shop, mail=half))
+    assert [m.to for m in half.sent] == ["buyer@example.ly"]
+    world.clock.turn(outbox.PAUSE_FIRST)
+    up = Post()
+    await handle_events(changed(world.shop, mail=up))
+    assert [m.to for m in up.sent] == ["orders@example.ly"]
+    assert await world.db.one(_UNFINISHED) == 0
+
+
+async def test_products_are_found_by_the_new_name_of_their_category(world: World) -> None:
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    store_id = merchant.store.id
+    state = await world.product(store_id, name="كرسي", categories=["أثاث"])
+    (category,) = state.categories
+    client = world.client()
+
+    async def found(words: str) -> list[int]:
+        reply = await client.get("/api/products/search", params={"q": words})
+        return [product["id"] for product in reply.json()["data"]]
+
+    assert await found("أثاث") == [state.product.id]
+    await update_category(
+        world.shop, store_id, category.id, CategoryChange(name="مفروشات"), TESTER
+    )
+    await handle_events(world.shop)
+    assert (await found("مفروشات"), await found("أثاث")) == ([state.product.id], [])

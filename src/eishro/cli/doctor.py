@@ -12,6 +12,7 @@ from eishro.db.statements import Query
 from eishro.db.types import Flag
 from eishro.domain.catalog.sql import products
 from eishro.domain.ledger.sql import ledger_entries
+from eishro.domain.messages.port import MailNotSent
 from eishro.domain.orders.sql import orders
 from eishro.domain.payments.sql import payment_receipts
 from eishro.domain.stock.sql import stock, stock_movements
@@ -155,7 +156,11 @@ async def examine(settings: Settings) -> int:
             await migrate.check(shop.db)
             findings = await find_faults(shop.db)
             await shop.kv.get("doctor")
+            await shop.mail.check()
             warnings = await find_warnings(shop, settings)
+    except MailNotSent as error:
+        print(f"finding: mail cannot be sent: {error}")
+        return 1
     except (migrate.NotMigrated, migrate.NewerThanCode, ShopError, ValueError) as error:
         print(f"finding: {error}")
         return 1

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlalchemy as sa
 
+from eishro.db.rows import values_of
 from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write
 from eishro.db.types import Flag, Id, Int, Json, Moment, Text
@@ -110,6 +111,18 @@ def publish(
         is_dead=False,
         last_error=None,
     )
+
+
+def follow(event: Event, topic: str, at: datetime) -> Event:
+    """A new event about the same thing, due at once."""
+    return msgspec.structs.replace(
+        event, id=text_id("evt", at), topic=topic, created_at=at, next_try_at=at, tries=0
+    )
+
+
+def insert(event: Event) -> Statement:
+    """The event as part of a batch."""
+    return _INSERT(**values_of(event), is_dead=False, last_error=None)
 
 
 def claim(event: Event, now: datetime) -> Statement:

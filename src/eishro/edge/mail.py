@@ -59,6 +59,9 @@ class ApiMail:
             again = reply.status == _TOO_MANY or reply.status >= 500
             raise MailNotSent(f"the mail service answered {reply.status}", again=again)
 
+    async def check(self) -> None:
+        """Nothing can be asked of the service without sending."""
+
     async def aclose(self) -> None:
         """Nothing stays open."""
 
@@ -70,6 +73,10 @@ class NoMail:
         """Refuse."""
         del message
         _LOG.warning("mail_not_configured", missing="EDGE_MAIL_API_URL, EDGE_MAIL_API_KEY")
+        raise MailNotSent("EDGE_MAIL_API_URL is not set", again=False)
+
+    async def check(self) -> None:
+        """Say that nothing is set."""
         raise MailNotSent("EDGE_MAIL_API_URL is not set", again=False)
 
     async def aclose(self) -> None:

@@ -27,9 +27,9 @@ from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import CATEGORIES_MAX, Category
 from eishro.errors import Invalid, Stale, Words
 from eishro.flows.open_store import new_category
-from eishro.flows.product_card import ProductState, file_card, read_product
+from eishro.flows.product_card import ProductState, described, read_product
 from eishro.flows.shop import Once, Shop, again_if_stale
-from eishro.text import normalise, search_text
+from eishro.text import normalise
 
 _Keep = msgspec.UnsetType
 
@@ -423,18 +423,10 @@ def _filed(state: ProductState, version: int) -> list[Statement]:
     after this batch.
     """
     product = state.product
-    words = [
-        product.name,
-        product.name_en,
-        *(variant.sku for variant in state.variants),
-        *(name for c in state.categories for name in (c.name, c.name_en)),
-        product.description,
-        product.description_en,
-    ]
+    shelves = [category.id for category in state.categories]
     return [
-        *catalog.shelve(product.store_id, product.id, [c.id for c in state.categories]),
-        catalog.index_for_search(product.store_id, product.id, search_text(*words)),
-        file_card(state, version).guarded(Stale()),
+        *catalog.shelve(product.store_id, product.id, shelves),
+        *described(state, version),
     ]
 
 

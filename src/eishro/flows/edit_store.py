@@ -1,13 +1,14 @@
 """Change a store and its categories."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from eishro.db import audit
+from eishro.db import audit, outbox
 from eishro.db.audit import Actor
-from eishro.db.statements import Batch
+from eishro.db.statements import Batch, Statement
 from eishro.domain.catalog import sql as catalog
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import (
@@ -141,9 +142,16 @@ async def update_category(
             stores.save_category(after, seen=seen),
             catalog.drop_cards_of_shelf(store_id, category_id),
             audit.record(actor, "category.changed", category_id, at, store_id=store_id),
-        )
+        ).add(*_renamed(seen, after, at))
     )
     return msgspec.structs.replace(after, version=seen.version + 1)
+
+
+def _renamed(seen: Category, after: Category, at: datetime) -> list[Statement]:
+    """The words of a category are part of its products' search text."""
+    if (seen.name, seen.name_en) == (after.name, after.name_en):
+        return []
+    return [outbox.publish("category.renamed", str(after.id), at, store_id=after.store_id)]
 
 
 @again_if_stale

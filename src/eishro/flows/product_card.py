@@ -20,8 +20,10 @@ from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Stock
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Category
+from eishro.errors import Stale
 from eishro.flows.shop import Shop
 from eishro.money import decimal_from_dirhams
+from eishro.text import search_text
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -197,6 +199,23 @@ def file_card(state: ProductState, seen: int) -> Statement:
         seen,
         {category.id: category.version for category in state.categories},
     )
+
+
+def described(state: ProductState, version: int) -> list[Statement]:
+    """Search text and card as part of a batch; `Stale` if the product is not in this version."""
+    product = state.product
+    words = [
+        product.name,
+        product.name_en,
+        *(variant.sku for variant in state.variants),
+        *(name for c in state.categories for name in (c.name, c.name_en)),
+        product.description,
+        product.description_en,
+    ]
+    return [
+        catalog.index_for_search(product.store_id, product.id, search_text(*words)),
+        file_card(state, version).guarded(Stale()),
+    ]
 
 
 async def file_cards(shop: Shop, states: Iterable[ProductState]) -> None:

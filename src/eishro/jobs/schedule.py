@@ -6,6 +6,7 @@ the others go on. Every step claims or guards what it does, so several processes
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -19,7 +20,7 @@ from eishro.errors import ShopError, Stale
 from eishro.flows import pay_order
 from eishro.flows.change_order import expire_order
 from eishro.flows.shop import Shop
-from eishro.jobs.events import HANDLERS
+from eishro.jobs.events import handlers_of
 
 _LOG = structlog.get_logger("eishro.jobs")
 
@@ -35,7 +36,9 @@ Step = Callable[[Shop], Awaitable[int]]
 async def handle_events(shop: Shop) -> int:
     """Work off due events of the outbox; a failing one is put off, then kept for people."""
     handled = 0
-    for event in await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=100):
+    due = deque(await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=100))
+    while due:
+        event = due.popleft()
         now = shop.clock.now()
         try:
             await shop.db.commit(Batch(outbox.claim(event, now)))
@@ -45,8 +48,18 @@ async def handle_events(shop: Shop) -> int:
             # Claimed so often and never finished: it takes its worker down each time.
             await shop.db.commit(Batch(outbox.put_off(event, now, "no worker came back")))
             continue
+        handlers = handlers_of(event.topic)
+        if len(handlers) > 1:
+            parts = [
+                outbox.follow(event, f"{event.topic}/{handle.__name__}", now) for handle in handlers
+            ]
+            await shop.db.commit(
+                Batch(outbox.finish(event, now), *(outbox.insert(part) for part in parts))
+            )
+            due.extend(parts)
+            continue
         try:
-            for handle in HANDLERS.get(event.topic, ()):
+            for handle in handlers:
                 await handle(shop, event)
         except Exception as error:  # noqa: BLE001 - whatever it was, the event is tried again
             _LOG.warning("event_put_off", topic=event.topic, id=event.id, error=repr(error)[:200])

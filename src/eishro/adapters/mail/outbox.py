@@ -5,6 +5,7 @@ write. Mails hold links that let people in: the folder is for its owner alone.
 """
 
 import asyncio
+import os
 import secrets
 import time
 from pathlib import Path
@@ -38,6 +39,15 @@ class OutboxMail:
             await asyncio.to_thread(self._write, name, message)
         except OSError as fault:
             raise MailNotSent(f"cannot write the outbox: {fault.strerror}", again=True) from fault
+
+    async def check(self) -> None:
+        """See that the folder can be written.
+
+        Raises:
+            MailNotSent: it cannot.
+        """
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            raise MailNotSent("cannot write the outbox", again=True)
 
     def newest(self, limit: int = 100) -> list[dict[str, object]]:
         """The newest mails first, each as `{to, subject, text, links}`."""

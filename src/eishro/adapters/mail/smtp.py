@@ -100,24 +100,36 @@ class SmtpMail:
         except (aiosmtplib.SMTPException, OSError) as fault:
             raise _not_sent(fault) from fault
 
+    async def check(self) -> None:
+        """Connect, sign in where a user is set, and leave.
+
+        Raises:
+            MailNotSent: the server does not answer or does not let us in.
+        """
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS_MAX), self._client():
+                pass
+        except (aiosmtplib.SMTPException, OSError) as fault:
+            raise _not_sent(fault) from fault
+
     async def aclose(self) -> None:
         """Nothing stays open."""
 
     async def _deliver(self, mail: bytes, recipient: str) -> None:
-        async with asyncio.timeout(TOTAL_SECONDS_MAX):
-            await aiosmtplib.send(
-                mail,
-                sender=self._sender.addr_spec,
-                recipients=[recipient],
-                hostname=self._server.host,
-                port=self._server.port,
-                username=self._server.user,
-                password=self._server.password,
-                use_tls=self._server.tls,
-                start_tls=self._server.start_tls,
-                timeout=TIMEOUT_SECONDS,
-                local_hostname=socket.gethostname(),  # the default would ask DNS and wait for it
-            )
+        async with asyncio.timeout(TOTAL_SECONDS_MAX), self._client() as client:
+            await client.sendmail(self._sender.addr_spec, [recipient], mail)
+
+    def _client(self) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
+            hostname=self._server.host,
+            port=self._server.port,
+            username=self._server.user,
+            password=self._server.password,
+            use_tls=self._server.tls,
+            start_tls=self._server.start_tls,
+            timeout=TIMEOUT_SECONDS,
+            local_hostname=socket.gethostname(),  # the default would ask DNS and wait for it
+        )
 
     def _compose(self, message: Message) -> EmailMessage:
         mail = EmailMessage(policy=_WIRE_POLICY)

@@ -140,6 +140,16 @@ _CLEAR_SHELF = Write(
         product_categories.c.category_id == sa.bindparam("key_category"),
     )
 )
+_ON_SHELF = Query(
+    sa.select(product_categories.c.product_id)
+    .where(
+        product_categories.c.category_id == sa.bindparam("category_id"),
+        product_categories.c.product_id > sa.bindparam("after"),
+    )
+    .order_by(product_categories.c.product_id)
+    .limit(sa.bindparam("limit")),
+    int,
+)
 _SHELVE = Write(insert_once(product_categories))
 _INDEX = Write(upsert(product_search))
 _categories = sa.table("categories", sa.column("id", Int), sa.column("version", Int))
@@ -238,6 +248,11 @@ def shelve(store_id: int, product_id: int, category_ids: list[int]) -> list[Stat
         for i, c in enumerate(category_ids)
     ]
     return [_CLEAR_SHELVES(key_store=store_id, key_product=product_id), _SHELVE.each(rows)]
+
+
+async def list_on_shelf(db: Database, category_id: int, after: int, limit: int) -> list[int]:
+    """Ids of the category's products above `after`, ascending."""
+    return await db.all(_ON_SHELF, category_id=category_id, after=after, limit=limit)
 
 
 def clear_shelf(store_id: int, category_id: int) -> Statement:

@@ -16,14 +16,14 @@ def verification(to: str, link: str) -> Message:
     )
 
 
-def order_placed(to: str, store: str, number: str, total: str, link: str | None) -> Message:
+def order_placed(to: str, store: str, number: str, total: str) -> Message:
     """Tells a buyer that the order has arrived."""
     return _both(
         to,
         f"تم استلام طلبك {number} | Your order {number}",
         f"شكرا لك. استلم متجر {store} طلبك رقم {number} بقيمة {total} د.ل.",
         f"Thank you. {store} has received your order {number} over LYD {total}.",
-        link,
+        None,
     )
 
 

@@ -32,6 +32,14 @@ class Mail(Protocol):
         """Hand the message to the mail system; it may arrive twice, never half."""
         ...
 
+    async def check(self) -> None:
+        """Find out, without sending anything, whether mail could be sent now.
+
+        Raises:
+            MailNotSent: it could not.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Close connections."""
         ...

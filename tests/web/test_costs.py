@@ -1,0 +1,229 @@
+"""What a public route costs: reads, batches, statements and bytes, counted, not timed.
+
+The numbers stand in `docs/reference/costs.md`, which is both the promise and what is checked
+here. After a change that is meant: `EISHRO_WRITE_COSTS=1 pytest tests/web/test_costs.py`.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+import pytest
+
+from eishro.db.database import Database
+from eishro.db.statements import Batch, Query
+from eishro.flows.price_list import PriceList
+from eishro.web.api import ROUTES
+from tests.shops import PASSWORD, World, changed
+
+pytestmark = pytest.mark.anyio
+T = TypeVar("T")
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "costs.md"
+BYTES_SLACK = 0.02  # ids and numbers of a run differ by a digit here and there
+_ROW = re.compile(r"\| `(\w+ \S+)` \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|")
+# Nothing here touches the database: pages, assets, files, liveness and the document.
+_NO_DATABASE = ("/assets/", "/docs", "/media/", "/health/live", "/verify-email")
+
+WORDS = "قميص قطني مريح بأكمام طويلة، خامة ناعمة تناسب الصيف والشتاء. " * 4
+
+
+class Cost(NamedTuple):
+    """Of one answer."""
+
+    reads: int
+    batches: int
+    statements: int
+    bytes: int
+
+
+class CountingDatabase:
+    """The `Database` port, counting what passes."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.engine = db.engine
+        self.reads = self.batches = self.statements = 0
+
+    async def one(self, query: Query[T], **values: object) -> T | None:
+        self.reads += 1
+        return await self._db.one(query, **values)
+
+    async def all(self, query: Query[T], **values: object) -> list[T]:
+        self.reads += 1
+        return await self._db.all(query, **values)
+
+    async def commit(self, batch: Batch) -> None:
+        self.batches += 1
+        self.statements += len(batch)
+        await self._db.commit(batch)
+
+    async def run_script(self, script: str) -> None:
+        await self._db.run_script(script)
+
+    async def aclose(self) -> None:
+        await self._db.aclose()
+
+
+class Till:
+    """Sends requests and keeps what each route cost."""
+
+    def __init__(self, world: World) -> None:
+        self.db = CountingDatabase(world.db)
+        shop = changed(world.shop, db=self.db, prices=PriceList(self.db))
+        self.world = World(shop, world.clock, world.provider)
+        self.costs: dict[str, Cost] = {}
+
+    async def send(
+        self, row: str, path: str, *, body: Any = None, expect: int = 200, **headers: str
+    ) -> Any:
+        """Send it through a door of its own, so that no kept answer comes in between."""
+        self.db.reads = self.db.batches = self.db.statements = 0
+        client = self.world.client()
+        reply: httpx.Response = await client.request(
+            row.split()[0], path, json=body, headers=headers
+        )
+        assert reply.status_code == expect, (row, reply.text)
+        # Taken before what the request left in the background is worked off.
+        self.costs[row] = Cost(
+            self.db.reads, self.db.batches, self.db.statements, len(reply.content)
+        )
+        await self.world.settle()
+        return reply.json().get("data") if "json" in reply.headers["content-type"] else None
+
+
+async def test_routes_cost_what_is_written_down(world: World) -> None:
+    till = Till(world)
+    await _walk(till)
+    public = {
+        f"{route.method} {route.path}"
+        for route in ROUTES
+        if route.needs.name in ("public", "public:store", "order_party")
+        and not route.path.startswith(_NO_DATABASE)
+    }
+    assert public == set(till.costs), "every public route is in the walk, and only those"
+    if os.environ.get("EISHRO_WRITE_COSTS"):
+        PAGE.write_text(_page(till.costs), encoding="utf-8")
+    promised = {
+        row: Cost(*map(int, numbers))
+        for row, *numbers in _ROW.findall(PAGE.read_text(encoding="utf-8"))
+    }
+    counted = {row: cost._replace(bytes=0) for row, cost in till.costs.items()}
+    assert counted == {row: cost._replace(bytes=0) for row, cost in promised.items()}
+    for row, cost in till.costs.items():
+        assert abs(cost.bytes - promised[row].bytes) <= promised[row].bytes * BYTES_SLACK, row
+
+
+async def _walk(till: Till) -> None:
+    """A merchant opens a store with 20 products of six variants; a guest buys three and pays."""
+    registration = {
+        "email": "merchant@example.ly",
+        "password": PASSWORD,
+        "accountType": "merchant",
+        "firstName": "سالم",
+        "store": {"name": "متجر الأناقة", "slug": "elegance"},
+    }
+    signed = await till.send(
+        "POST /api/auth/register", "/api/auth/register", body=registration, expect=201
+    )
+    token = {"Authorization": f"Bearer {signed['accessToken']}"}
+    login = {"email": "merchant@example.ly", "password": PASSWORD}
+    signed = await till.send("POST /api/auth/login", "/api/auth/login", body=login)
+    refresh = {"refreshToken": signed["refreshToken"]}
+    signed = await till.send("POST /api/auth/refresh", "/api/auth/refresh", body=refresh)
+    refresh = {"refreshToken": signed["refreshToken"]}
+    await till.send("POST /api/auth/logout", "/api/auth/logout", body=refresh)
+    wrong = {"token": "x" * 40}
+    await till.send("POST /api/auth/verify-email", "/api/auth/verify-email", body=wrong, expect=422)
+
+    products = [await _list_product(till, token, number) for number in range(20)]
+    del token
+    await till.send("GET /api/stores", "/api/stores")
+    await till.send("GET /api/stores/{store_id}", "/api/stores/1")
+    await till.send("GET /api/stores/{store_id}/categories", "/api/stores/1/categories")
+    await till.send("GET /api/stores/{store_id}/payment-methods", "/api/stores/1/payment-methods")
+    await till.send("GET /api/stores/{store_id}/products", "/api/stores/1/products")
+    await till.send("GET /api/products", "/api/products")
+    await till.send("GET /api/products/search", "/api/products/search?q=قميص")
+    await till.send("GET /api/products/{product_id}", f"/api/products/{products[0]['id']}")
+    await till.send("GET /api/locations/cities", "/api/locations/cities")
+    await till.send("GET /health/ready", "/health/ready")
+
+    items = [
+        {"productId": p["id"], "variantId": p["variants"][1]["id"], "quantity": 2}
+        for p in products[:3]
+    ]
+    order = {
+        "items": items,
+        "customer": {"name": "فاطمة علي", "phone": "0912345678", "email": "buyer@example.ly"},
+        "shipping": {"city": "طرابلس", "area": "حي الأندلس", "address": "شارع الجمهورية 12"},
+        "payment": {"method": "moamalat"},
+    }
+    await till.send("POST /api/stores/{store_id}/quote", "/api/stores/1/quote", body=order)
+    placing = "POST /api/stores/{store_id}/orders"
+    for number in range(2):  # the second is what is usual: its prices are remembered
+        key = {"Idempotency-Key": f"order-{number}"}
+        placed = await till.send(placing, "/api/stores/1/orders", body=order, expect=201, **key)
+    guest = {"X-Order-Token": placed["accessToken"]}
+    at = f"/api/orders/{placed['id']}"
+    await till.send("GET /api/orders/{order_id}", at, **guest)
+    payment = await till.send(
+        "POST /api/orders/{order_id}/payments",
+        f"{at}/payments",
+        body={"method": "moamalat"},
+        expect=201,
+        **guest,
+    )
+    pay = f"/api/payments/{payment['id']}"
+    await till.send("GET /api/payments/{payment_id}", pay)
+    await till.send("GET /pay/{payment_id}", f"/pay/{payment['id']}")
+    await till.send(
+        "POST /api/payments/{payment_id}/result", f"{pay}/result", body={"cancelled": True}
+    )
+    news = {"signature": "good", "reference": "unknown", "event": "1"}
+    hook = "/api/webhooks/payments/moamalat"
+    await till.send("POST /api/webhooks/payments/{provider}", hook, body=news)
+    await till.send("PUT /api/orders/{order_id}/cancel", f"{at}/cancel", body={}, **guest)
+
+
+async def _list_product(till: Till, token: dict[str, str], number: int) -> Any:
+    body = {
+        "name": f"قميص قطني {10 + number}",
+        "nameEn": f"Cotton shirt {10 + number}",
+        "price": 25.505,
+        "description": WORDS,
+        "category": "قمصان",
+        "images": [f"/media/demo/shirt-{10 + number}-{side}.webp" for side in ("front", "back")],
+        "sizes": ["S", "M", "L"],
+        "colors": [{"name": "أحمر", "value": "#b00020"}, {"name": "أزرق", "value": "#1040a0"}],
+        "stock": 100,
+    }
+    client = till.world.client()
+    reply = await client.post("/api/stores/1/products", json=body, headers=token)
+    assert reply.status_code == 201, reply.text
+    return reply.json()["data"]
+
+
+def _page(costs: dict[str, Cost]) -> str:
+    rows = [
+        f"| `{row}` | {cost.reads} | {cost.batches} | {cost.statements} | {cost.bytes} |"
+        for row, cost in sorted(costs.items(), key=lambda item: item[0].split()[::-1])
+    ]
+    return "\n".join(
+        (
+            "# What a request costs",
+            "",
+            "Reads, guarded batches and the statements in them, and bytes of the answer's body before",
+            "compression, for every route open to the public. Counted by `tests/web/test_costs.py`, which",
+            "fails when a route begins to cost more (or less) than is written here. Without the response",
+            "cache: a kept answer costs one read of the store's version. The store has 20 products with six",
+            "variants, two images and 240 letters of description each; the order has three lines.",
+            "",
+            "| Route | Reads | Batches | Statements | Bytes |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        )
+    )

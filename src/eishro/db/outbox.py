@@ -113,16 +113,17 @@ def publish(
     )
 
 
-def follow(event: Event, topic: str, at: datetime) -> Event:
-    """A new event about the same thing, due at once."""
+def part_of(event: Event, topic: str, at: datetime) -> Event:
+    """A new event about the same thing, for one of its handlers."""
     return msgspec.structs.replace(
         event, id=text_id("evt", at), topic=topic, created_at=at, next_try_at=at, tries=0
     )
 
 
-def insert(event: Event) -> Statement:
-    """The event as part of a batch."""
-    return _INSERT(**values_of(event), is_dead=False, last_error=None)
+def insert_claimed(event: Event, now: datetime) -> Statement:
+    """A new event that its maker works off at once, as if claimed."""
+    values = {**values_of(event), "next_try_at": now + LEASE, "tries": event.tries + 1}
+    return _INSERT(**values, is_dead=False, last_error=None)
 
 
 def claim(event: Event, now: datetime) -> Statement:

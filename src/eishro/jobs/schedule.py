@@ -6,13 +6,13 @@ the others go on. Every step claims or guards what it does, so several processes
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
 
 from eishro.db import idempotency, outbox
+from eishro.db.outbox import Event
 from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
@@ -36,9 +36,7 @@ Step = Callable[[Shop], Awaitable[int]]
 async def handle_events(shop: Shop) -> int:
     """Work off due events of the outbox; a failing one is put off, then kept for people."""
     handled = 0
-    due = deque(await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=100))
-    while due:
-        event = due.popleft()
+    for event in await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=100):
         now = shop.clock.now()
         try:
             await shop.db.commit(Batch(outbox.claim(event, now)))
@@ -48,26 +46,30 @@ async def handle_events(shop: Shop) -> int:
             # Claimed so often and never finished: it takes its worker down each time.
             await shop.db.commit(Batch(outbox.put_off(event, now, "no worker came back")))
             continue
-        handlers = handlers_of(event.topic)
-        if len(handlers) > 1:
-            parts = [
-                outbox.follow(event, f"{event.topic}/{handle.__name__}", now) for handle in handlers
-            ]
-            await shop.db.commit(
-                Batch(outbox.finish(event, now), *(outbox.insert(part) for part in parts))
-            )
-            due.extend(parts)
-            continue
-        try:
-            for handle in handlers:
-                await handle(shop, event)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the event is tried again
-            _LOG.warning("event_put_off", topic=event.topic, id=event.id, error=repr(error)[:200])
-            await shop.db.commit(Batch(outbox.put_off(event, now, repr(error))))
-        else:
-            await shop.db.commit(Batch(outbox.finish(event, now)))
-            handled += 1
+        handled += await _handle(shop, event, now)
     return handled
+
+
+async def _handle(shop: Shop, event: Event, claimed_at: datetime) -> int:
+    """Let the event's handlers do their work; how many did."""
+    handlers = handlers_of(event.topic)
+    if len(handlers) > 1:
+        parts = [
+            outbox.part_of(event, f"{event.topic}/{handle.__name__}", claimed_at)
+            for handle in handlers
+        ]
+        split = Batch(outbox.finish(event, claimed_at))
+        await shop.db.commit(split.add(*(outbox.insert_claimed(p, claimed_at) for p in parts)))
+        return sum([await _handle(shop, part, claimed_at) for part in parts])
+    try:
+        for handle in handlers:
+            await handle(shop, event)
+    except Exception as error:  # noqa: BLE001 - whatever it was, the event is tried again
+        _LOG.warning("event_put_off", topic=event.topic, id=event.id, error=repr(error)[:200])
+        await shop.db.commit(Batch(outbox.put_off(event, claimed_at, repr(error))))
+        return 0
+    await shop.db.commit(Batch(outbox.finish(event, claimed_at)))
+    return 1
 
 
 async def expire_unpaid_orders(shop: Shop) -> int:

@@ -47,7 +47,7 @@ def whole(goods: Goods, rounds: int, seconds: int) -> Plan:
         goods=goods,
         rounds=rounds,
         seconds=seconds,
-        warm_up_seconds=1,
+        warm_up_seconds=4,
         parts=PARTS,
         only=(),
         placements=(True, False),

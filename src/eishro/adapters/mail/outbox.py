@@ -18,12 +18,15 @@ KEEP = 500
 
 
 class OutboxMail:
-    """Keeps the newest `keep` mails in `folder`, which is made when missing."""
+    """Keeps the newest `keep` mails (and up to a tenth more) in `folder`, which is made when
+    missing.
+    """
 
     def __init__(self, folder: Path, keep: int = KEEP) -> None:
         self._folder = folder
         self._keep = keep
         self._last_nanoseconds = 0
+        self._since_tidied = 0
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def send(self, message: Message) -> None:
@@ -76,8 +79,12 @@ class OutboxMail:
         incoming.touch(mode=0o600)
         incoming.write_bytes(msgspec.json.encode(mail))
         incoming.replace(self._folder / name)
-        for path in self._paths()[: -self._keep]:
-            path.unlink(missing_ok=True)
+        # Looking through the folder takes longer than writing a mail, so not at each.
+        self._since_tidied += 1
+        if self._since_tidied * 10 >= self._keep:
+            self._since_tidied = 0
+            for path in self._paths()[: -self._keep]:
+                path.unlink(missing_ok=True)
 
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9]*.json"))

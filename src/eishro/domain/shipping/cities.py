@@ -7,6 +7,7 @@ known spellings. Municipalities and quarters are not here: they change often, an
 with a city and a free-text area.
 """
 
+import functools
 import re
 from typing import Literal
 
@@ -41,6 +42,7 @@ class City(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...] = ()
 
 
+@functools.lru_cache(maxsize=2_000)  # nearly all orders name one of a few spellings
 def find_city(text: str) -> City | None:
     """The city that a person or a program means, or None.
 

@@ -274,3 +274,19 @@ async def test_a_buyer_cancels_while_the_order_is_pending(world: World) -> None:
     refused = await cast.customer.put(path)
     assert refused.json()["error"]["code"] == "INVALID_TRANSITION"
     assert _data(await cast.merchant.put(path))["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("action", ["orders", "quote"])
+async def test_a_store_that_is_not_there_or_closed_is_told_before_faults(
+    world: World, action: str
+) -> None:
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    client = world.client()
+    assert (await client.post(f"/api/stores/999/{action}", json={})).status_code == 404
+    here = f"/api/stores/{merchant.store.id}/{action}"
+    assert (await client.post(here, json={})).status_code == 422
+    closed = await client.delete(f"/api/stores/{merchant.store.id}", headers=bearer(merchant))
+    assert closed.status_code == 200
+    assert (await client.post(here, json={})).status_code == 404
+    assert (await client.post(here, content=b"no json")).status_code == 404

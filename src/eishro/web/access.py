@@ -164,7 +164,7 @@ def _has_token(call: Call, order: Order, shown: str) -> bool:
 
 PUBLIC = Needs("public", _anybody)
 STORE_VISIBLE = Needs("public:store", _store_visible)
-STORE_OPEN = Needs("public:store", _store_named)
+STORE_OPEN = Needs("public:store", _store_named, _store_visible)
 SIGNED_IN = Needs("signed_in", _signed_in)
 MERCHANT = Needs("merchant", _merchant)
 ORDER_PARTY = Needs("order_party", _order_party)

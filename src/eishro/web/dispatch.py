@@ -155,7 +155,12 @@ class Dispatcher:
     async def _handle(self, call: Call) -> Reply | Raw:
         values: dict[str, Any] = {}
         if self._decoder is not None:
-            values["body"] = self._decode(call, self._decoder)
+            try:
+                values["body"] = self._decode(call, self._decoder)
+            except ShopError:
+                if self._route.needs.before_faults is not None:
+                    await self._route.needs.before_faults(call)
+                raise
         if self._route.query is not None:
             values["query"] = read_query(self._route.query, call.request)
         return await self._route.handler(call, **values)

@@ -198,10 +198,15 @@ Check = Callable[[Call], Awaitable[None]]
 
 
 class Needs(msgspec.Struct, frozen=True):
-    """Who may come in: a name for the docs and the matrix test, and the check itself."""
+    """Who may come in: a name for the docs and the matrix test, and the check itself.
+
+    `before_faults` is what a quick check left to the handler; it is made up for before faults of
+    the body are told.
+    """
 
     name: str
     check: Check
+    before_faults: Check | None = None
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

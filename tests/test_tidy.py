@@ -31,6 +31,7 @@ ALLOWED = {
     ("src/eishro/jobs/schedule.py", "asyncio.sleep"): "the pause between two turns",
     ("src/eishro/flows/shop.py", "asyncio.sleep"): "those who met part by waiting unequally long",
     ("src/eishro/db/postgres.py", "asyncio.sleep"): "deadlocked batches part the same way",
+    ("src/eishro/db/sqlite.py", "asyncio.sleep"): "a slice is over: the loop looks at others",
     ("src/eishro/sandbox/moamalat.py", "asyncio.sleep"): "a fault on request: delay",
     ("src/eishro/sandbox/moamalat_door.py", "asyncio.sleep"): "a fault on request: delay",
     ("src/eishro/sandbox/door.py", "asyncio.sleep"): "a gateway's own retry",

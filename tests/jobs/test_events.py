@@ -321,8 +321,6 @@ async def test_products_are_found_by_the_new_name_of_their_category(world: World
         return [product["id"] for product in reply.json()["data"]]
 
     assert await found("أثاث") == [state.product.id]
-    await update_category(
-        world.shop, store_id, category.id, CategoryChange(name="مفروشات"), TESTER
-    )
+    await update_category(world.shop, store_id, category.id, CategoryChange(name="مفروشات"), TESTER)
     await handle_events(world.shop)
     assert (await found("مفروشات"), await found("أثاث")) == ([state.product.id], [])

@@ -1,11 +1,13 @@
 """Orders over HTTP: placing, quoting, reading, listing, moving, cancelling."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from eishro.cli.doctor import find_faults
 from eishro.domain.orders.model import MOVES
 from tests.shops import World, bearer, order_body
 
@@ -290,3 +292,18 @@ async def test_a_store_that_is_not_there_or_closed_is_told_before_faults(
     assert closed.status_code == 200
     assert (await client.post(here, json={})).status_code == 404
     assert (await client.post(here, content=b"no json")).status_code == 404
+
+
+async def test_an_order_cancelled_by_many_at_once_is_cancelled_once(world: World) -> None:
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    state = await world.product(merchant.store.id, stock=5)
+    placed = await world.order(state, 2, "cod")
+    client = world.client(**bearer(merchant))
+    replies = await asyncio.gather(
+        *(client.put(f"/api/orders/{placed.order.id}/cancel", json={}) for _ in range(10))
+    )
+    assert {reply.status_code for reply in replies} == {200}
+    assert await find_faults(world.db) == []
+    again = await world.order(state, 5, "cod")
+    assert again.order.total_dirhams > 0

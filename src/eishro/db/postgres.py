@@ -1,25 +1,31 @@
-"""PostgreSQL through asyncpg: one transaction a batch, deadlocks retried.
+"""PostgreSQL through asyncpg: a batch, and others that wait with it, in one statement where that
+means the same; else one transaction with a round trip for each statement. Deadlocks are retried.
 
-No session state is ever set, so the pool's reset between users is a no-op.
+No session state is ever set, so a connection is handed on as it is.
 """
 
 import asyncio
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 import asyncpg
 
 from eishro.db.compiled import compile_read, compile_write
 from eishro.db.database import CommitUnknown, DatabaseBusy
+from eishro.db.postgres_groups import Groups
+from eishro.db.postgres_plan import Bound, Plans
+from eishro.db.postgres_pool import Connection, Connections
 from eishro.db.statements import Batch, Query, Statement
 from eishro.errors import Stale
 
 T = TypeVar("T")
 
 POOL_MAX = 20
-ACQUIRE_SECONDS_MAX = 10.0
 STATEMENT_SECONDS_MAX = 10.0
 TRIES_MAX = 6  # of a batch that met a deadlock
+REFUSED = "ES001"  # raised by `eishro_refuse`
 
 _BROKEN = (
     asyncpg.PostgresConnectionError,
@@ -31,6 +37,8 @@ _BROKEN = (
     TimeoutError,
 )
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# What statement by statement finds out: whose rule was broken, and by which of them.
+_ASK_EACH = (asyncpg.IntegrityConstraintViolationError, asyncpg.CardinalityViolationError)
 
 
 class PostgresDatabase:
@@ -38,8 +46,10 @@ class PostgresDatabase:
 
     engine = "postgresql"
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        self._pool = pool
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._plans = Plans()
+        self._groups = Groups(self._commit_together)
 
     @classmethod
     async def open(cls, url: str, *, pool_max: int = POOL_MAX) -> "PostgresDatabase":
@@ -48,40 +58,29 @@ class PostgresDatabase:
         Raises:
             DatabaseBusy: the server is away or refuses us.
         """
+        db = cls(Connections(url, pool_max, STATEMENT_SECONDS_MAX))
         try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=pool_max,
-                command_timeout=STATEMENT_SECONDS_MAX,
-                statement_cache_size=500,
-                max_inactive_connection_lifetime=300.0,
-                reset=_nothing_to_reset,
-                server_settings={"application_name": "eishro"},
-            )
+            async with db._connection():
+                return db
         except (*_BROKEN, asyncpg.PostgresError) as error:
             raise DatabaseBusy() from error
-        return cls(pool)
 
     async def one(self, query: Query[T], **values: object) -> T | None:
-        rows = await self.all(query, **values)
+        rows = await self._read(query, values)
         if len(rows) > 1:
             raise ValueError("one() found more than one row")
         return rows[0] if rows else None
 
     async def all(self, query: Query[T], **values: object) -> list[T]:
-        read = compile_read(query, "postgresql")
-        try:
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
-                rows = await connection.fetch(read.text, *read.bind(values))
-        except (*_BROKEN, asyncpg.QueryCanceledError) as error:
-            raise DatabaseBusy() from error
-        return [read.row(row) for row in rows]
+        return await self._read(query, values)
 
     async def commit(self, batch: Batch) -> None:
+        bound = self._plans.bind(batch)
+        if bound is not None and await self._groups.commit(bound):
+            return
         for attempt in range(TRIES_MAX):
             try:
-                await self._commit_once(batch)
+                await self._commit_alone(batch, bound)
             except _AGAIN as error:
                 if attempt + 1 == TRIES_MAX:
                     raise DatabaseBusy() from error
@@ -91,34 +90,104 @@ class PostgresDatabase:
                 return
 
     async def run_script(self, script: str) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._connection() as connection, connection.transaction():
             # One migration at a time, whoever starts it (the number is arbitrary but fixed).
             await connection.execute("SELECT pg_advisory_xact_lock(7301415)")
             await connection.execute(script, timeout=600)
 
     async def aclose(self) -> None:
-        await self._pool.close()
+        await self._groups.aclose()
+        await self._connections.aclose()
 
-    async def _commit_once(self, batch: Batch) -> None:
+    async def _read(self, query: Query[T], values: dict[str, object]) -> list[T]:
+        read = compile_read(query, "postgresql")
+        try:
+            async with self._connection() as connection:
+                rows = await connection.fetch(read.text, *read.bind(values))
+        except (*_BROKEN, asyncpg.QueryCanceledError) as error:
+            raise DatabaseBusy() from error
+        return [read.row(row) for row in rows]
+
+    async def _commit_together(self, group: list[Bound]) -> bool:
+        try:
+            await self._apply_in_one(group)
+        except asyncpg.PostgresError as error:
+            # Nothing was applied. Where it is not plain who is the reason, each finds out alone.
+            refusal = _refusal_of(group[0], error) if len(group) == 1 else None
+            if refusal is None:
+                return False
+            raise refusal from None
+        return True
+
+    async def _apply_in_one(self, group: list[Bound]) -> None:
+        plan = group[0].plan
+        sent = False
+        try:
+            async with self._connection() as connection:
+                sent = True
+                await connection.fetchval(plan.text, *plan.parameters(group))
+        except asyncpg.QueryCanceledError as error:
+            raise DatabaseBusy() from error
+        except _BROKEN as error:
+            raise (CommitUnknown() if sent else DatabaseBusy()) from error
+
+    async def _commit_alone(self, batch: Batch, bound: Bound | None) -> None:
+        """After a group failed, or where there is no plan; finds out which statement refuses."""
+        if bound is not None:
+            try:
+                await self._apply_in_one([bound])
+            except _ASK_EACH:
+                pass
+            except asyncpg.PostgresError as error:
+                if error.sqlstate != REFUSED:
+                    raise
+            else:
+                return
+        await self._commit_each(batch)
+
+    async def _commit_each(self, batch: Batch) -> None:
         committing = False
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with self._connection() as connection:
                 await connection.execute("BEGIN")
                 try:
                     for statement in batch:
                         await _apply(connection, statement)
                     committing = True
                     await connection.execute("COMMIT")
-                except BaseException:
+                except Exception:
                     if not connection.is_closed() and connection.is_in_transaction():
                         await connection.execute("ROLLBACK")
                     raise
         except _BROKEN as error:
             raise (CommitUnknown() if committing else DatabaseBusy()) from error
 
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        connection = await self._connections.take()
+        try:
+            yield connection
+        except Exception:
+            self._connections.give(connection)
+            raise
+        except BaseException:  # cut off: who knows what the connection still waits for
+            self._connections.drop(connection)
+            raise
+        else:
+            self._connections.give(connection)
 
-async def _nothing_to_reset(_: Any) -> None:
-    """No statement here changes the session, so there is nothing to undo."""
+
+def _refusal_of(bound: Bound, error: asyncpg.PostgresError) -> Exception | None:
+    """What the error of `eishro_refuse` means."""
+    if error.sqlstate != REFUSED:
+        return None
+    statement = bound.plan.refused(bound.batch, int(error.args[0]))
+    return None if statement is None else _refusal(statement)
+
+
+def _refusal(statement: Statement) -> Exception:
+    text = compile_write(statement.write, "postgresql").text
+    return statement.otherwise or ValueError(f"guard failed: {text}")
 
 
 async def _apply(connection: Any, statement: Statement) -> None:
@@ -137,4 +206,4 @@ async def _apply(connection: Any, statement: Statement) -> None:
         except asyncpg.ForeignKeyViolationError as error:
             raise Stale() from error
         if statement.rows is not None and int(tag.rsplit(" ", 1)[-1]) != statement.rows:
-            raise statement.otherwise or ValueError(f"guard failed: {write.text}")
+            raise _refusal(statement)

@@ -175,4 +175,8 @@ def _in_json_list(element: in_list, compiler: Any, **kw: Any) -> str:
 @compiles(in_list, "postgresql")
 def _in_array(element: in_list, compiler: Any, **kw: Any) -> str:
     column = compiler.process(element.column, **kw)
-    return f"{column} = ANY({compiler.process(element.parameter, **kw)})"
+    value = compiler.process(element.parameter, **kw)
+    kind = "TEXT[]" if isinstance(element.column.type, sa.Text) else "BIGINT[]"
+    # Behind a subquery the planner cannot count the list, so a plan for any list is as good as one
+    # made for this list, and it stops planning the query anew each time.
+    return f"{column} = ANY(ARRAY(SELECT unnest({value}::{kind})))"

@@ -244,7 +244,8 @@ def _both(
     write: Statement, taking: Taking, kind: Kind, order_id: str, at: datetime
 ) -> list[Statement]:
     movement = _moved(taking.store_id, taking.variant_id, kind, taking.quantity, at, order_id)
-    return [write, movement]
+    # The same move of the same order was made meanwhile: its key is taken.
+    return [write, movement.guarded(Stale())]
 
 
 def _moved(

@@ -69,7 +69,7 @@ PRUNED = {
     "eishro/adapters/mail/smtp.py": "sockets",
     "eishro/adapters/mail/outbox.py": "a disk",
     "eishro/db/sqlite.py": "threads",
-    "eishro/db/postgres.py": "sockets",
+    "eishro/db/postgres*.py": "sockets",
 }
 # Kept although a pattern above would drop them.
 KEPT = (

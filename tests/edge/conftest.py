@@ -7,18 +7,31 @@ import pytest
 
 from tests.edge.platform import LocalPlatform
 from tests.servers.ports import free_port
-from tests.stories.command import Installation, ShopServer
-from tests.stories.people import Story
+from tests.stories.command import Installation, ShopServer, wait_for
+from tests.stories.people import Basket, Json, Story
 
 needs_platform = pytest.mark.skipif(
     not os.environ.get("EISHRO_TEST_EDGE"), reason="run by `make edge-test`"
 )
 
 
+# The background turns each minute on the platform; here each second, on WebAssembly.
+PATIENCE_SECONDS = 30.0
+
+
 class EdgeStory(Story):
     """A story whose shop is a Worker."""
 
     platform: LocalPlatform
+
+    def wait_until_paid(self, basket: Basket) -> Json:
+        """The order, paid; in the edge's time."""
+
+        def paid() -> Json | None:
+            order = self.read(basket)
+            return order if order["paymentStatus"] == "paid" else None
+
+        return wait_for(paid, PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import json
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,6 +52,7 @@ def command(task: str, mounts: Mapping[str, Path] | None = None, **options: Any)
         "mounts": {at: str(folder) for at, folder in {**_MOUNTS, **(mounts or {})}.items()},
         "path": ["/repository/tests/edge/runtime", "/worker", "/bundle", "/repository"],
         "variables": VARIABLES,
+        "bridgePort": free_port(),
         **options,
     }
     return [str(node()), "--no-warnings", str(HOST), json.dumps(wanted)]
@@ -97,7 +97,6 @@ class LocalPlatform:
     def spent_by(self, work: Callable[[], object]) -> dict[str, int]:
         """What D1 had to do for this: `statements` and, in batches, `rowsWritten`."""
         self._do("pause")
-        time.sleep(1)  # a turn may be under way
         before = self._do("spent")
         work()
         after = self._do("spent")

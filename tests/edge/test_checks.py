@@ -5,8 +5,11 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import SEED
+from tests.contracts.database import DatabaseContract
+from tests.contracts.files import FilesContract
+from tests.contracts.key_value import KeyValueContract
 from tests.edge.conftest import needs_platform
-from tests.edge.platform import command, tool
+from tests.edge.platform import ROOT, command, tool
 from tests.servers.ports import free_port
 
 pytestmark = needs_platform
@@ -37,9 +40,28 @@ def run(*modules: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_ports_keep_their_contracts(tmp_path: Path) -> None:
-    assert "passed" in run("checks_ports", folder=tmp_path)
+def promises_of(suite: type) -> int:
+    """How many tests pytest would make of a contract."""
+    tests = [member for name, member in vars(suite).items() if name.startswith("test_")]
+    marks = [
+        [m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"] for test in tests
+    ]
+    return sum(len(found[0].args[1]) if found else 1 for found in marks)
+
+
+def test_ports_keep_every_promise_of_their_contracts(tmp_path: Path) -> None:
+    said = run("checks_ports", folder=tmp_path).splitlines()
+    for suite, contract in (
+        ("TestD1", DatabaseContract),
+        ("TestKv", KeyValueContract),
+        ("TestKvInTheIsolate", KeyValueContract),
+        ("TestR2", FilesContract),
+    ):
+        assert f"{suite}: {promises_of(contract)} passed" in said
 
 
 def test_what_goes_wrong_is_named_and_writes_nothing(tmp_path: Path) -> None:
-    assert "passed" in run("checks_bad_input", folder=tmp_path)
+    said = run("checks_bad_input", folder=tmp_path).splitlines()
+    source = (ROOT / "tests" / "edge" / "runtime" / "checks_bad_input.py").read_text("utf-8")
+    count = source.count("\nasync def test_")
+    assert f"checks_bad_input: {count} passed" in said

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,9 +15,10 @@ import sqlalchemy as sa
 
 from eishro.clock import SystemClock
 from eishro.db.types import micros
-from tests.edge.conftest import EdgeStory, needs_platform
+from tests.edge.conftest import PATIENCE_SECONDS, EdgeStory, needs_platform
 from tests.edge.platform import ROOT
 from tests.stories import test_buying
+from tests.stories.command import wait_for
 from tests.stories.people import order_of
 
 pytestmark = needs_platform
@@ -39,6 +41,7 @@ def test_on_the_edge(
     tell: Callable[[EdgeStory], None], story: EdgeStory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(test_buying, "hurry", _hurry)
+    monkeypatch.setattr(test_buying, "wait_for", partial(wait_for, seconds=PATIENCE_SECONDS))
     tell(story)
 
 

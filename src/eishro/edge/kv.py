@@ -105,7 +105,7 @@ class CloudflareKeyValue:
         """Add to a counter.
 
         Raises:
-            ValueError: the key holds bytes; looked at when a counter starts.
+            ValueError: the key holds bytes; looked at when a counter starts and KV answers.
         """
         check_key(key)
         check_ttl(ttl_seconds)
@@ -114,7 +114,7 @@ class CloudflareKeyValue:
         now = self._clock.now()
         ends = micros(now + timedelta(seconds=ttl_seconds))
         ((value, ends_at, is_new),) = await self._count(_COUNT, key, by, ends, micros(now))
-        if is_new and await self._find(key) is not None:
+        if is_new and await self._holds_bytes(key):
             await self._count(_FORGET, key)
             raise ValueError(f"the key holds bytes, not a counter: {key[:80]!r}")
         return Count(value, max(1, ends_at - micros(now)) / 1_000_000)
@@ -144,6 +144,12 @@ class CloudflareKeyValue:
             _LOG.warning("cache_entry_corrupt", binding=self._name, key=key)
             return None
         return value if label.ends > micros(self._clock.now()) else None
+
+    async def _holds_bytes(self, key: str) -> bool:
+        try:
+            return await self._find(key) is not None
+        except KeyValueUnavailable:
+            return False  # D1 has counted; limits hold while KV is down
 
     async def _count(self, sql: str, *parameters: object) -> list[list[int]]:
         try:

@@ -28,6 +28,8 @@ const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 const DATABASES = ["DB", "DB_EAST", "EMPTY"];
 const miniflare = new Miniflare({
   cf: false, // else it asks the network for the request's place
+  host: "127.0.0.1",
+  port: options.bridgePort,
   modules: true,
   script: readFileSync(new URL("bridge.mjs", import.meta.url), "utf8"),
   compatibilityDate: options.compatibilityDate,
@@ -111,12 +113,13 @@ async function serve() {
     }
   });
   const cron = async () => start.scheduled(env, context);
-  let turning = false;
-  const clock = setInterval(async () => { // each second here, each minute on the platform
-    if (turning) return;
-    turning = true;
-    try { await cron(); } catch (error) { process.stderr.write(`cron: ${error}\n`); }
-    turning = false;
+  let turn = null;
+  let isPaused = false;
+  const clock = setInterval(() => { // each second here, each minute on the platform
+    if (turn !== null || isPaused) return;
+    turn = cron()
+      .catch((error) => process.stderr.write(`cron: ${error}\n`))
+      .finally(() => { turn = null; });
   }, 1000);
   let stop;
   const stopped = new Promise((resolve) => { stop = resolve; });
@@ -125,8 +128,12 @@ async function serve() {
     sql: ({ database, sql, values }) => bindings[database].prepare(sql).bind(...values).raw(),
     set: (changes) => { Object.assign(env, changes); },
     restart: () => { start.forget(); },
-    pause: () => { turning = true; }, // no cron turns, so that one request can be measured
-    go: () => { turning = false; },
+    pause: async () => { // nothing in the background, so that one request can be measured
+      isPaused = true;
+      await turn;
+      await Promise.all(pending);
+    },
+    go: () => { isPaused = false; },
     spent: () => spent,
     stop: () => stop(),
   };

@@ -1,0 +1,108 @@
+"""Every route on the Worker: it works, or it is on the generated list and answers 501."""
+
+from typing import Any
+
+import httpx
+
+from eishro.edge.not_here import NOT_HERE
+from eishro.web.api import ROUTES
+from eishro.web.routes import Route
+from tests.edge.conftest import EdgeStory, needs_platform
+from tests.edge.platform import VARIABLES
+from tests.shops import PASSWORD
+from tests.stories.people import Json, order_of
+from tests.web.right_bodies import RIGHT_BODIES
+
+pytestmark = needs_platform
+
+_LAST = "/api/auth/logout"
+# What a stranger to these routes may be told; every other route answers somebody with success.
+_REFUSED = {
+    "POST /api/auth/refresh": 401,  # no such token
+    "POST /api/auth/verify-email": 422,  # no such token
+    "POST /api/payments/{payment_id}/result": 422,  # nothing was signed
+    "POST /api/webhooks/payments/{provider}": 401,  # nothing was signed
+    "GET /media/{key:path}": 404,  # nothing was uploaded
+}
+
+
+def test_every_route_works_or_is_on_the_list(story: EdgeStory) -> None:
+    callers, ids, product = _cast(story)
+    # Who deletes comes last, the store after what is in it, and signing out after all that.
+    routes = sorted(ROUTES, key=lambda r: (r.path == _LAST, r.method == "DELETE", -len(r.path)))
+    wrong = {}
+    for route in routes:
+        name = f"{route.method} {route.path}"
+        replies = [_ask(story, route, headers, ids, product) for headers in callers]
+        seen = sorted({reply.status_code for reply in replies})
+        if (route.method, route.path) in NOT_HERE:
+            codes = {reply.json()["error"]["code"] for reply in replies}
+            if (seen, codes) != ([501], {"NOT_AVAILABLE_HERE"}):
+                wrong[name] = seen
+        elif seen[-1] >= 500 or not (seen[0] < 300 or seen[0] == _REFUSED.get(name)):
+            wrong[name] = seen
+    assert wrong == {}
+    assert len(NOT_HERE) <= 5  # short, or the profile is another product
+
+
+def test_payment_requests_are_counted_in_d1(story: EdgeStory) -> None:
+    _, ids, _ = _cast(story)
+    path = f"/api/payments/{ids['payment_id']}"
+    name = "EISHRO_RATE_LIMIT_PAYMENTS"
+    try:
+        story.platform.set(**{name: "3/hour"})
+        results = [story.client.post(f"{path}/result", json={}).status_code for _ in range(5)]
+        assert results[-2:] == [429, 429]
+        rows = story.platform.sql(
+            "SELECT value FROM edge_counters WHERE key LIKE 'rate:payments:%'"
+        )
+        assert rows == [[5]]
+    finally:
+        story.platform.sql("DELETE FROM edge_counters")
+        story.platform.set(**{name: VARIABLES[name]})
+
+
+def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]:
+    """Headers of a guest, a buyer and a merchant; ids of what there is; a product."""
+    store, merchant = story.open_store()
+    product = story.add_product(store, merchant, categories=["قمصان"], stock=100)
+    categories = story.list_(f"/api/stores/{store['id']}/categories")
+    basket = story.order(product)
+    ids = {
+        "store_id": str(store["id"]),
+        "product_id": str(product["id"]),
+        "category_id": str(categories[0]["id"]),
+        "order_id": basket.id,
+        "payment_id": story.start_payment(basket)["id"],
+        "provider": "moamalat",
+        "key": "x.webp",
+        "name": "pay.css",
+    }
+    return [{}, {"X-Order-Token": basket.token}, merchant], ids, product
+
+
+def _ask(
+    story: EdgeStory, route: Route, headers: dict[str, str], ids: dict[str, str], product: Json
+) -> httpx.Response:
+    body = _body(story, f"{route.method} {route.path}", headers, ids, product)
+    path = route.path.replace(":path", "").format(**ids)
+    return story.client.request(route.method, path, json=body, headers=headers)
+
+
+def _body(
+    story: EdgeStory, name: str, headers: dict[str, str], ids: dict[str, str], product: Json
+) -> Any:
+    if name == "POST /api/auth/login":
+        email = f"caller{len(headers)}{ids['store_id']}@example.ly"
+        story.client.post("/api/auth/register", json={"email": email, "password": PASSWORD})
+        return {"email": email, "password": PASSWORD}
+    body = RIGHT_BODIES.get(name)
+    if body is None:
+        return {} if name.startswith(("POST", "PUT")) else None
+    if name.endswith(("/quote", "/orders")):
+        return {**order_of(product), "payment": {"method": "cod"}}
+    if "category" in name or name.endswith("/categories"):
+        return {**body, "parentId": None}
+    if name.startswith("POST /api/auth/register"):
+        return {**body, "email": f"new{ids['store_id']}@example.ly"}
+    return body

@@ -19,7 +19,11 @@ from eishro.flows.sign_in import Device, login
 from eishro.settings import Settings, load
 from tests.shops import PASSWORD, World, bearer
 
-_AUDIT = Query(sa.select(audit_records.c.action, audit_records.c.actor), lambda *row: row)
+_AUDIT = Query(
+    sa.select(audit_records.c.action, audit_records.c.actor),
+    lambda *row: row,
+    across_stores=True,
+)
 
 
 @pytest.fixture

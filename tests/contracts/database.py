@@ -43,9 +43,15 @@ _NUMBERS = Query(
     int,
 )
 _EVENTS = Query(
-    sa.select(*(outbox.outbox.c[name] for name in Event.__struct_fields__)).limit(10), Event
+    sa.select(*(outbox.outbox.c[name] for name in Event.__struct_fields__)).limit(10),
+    Event,
+    across_stores=True,
 )
-_RECORDS = Query(sa.select(audit_records.c.changes).limit(10), lambda changes: changes)
+_RECORDS = Query(
+    sa.select(audit_records.c.changes).limit(10),
+    lambda changes: changes,
+    across_stores=True,
+)
 
 
 class TooFew(Conflict):

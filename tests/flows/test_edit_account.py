@@ -18,7 +18,9 @@ from tests.shops import TESTER, World, changed
 pytestmark = pytest.mark.anyio
 
 _VERIFIED = Query(
-    sa.select(sa.func.count()).where(audit_records.c.action == "user.email_verified"), int
+    sa.select(sa.func.count()).where(audit_records.c.action == "user.email_verified"),
+    int,
+    across_stores=True,
 )
 
 

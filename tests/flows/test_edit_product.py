@@ -30,13 +30,14 @@ from tests.shops import TESTER, World
 pytestmark = pytest.mark.anyio
 
 _COUNTS = {
-    table.name: Query(sa.select(sa.func.count()).select_from(table), int)
+    table.name: Query(sa.select(sa.func.count()).select_from(table), int, across_stores=True)
     for table in (products, variants, product_search, stock.stock)
 }
 _WAY: tuple[Status, ...] = ("confirmed", "processing", "shipped", "returned")
 _ACTIONS = Query(
     sa.select(audit_records.c.action, audit_records.c.subject_id).order_by(audit_records.c.action),
     lambda action, subject: f"{action} {subject}",
+    across_stores=True,
 )
 
 

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.anyio
 _TRAIL = Query(
     sa.select(audit_records.c.action, audit_records.c.subject_id).order_by(audit_records.c.id),
     lambda action, subject: f"{action} {subject}",
+    across_stores=True,
 )
 
 

@@ -30,6 +30,7 @@ _SUSPENSE = Query(
         ledger_entries.c.account == "suspense"
     ),
     int,
+    across_stores=True,
 )
 
 
@@ -197,6 +198,7 @@ async def test_cancelling_a_paid_order_owes_the_money_back(world: World) -> None
             ledger_entries.c.account == "refunds_due"
         ),
         int,
+        across_stores=True,
     )
     assert await world.db.one(owed) == -payment.amount_dirhams
     with pytest.raises(NotPayable):

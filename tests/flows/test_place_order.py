@@ -13,7 +13,11 @@ from tests.shops import World
 
 pytestmark = pytest.mark.anyio
 
-_ORDERS = Query(sa.select(sa.func.count()).select_from(orders), int)
+_ORDERS = Query(
+    sa.select(sa.func.count()).select_from(orders),
+    int,
+    across_stores=True,
+)
 
 
 async def test_fifty_buyers_of_ten_pieces_get_exactly_ten_orders(world: World) -> None:

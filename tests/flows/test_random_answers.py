@@ -33,6 +33,7 @@ _BY_ACCOUNT = Query(
     .where(ledger_entries.c.reason == "payment.received")
     .group_by(ledger_entries.c.account),
     lambda account, dirhams: (account, int(dirhams)),
+    across_stores=True,
 )
 
 

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.anyio
 HERE = Device("a browser", "192.0.2.1")
 _USERS = Query(sa.select(sa.func.count()).select_from(accounts.users), int)
 _REUSED = Query(
-    sa.select(sa.func.count()).where(audit_records.c.action == "session.reuse_detected"), int
+    sa.select(sa.func.count()).where(audit_records.c.action == "session.reuse_detected"),
+    int,
+    across_stores=True,
 )
 
 

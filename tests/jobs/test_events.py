@@ -28,9 +28,21 @@ from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
 
-_ERROR = Query(sa.select(outbox.outbox.c.last_error), str)
-_TRIES = Query(sa.select(outbox.outbox.c.tries), int)
-_UNFINISHED = Query(sa.select(sa.func.count()).where(outbox.outbox.c.next_try_at.is_not(None)), int)
+_ERROR = Query(
+    sa.select(outbox.outbox.c.last_error),
+    str,
+    across_stores=True,
+)
+_TRIES = Query(
+    sa.select(outbox.outbox.c.tries),
+    int,
+    across_stores=True,
+)
+_UNFINISHED = Query(
+    sa.select(sa.func.count()).where(outbox.outbox.c.next_try_at.is_not(None)),
+    int,
+    across_stores=True,
+)
 
 
 class Recorder:

@@ -23,7 +23,8 @@ def hurry(story: Story, table: sa.Table, key: str, column: str) -> None:
     change = Write(
         sa.update(table)
         .where(table.c.id == sa.bindparam("key"))
-        .values({column: sa.bindparam("past")})
+        .values({column: sa.bindparam("past")}),
+        across_stores=True,
     )
 
     async def write() -> None:

@@ -96,14 +96,20 @@ async def count_rows(database_url: str) -> dict[str, dict[str, int]]:
     """How many rows of each kind every order has."""
     db = await open_database(database_url)
     try:
-        found = await db.all(Query(sa.select(orders.c.id).limit(2 * KEYS_MAX), str))
+        found = await db.all(
+            Query(sa.select(orders.c.id).limit(2 * KEYS_MAX), str, across_stores=True)
+        )
         counts: dict[str, dict[str, int]] = {order: {} for order in found}
         for part, (table, column) in PARTS.items():
             grouped = sa.select(column, sa.func.count()).where(column.in_(sa.select(orders.c.id)))
             if table is outbox:  # what is worked off leaves an event for each letter behind
                 grouped = grouped.where(outbox.c.topic == "order.placed")
             rows: list[tuple[str, int]] = await db.all(
-                Query(grouped.group_by(column), lambda order, count: (order, count))
+                Query(
+                    grouped.group_by(column),
+                    lambda order, count: (order, count),
+                    across_stores=True,
+                )
             )
             for order, count in rows:
                 counts[order][part] = count

@@ -15,7 +15,11 @@ from tests.shops import World, bearer, order_body
 
 pytestmark = pytest.mark.anyio
 
-_ORDERS = Query(sa.select(sa.func.count()).select_from(orders), int)
+_ORDERS = Query(
+    sa.select(sa.func.count()).select_from(orders),
+    int,
+    across_stores=True,
+)
 _STORED = Query(sa.select(idempotency_keys.c.body), str)
 
 

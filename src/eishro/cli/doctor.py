@@ -39,6 +39,7 @@ _UNBALANCED = Query(
     .having(sa.func.sum(ledger_entries.c.dirhams) != 0)
     .limit(SHOWN_MAX),
     str,
+    across_stores=True,
 )
 # Summed once over all movements: no index of movements by variant is kept for this question.
 _MOVED = (
@@ -62,6 +63,7 @@ _STOCK_ADRIFT = Query(
     .order_by(stock.c.variant_id)
     .limit(SHOWN_MAX),
     int,
+    across_stores=True,
 )
 # domain/stock/sql.py: what came in is what is there, held and sold.
 _CAME_IN = (
@@ -81,6 +83,7 @@ _MISCOUNTED_STOCK = Query(
     .order_by(stock.c.variant_id)
     .limit(SHOWN_MAX),
     int,
+    across_stores=True,
 )
 _NEGATIVE = Query(
     sa.select(stock.c.variant_id)
@@ -90,13 +93,16 @@ _NEGATIVE = Query(
 )
 # Money received through gateways, as the gateways' receipts and as the books say.
 _RECEIVED = Query(
-    sa.select(sa.func.coalesce(sa.func.sum(payment_receipts.c.amount_dirhams), 0)), int
+    sa.select(sa.func.coalesce(sa.func.sum(payment_receipts.c.amount_dirhams), 0)),
+    int,
+    across_stores=True,
 )
 _CLEARED = Query(
     sa.select(sa.func.coalesce(sa.func.sum(ledger_entries.c.dirhams), 0)).where(
         sa.func.substr(ledger_entries.c.account, 1, 9) == "clearing:"
     ),
     int,
+    across_stores=True,
 )
 _PAID_TWICE = Query(
     sa.select(ledger_entries.c.order_id)
@@ -105,6 +111,7 @@ _PAID_TWICE = Query(
     .having(sa.func.count() > 1)
     .limit(SHOWN_MAX),
     str,
+    across_stores=True,
 )
 _PAID_ENTRIES = (
     sa.select(ledger_entries.c.order_id, sa.func.sum(ledger_entries.c.dirhams).label("dirhams"))
@@ -121,6 +128,7 @@ _PAID_WITHOUT_MONEY = Query(
     )
     .limit(SHOWN_MAX),
     str,
+    across_stores=True,
 )
 _MISCOUNTED = Query(
     sa.select(store_versions.c.store_id)
@@ -135,7 +143,9 @@ _MISCOUNTED = Query(
     int,
 )
 _DEAD = Query(
-    sa.select(outbox.c.id).where(outbox.c.is_dead == sa.literal(True, Flag)).limit(SHOWN_MAX), str
+    sa.select(outbox.c.id).where(outbox.c.is_dead == sa.literal(True, Flag)).limit(SHOWN_MAX),
+    str,
+    across_stores=True,
 )
 _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("ledger transactions that do not sum to zero", _UNBALANCED),

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 
 from eishro.db.search import SearchText, fts5_expression, tsquery_expression
 from eishro.db.statements import ListOf, Query, Write
+from eishro.db.tenancy import gated
 from eishro.db.types import RowType
 
 # One dialect object each for the life of the process; `qmark` is what SQLite and D1 take.
@@ -102,7 +103,11 @@ def compile_write(write: Write, engine: str) -> Compiled:
 
 
 def compile_read(query: Query[Any], engine: str) -> CompiledRead:
-    """The query for `engine`, compiled at its first use."""
+    """The query for `engine`, compiled at its first use.
+
+    Raises:
+        NoTenant: PostgreSQL is not told whose rows it may show: a fault of the caller.
+    """
     found: CompiledRead | None = query.compiled.get(engine)
     if found is None:
         readers = tuple(
@@ -111,6 +116,8 @@ def compile_read(query: Query[Any], engine: str) -> CompiledRead:
             if isinstance(column.type, RowType)
         )
         base = _compile(query.select, engine)
+        if engine == "postgresql" and (select := gated(query, base.names)) is not None:
+            base = _compile(select, engine)
         found = query.compiled[engine] = CompiledRead(base, query.into, readers)
     return found
 

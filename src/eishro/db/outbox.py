@@ -64,6 +64,7 @@ DUE = Query(
     .order_by(outbox.c.next_try_at)
     .limit(sa.bindparam("limit")),
     Event,
+    across_stores=True,
 )
 DEAD = Query(
     sa.select(*_EVENT_COLUMNS)
@@ -71,11 +72,13 @@ DEAD = Query(
     .order_by(outbox.c.id)
     .limit(sa.bindparam("limit")),
     Event,
+    across_stores=True,
 )
 _CLAIM = Write(
     sa.update(outbox)
     .where(outbox.c.id == sa.bindparam("key"), outbox.c.next_try_at == sa.bindparam("seen"))
-    .values(next_try_at=sa.bindparam("until"), tries=outbox.c.tries + 1)
+    .values(next_try_at=sa.bindparam("until"), tries=outbox.c.tries + 1),
+    across_stores=True,
 )
 _FINISH = Write(
     sa.update(outbox)
@@ -84,14 +87,16 @@ _FINISH = Write(
         next_try_at=sa.bindparam("following"),
         is_dead=sa.bindparam("dead"),
         last_error=sa.bindparam("error"),
-    )
+    ),
+    across_stores=True,
 )
 _FORGET = Write(
     sa.delete(outbox).where(
         outbox.c.next_try_at.is_(None),
         outbox.c.is_dead == sa.bindparam("dead"),
         outbox.c.created_at < sa.bindparam("before"),
-    )
+    ),
+    across_stores=True,
 )
 
 

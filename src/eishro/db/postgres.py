@@ -1,7 +1,9 @@
 """PostgreSQL through asyncpg: a batch, and others that wait with it, in one statement where that
 means the same; else one transaction with a round trip for each statement. Deadlocks are retried.
 
-No session state is ever set, so a connection is handed on as it is.
+No session state is ever set, so a connection is handed on as it is. Connections act as the role
+of migration 0004, whose policies show it the rows of the stores that a statement names
+(db/tenancy.py); only `run_script` works as the user of the URL, who owns the tables.
 """
 
 import asyncio
@@ -13,11 +15,12 @@ from typing import Any, TypeVar
 import asyncpg
 
 from eishro.db.compiled import compile_read, compile_write
-from eishro.db.database import CommitUnknown, DatabaseBusy
+from eishro.db.database import CommitUnknown, DatabaseBusy, DatabaseDamaged
 from eishro.db.postgres_groups import Groups
 from eishro.db.postgres_plan import Bound, Plans
 from eishro.db.postgres_pool import Connection, Connections
 from eishro.db.statements import Batch, Query, Statement
+from eishro.db.tenancy import EVERY_STORE, ROLE, is_of_stores, named, store_value
 from eishro.errors import Stale
 
 T = TypeVar("T")
@@ -40,6 +43,15 @@ _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 # What statement by statement finds out: whose rule was broken, and by which of them.
 _ASK_EACH = (asyncpg.IntegrityConstraintViolationError, asyncpg.CardinalityViolationError)
 
+# Whether migration 0004 has been here, and whether the URL's user may act as its role.
+_HAS_ROW_SECURITY = """SELECT EXISTS (
+    SELECT FROM pg_class WHERE relforcerowsecurity AND relnamespace = (
+        SELECT oid FROM pg_namespace WHERE nspname = current_schema()
+    )
+)"""
+_MAY_ACT_AS = "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = $1"
+_EVERY_STORE = f"SELECT set_config('eishro.stores', '{EVERY_STORE}', true)"
+
 
 class PostgresDatabase:
     """The `Database` port on a PostgreSQL server; `await PostgresDatabase.open(url)`."""
@@ -57,9 +69,12 @@ class PostgresDatabase:
 
         Raises:
             DatabaseBusy: the server is away or refuses us.
+            DatabaseDamaged: the URL's user may not act as the role that the tables are made for.
         """
         db = cls(Connections(url, pool_max, STATEMENT_SECONDS_MAX))
         try:
+            async with db._own_connection() as connection:
+                await db._find_role(connection)
             async with db._connection():
                 return db
         except (*_BROKEN, asyncpg.PostgresError) as error:
@@ -90,10 +105,13 @@ class PostgresDatabase:
                 return
 
     async def run_script(self, script: str) -> None:
-        async with self._connection() as connection, connection.transaction():
-            # One migration at a time, whoever starts it (the number is arbitrary but fixed).
-            await connection.execute("SELECT pg_advisory_xact_lock(7301415)")
-            await connection.execute(script, timeout=600)
+        async with self._own_connection() as connection:
+            async with connection.transaction():
+                # One migration at a time, whoever starts it (the number is arbitrary but fixed).
+                await connection.execute("SELECT pg_advisory_xact_lock(7301415)")
+                await connection.execute(_EVERY_STORE)  # owners are shown no more than others
+                await connection.execute(script, timeout=600)
+            await self._find_role(connection)
 
     async def aclose(self) -> None:
         await self._groups.aclose()
@@ -149,7 +167,7 @@ class PostgresDatabase:
         committing = False
         try:
             async with self._connection() as connection:
-                await connection.execute("BEGIN")
+                await connection.execute(f"BEGIN; {_naming(batch)}")
                 try:
                     for statement in batch:
                         await _apply(connection, statement)
@@ -161,6 +179,23 @@ class PostgresDatabase:
                     raise
         except _BROKEN as error:
             raise (CommitUnknown() if committing else DatabaseBusy()) from error
+
+    async def _find_role(self, connection: Connection) -> None:
+        """Before migration 0004 there is no role to act as, and nothing but `migrate` works."""
+        if not await connection.fetchval(_HAS_ROW_SECURITY):
+            self._connections.act_as(None)
+            return
+        if not await connection.fetchval(_MAY_ACT_AS, ROLE):
+            raise DatabaseDamaged(f"the user of the URL is no member of the role {ROLE}")
+        self._connections.act_as(ROLE)
+
+    @contextlib.asynccontextmanager
+    async def _own_connection(self) -> AsyncIterator[Connection]:
+        connection = await self._connections.open_own()
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -175,6 +210,20 @@ class PostgresDatabase:
             raise
         else:
             self._connections.give(connection)
+
+
+def _naming(batch: Batch) -> str:
+    """A statement that names the stores of the batch; it goes along with its BEGIN."""
+    stores: set[object] = set()
+    for statement in batch:
+        write = statement.write
+        if not is_of_stores(write):
+            continue
+        name = store_value(write, compile_write(write, "postgresql").names)
+        if name is None:
+            return _EVERY_STORE
+        stores.update(values[name] for values in statement.values)
+    return f"SELECT set_config('eishro.stores', '{named(stores)}', true)"
 
 
 def _refusal_of(bound: Bound, error: asyncpg.PostgresError) -> Exception | None:

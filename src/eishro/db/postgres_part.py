@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BindParameter, BooleanClau
 
 from eishro.db.compiled import Compiled, compile_write
 from eishro.db.statements import Write
+from eishro.db.tenancy import is_of_stores, store_value
 
 # Tables that triggers of a table write (migration 0002); a test compares this with the catalogue.
 WRITTEN_BY_TRIGGER = {"stock": ("store_versions",)}
@@ -42,8 +43,10 @@ class Part:
         "is_insert",
         "key",
         "key_columns",
+        "of_stores",
         "reads",
         "source",
+        "store",
         "table",
         "written",
     )
@@ -54,6 +57,9 @@ class Part:
         self.table: str = sql.table.name
         self.written = {self.table, *WRITTEN_BY_TRIGGER.get(self.table, ())}
         self.is_insert = isinstance(sql, sa.sql.dml.Insert)
+        self.of_stores = is_of_stores(write)
+        # The value that carries the store; None: every store.
+        self.store = store_value(write, self.compiled.names) if self.of_stores else None
         self.reads = set(_tables_read(sql))
         self.key_columns: tuple[str, ...] | None = None
         self.key: Callable[[list[object]], Any] | None = None  # picks a row's key

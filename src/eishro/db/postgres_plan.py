@@ -22,6 +22,7 @@ from collections.abc import Hashable, Iterable
 
 from eishro.db.postgres_part import Part, part_of
 from eishro.db.statements import Batch, Statement, Write
+from eishro.db.tenancy import EVERY_STORE, named
 
 FAMILIES_MAX = 400  # plans kept; the least recently used go first
 ROWS_MAX = 2_000  # of one batch; more are written statement by statement
@@ -33,39 +34,52 @@ Family = tuple[tuple[Write, int | None], ...]
 class Bound:
     """A batch with its values as the driver takes them, by part, and the rows it changes."""
 
-    __slots__ = ("batch", "keys", "plan", "rows", "size")
+    __slots__ = ("batch", "keys", "plan", "rows", "size", "stores")
 
     def __init__(
-        self, plan: "Plan", batch: Batch, rows: list[list[Row]], keys: frozenset[Hashable]
+        self,
+        plan: "Plan",
+        batch: Batch,
+        rows: list[list[Row]],
+        keys: frozenset[Hashable],
+        stores: frozenset[object],
     ) -> None:
         self.plan = plan
         self.batch = batch
         self.rows = rows
         self.keys = keys
+        self.stores = stores
         self.size = sum(map(len, rows))
 
 
 class Plan:
     """The statement of one family of batches: the same writes in the same order."""
 
-    __slots__ = ("_at", "_family", "_parts", "is_shared", "text")
+    __slots__ = ("_at", "_family", "_is_across", "_is_of_stores", "_parts", "is_shared", "text")
 
     def __init__(self, family: Family, parts: list[Part], *, is_shared: bool) -> None:
         self._family = family
         self._at = {member: position for position, member in enumerate(family)}
         self._parts = parts
         self.is_shared = is_shared  # several batches may go together
-        self.text = _text(family, parts)
+        of_stores = [part for part in parts if part.of_stores]
+        self._is_of_stores = bool(of_stores)
+        self._is_across = any(part.store is None for part in of_stores)
+        self.text = _text(family, parts, is_of_stores=self._is_of_stores)
 
     def bind(self, batch: Batch) -> Bound | None:
         """The batch's rows, or None if two of its parts would change one row."""
         rows: list[list[Row]] = [[] for _ in self._parts]
+        stores: set[object] = set()
         for statement in batch.statements:
             if not statement.values:
                 continue
             position = self._at[statement.write, statement.rows]
-            bind = self._parts[position].compiled.bind
+            part = self._parts[position]
+            bind = part.compiled.bind
             rows[position] += [bind(values) for values in statement.values]
+            if part.store is not None:
+                stores.update([values[part.store] for values in statement.values])
         keys: set[Hashable] = set()
         changed = 0
         for part, found in zip(self._parts, rows, strict=True):
@@ -76,11 +90,12 @@ class Plan:
                 return None
         if len(keys) != changed:
             return None
-        bound = Bound(self, batch, rows, frozenset(keys))
+        bound = Bound(self, batch, rows, frozenset(keys), frozenset(stores))
         return bound if bound.size <= ROWS_MAX else None
 
     def parameters(self, together: Iterable[Bound]) -> list[object]:
-        """The arrays for batches that go together."""
+        """The arrays for batches that go together, and their stores."""
+        together = list(together)
         arrays: list[object] = []
         for position, part in enumerate(self._parts):
             rows = [row for bound in together for row in bound.rows[position]]
@@ -88,6 +103,9 @@ class Plan:
                 # Rows are locked in the order of their keys, whoever changes them.
                 rows.sort(key=part.key)
             arrays += zip(*rows, strict=True)
+        if self._is_of_stores:
+            stores = frozenset[object]().union(*(bound.stores for bound in together))
+            arrays.append(EVERY_STORE if self._is_across else named(stores))
         return arrays
 
     def refused(self, batch: Batch, part: int) -> Statement | None:
@@ -147,7 +165,7 @@ def _is_touched_once(table: str, parts: list[Part]) -> bool:
     return len(direct) == 1 or is_keyed or all(part.is_insert for part in direct)
 
 
-def _text(family: Family, parts: list[Part]) -> str:
+def _text(family: Family, parts: list[Part], *, is_of_stores: bool) -> str:
     """Parts run when the CASE comes to their count; those that are not counted run at the end."""
     guarded = [position for position, (_, rows) in enumerate(family) if rows is not None]
     chain, checks = [], []
@@ -165,5 +183,11 @@ def _text(family: Family, parts: list[Part]) -> str:
             )
         chain.append(f"w{position} AS ({sql})")
         before += len(part.compiled.names)
+    if is_of_stores:
+        # Counted first, so that the policies see it whatever runs after.
+        chain.insert(
+            0, f"t AS MATERIALIZED (SELECT set_config('eishro.stores', ${before + 1}, true))"
+        )
+        checks.insert(0, "WHEN (SELECT count(*) FROM t) <> 1 THEN eishro_refuse(-1)")
     answer = f"CASE {' '.join(checks)} END" if checks else "NULL"
     return f"WITH {', '.join(chain)} SELECT {answer}"

@@ -3,6 +3,8 @@
 asyncpg's own pool takes a task, a proxy and a reset for every use, which costs more than a small
 read. Here a connection is handed over as it is: nothing that we send changes its session. One
 that broke, grew old or whose user was cut off in the middle is closed instead of handed on.
+
+They act as `role` from their first moment; `open_own` is the door of the URL's own user.
 """
 
 import asyncio
@@ -40,6 +42,26 @@ class Connections:
         self._ages: dict[Connection, float] = {}
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._closing = False
+        self._role: str | None = None
+
+    async def open_own(self) -> Connection:
+        """A connection of the URL's own user, outside the pool; the caller closes it.
+
+        Raises:
+            OSError, asyncpg.PostgresError: the server is away or refuses us.
+        """
+        return await self._connect(_SETTINGS)
+
+    def act_as(self, role: str | None) -> None:
+        """From now on connections act as `role` (None: as the URL's user)."""
+        if role == self._role:
+            return
+        self._role = role
+        # Those in use are closed when they come back.
+        self._ages = dict.fromkeys(self._ages, -CONNECTION_SECONDS_MAX)
+        for connection in [*self._idle]:
+            self._idle.remove(connection)
+            self.drop(connection)
 
     async def take(self) -> Connection:
         """A connection of one's own until `give` or `drop`.
@@ -91,21 +113,25 @@ class Connections:
             raise asyncpg.InterfaceError("the database is closed")
         self._size += 1
         try:
-            connection = await asyncpg.connect(
-                self._url,
-                timeout=ACQUIRE_SECONDS_MAX,
-                command_timeout=self._statement_seconds_max,
-                statement_cache_size=STATEMENTS_KEPT,
-                max_cached_statement_lifetime=0,
-                max_cacheable_statement_size=STATEMENT_LENGTH_MAX,
-                server_settings=_SETTINGS,
-            )
+            settings = _SETTINGS if self._role is None else {**_SETTINGS, "role": self._role}
+            connection = await self._connect(settings)
         except BaseException:
             self._size -= 1
             self._invite()
             raise
         self._ages[connection] = asyncio.get_running_loop().time()
         return connection
+
+    async def _connect(self, settings: dict[str, str]) -> Connection:
+        return await asyncpg.connect(
+            self._url,
+            timeout=ACQUIRE_SECONDS_MAX,
+            command_timeout=self._statement_seconds_max,
+            statement_cache_size=STATEMENTS_KEPT,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=STATEMENT_LENGTH_MAX,
+            server_settings=settings,
+        )
 
     async def _wait(self) -> Connection:
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()

@@ -18,24 +18,42 @@ class Query(Generic[T]):
     """A SELECT and what to make of each row: `into(*columns)`.
 
     `into` is usually a struct whose fields stand in the order of the columns, or `int`/`str`
-    for a single column.
+    for a single column. Whose rows it reads (db/tenancy.py) is told by its value `store_id`, by
+    the value that `store` names, or it is `across_stores`: it works over several stores, or
+    finds out which one it is.
     """
 
-    __slots__ = ("compiled", "into", "select")
+    __slots__ = ("across_stores", "compiled", "into", "select", "store")
 
-    def __init__(self, select: sa.sql.expression.SelectBase, into: Callable[..., T]) -> None:
+    def __init__(
+        self,
+        select: sa.sql.expression.SelectBase,
+        into: Callable[..., T],
+        *,
+        store: str | None = None,
+        across_stores: bool = False,
+    ) -> None:
         self.select = select
         self.into = into
+        self.store = store
+        self.across_stores = across_stores
         self.compiled: dict[str, Any] = {}
 
 
 class Write:
-    """An INSERT, UPDATE or DELETE; calling it with values gives a `Statement`."""
+    """An INSERT, UPDATE or DELETE; calling it with values gives a `Statement`.
 
-    __slots__ = ("compiled", "sql")
+    Whose rows it changes is told as in a `Query`; `key_store` is a name for the store, too.
+    """
 
-    def __init__(self, sql: sa.sql.dml.UpdateBase) -> None:
+    __slots__ = ("across_stores", "compiled", "sql", "store")
+
+    def __init__(
+        self, sql: sa.sql.dml.UpdateBase, *, store: str | None = None, across_stores: bool = False
+    ) -> None:
         self.sql = sql
+        self.store = store
+        self.across_stores = across_stores
         self.compiled: dict[str, Any] = {}
 
     def __call__(self, **values: object) -> "Statement":

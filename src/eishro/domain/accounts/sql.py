@@ -86,6 +86,7 @@ _OWN_STORE = Query(
         memberships.c.user_id == sa.bindparam("user_id"), memberships.c.role == "owner"
     ),
     int,
+    across_stores=True,
 )
 # The first membership is enough while a person works in one store (api.md: a merchant has one).
 _CALLER = Query(
@@ -104,6 +105,7 @@ _CALLER = Query(
     .order_by(memberships.c.store_id)
     .limit(1),
     Caller,
+    across_stores=True,
 )
 
 _INSERT_USER = Write(insert_once(users))

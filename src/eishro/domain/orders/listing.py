@@ -92,9 +92,14 @@ def _page_query(filters: tuple[str, ...]) -> Query[Order]:
         .limit(sa.bindparam("limit"))
         .offset(sa.bindparam("offset")),
         Order,
+        across_stores="store_id" not in filters,
     )
 
 
 @functools.cache
 def _count_query(filters: tuple[str, ...]) -> Query[int]:
-    return Query(sa.select(sa.func.count()).select_from(orders).where(*_conditions(filters)), int)
+    return Query(
+        sa.select(sa.func.count()).select_from(orders).where(*_conditions(filters)),
+        int,
+        across_stores="store_id" not in filters,
+    )

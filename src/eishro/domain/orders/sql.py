@@ -126,13 +126,18 @@ _stock = sa.table("stock", sa.column("variant_id", Int), sa.column("available", 
 _stores = sa.table("stores", sa.column("id", Int), sa.column("version", Int))
 
 _ORDER_COLUMNS = columns_of(orders, Order)
-_BY_ID = Query(sa.select(*_ORDER_COLUMNS).where(orders.c.id == sa.bindparam("id")), Order)
+_BY_ID = Query(
+    sa.select(*_ORDER_COLUMNS).where(orders.c.id == sa.bindparam("id")),
+    Order,
+    across_stores=True,
+)
 _LINES = Query(
     sa.select(*columns_of(order_lines, Line))
     .where(in_list(order_lines.c.order_id, "order_ids"))
     .order_by(order_lines.c.order_id, order_lines.c.position)
     .limit(sa.bindparam("limit")),
     Line,
+    across_stores=True,
 )
 _HISTORY = Query(
     sa.select(*columns_of(order_history, HistoryEntry))
@@ -140,6 +145,7 @@ _HISTORY = Query(
     .order_by(order_history.c.order_id, order_history.c.at, order_history.c.id)
     .limit(sa.bindparam("limit")),
     HistoryEntry,
+    across_stores=True,
 )
 _OFFERS = Query(
     sa.select(
@@ -174,6 +180,7 @@ _DUE_TO_EXPIRE = Query(
     .order_by(orders.c.expires_at)
     .limit(sa.bindparam("limit")),
     str,
+    across_stores=True,
 )
 # The store's version is the guard for what the flow read of it: active, delivery price, methods.
 _INSERT = Write(

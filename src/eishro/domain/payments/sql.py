@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from eishro.db.database import Database
 from eishro.db.rows import columns_of, save_by_version, saving, values_of
 from eishro.db.schema import table
-from eishro.db.statements import Query, Statement, Write, insert_once
+from eishro.db.statements import Query, Statement, Write, in_list, insert_once
 from eishro.db.types import Flag, Id, Int, Json, Moment, Text
 from eishro.domain.payments.model import News, Payment, PaymentNotFound, StoredReceipt
 from eishro.errors import Stale
@@ -88,13 +88,18 @@ payment_news = table(
 )
 
 _PAYMENT_COLUMNS = columns_of(payments, Payment)
-_BY_ID = Query(sa.select(*_PAYMENT_COLUMNS).where(payments.c.id == sa.bindparam("id")), Payment)
+_BY_ID = Query(
+    sa.select(*_PAYMENT_COLUMNS).where(payments.c.id == sa.bindparam("id")),
+    Payment,
+    across_stores=True,
+)
 _BY_REFERENCE = Query(
     sa.select(*_PAYMENT_COLUMNS).where(
         payments.c.provider == sa.bindparam("provider"),
         payments.c.reference == sa.bindparam("reference"),
     ),
     Payment,
+    across_stores=True,
 )
 _OF_ORDER = Query(
     sa.select(*_PAYMENT_COLUMNS)
@@ -112,6 +117,7 @@ _DUE = Query(
     .order_by(payments.c.next_check_at)
     .limit(sa.bindparam("limit")),
     str,
+    across_stores=True,
 )
 _RECEIPTS = Query(
     sa.select(*columns_of(payment_receipts, StoredReceipt))
@@ -119,6 +125,24 @@ _RECEIPTS = Query(
     .order_by(payment_receipts.c.at)
     .limit(sa.bindparam("limit")),
     StoredReceipt,
+    across_stores=True,
+)
+_RECEIPT_OWNER = Query(
+    sa.select(payment_receipts.c.payment_id).where(
+        payment_receipts.c.provider == sa.bindparam("provider"),
+        payment_receipts.c.terminal == sa.bindparam("terminal"),
+        payment_receipts.c.provider_reference == sa.bindparam("provider_reference"),
+    ),
+    str,
+    across_stores=True,
+)
+_OF_ORDERS = Query(
+    sa.select(payments.c.order_id, payments.c.id)
+    .where(in_list(payments.c.order_id, "order_ids"))
+    .order_by(payments.c.id)
+    .limit(sa.bindparam("limit")),
+    lambda order_id, payment_id: (order_id, payment_id),
+    across_stores=True,
 )
 _WAITING_NEWS = Query(
     sa.select(*columns_of(payment_news, News))
@@ -164,6 +188,23 @@ async def list_due(db: Database, now: datetime, limit: int = 100) -> list[str]:
 async def list_receipts(db: Database, payment_id: str) -> list[StoredReceipt]:
     """Money that came for the payment."""
     return await db.all(_RECEIPTS, payment_id=payment_id, limit=100)
+
+
+async def find_receipt_owner(
+    db: Database, provider: str, terminal: str, provider_reference: str
+) -> str | None:
+    """The payment that this transaction of the gateway was booked for."""
+    return await db.one(
+        _RECEIPT_OWNER,
+        provider=provider,
+        terminal=terminal,
+        provider_reference=provider_reference,
+    )
+
+
+async def find_newest_attempts(db: Database, order_ids: list[str]) -> dict[str, str]:
+    """The newest payment of each order that has one."""
+    return dict(await db.all(_OF_ORDERS, order_ids=order_ids, limit=50 * max(1, len(order_ids))))
 
 
 async def list_waiting_news(db: Database, before: datetime, limit: int = 100) -> list[News]:

@@ -71,8 +71,16 @@ _STORE_COLUMNS = (
     _OWNER.label("owner_id"),
 )
 
-_BY_ID = Query(sa.select(*_STORE_COLUMNS).where(stores.c.id == sa.bindparam("id")), Store)
-_BY_SLUG = Query(sa.select(*_STORE_COLUMNS).where(stores.c.slug == sa.bindparam("slug")), Store)
+_BY_ID = Query(
+    sa.select(*_STORE_COLUMNS).where(stores.c.id == sa.bindparam("id")),
+    Store,
+    store="id",
+)
+_BY_SLUG = Query(
+    sa.select(*_STORE_COLUMNS).where(stores.c.slug == sa.bindparam("slug")),
+    Store,
+    across_stores=True,
+)
 _ID_BY_SLUG = Query(sa.select(stores.c.id).where(stores.c.slug == sa.bindparam("slug")), int)
 _ACTIVE_PAGE = Query(
     sa.select(*_STORE_COLUMNS)
@@ -81,6 +89,7 @@ _ACTIVE_PAGE = Query(
     .limit(sa.bindparam("limit"))
     .offset(sa.bindparam("offset")),
     Store,
+    across_stores=True,
 )
 _ACTIVE_COUNT = Query(
     sa.select(sa.func.count()).where(stores.c.is_active == sa.literal(True, Flag)), int
@@ -174,12 +183,16 @@ SHELVES = Query(
     .limit(sa.bindparam("limit")),
     _shelf,
 )
-_INSERT_STORE = Write(insert_once(stores))
+_INSERT_STORE = Write(
+    insert_once(stores),
+    store="id",
+)
 _STORED = tuple(name for name in Store.__struct_fields__ if name != "owner_id")
 _SAVE_STORE = Write(
     sa.update(stores)
     .where(stores.c.id == sa.bindparam("key_id"), stores.c.version == sa.bindparam("seen"))
-    .values({name: sa.bindparam(name) for name in _STORED if name != "id"})
+    .values({name: sa.bindparam(name) for name in _STORED if name != "id"}),
+    store="key_id",
 )
 _INSERT_CATEGORY = Write(insert_once(categories))
 _SAVE_CATEGORY = Write(save_by_version(categories, Category, ("store_id", "id")))

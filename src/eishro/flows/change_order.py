@@ -13,8 +13,10 @@ from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import InvalidTransition, Line, Order, Status
+from eishro.domain.payments.model import Status as AttemptStatus
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
+from eishro.flows.pay_order import closing_attempts
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 
 
@@ -52,10 +54,17 @@ async def expire_order(shop: Shop, order_id: str) -> Order:
     order = await orders.get_order(shop.db, order_id)
     if order.expires_at is None or order.expires_at > shop.clock.now():
         return order
-    return await _move(shop, order, "cancelled", SYSTEM, "expired")
+    return await _move(shop, order, "cancelled", SYSTEM, "expired", closes_as="expired")
 
 
-async def _move(shop: Shop, order: Order, to: Status, actor: Actor, note: str | None) -> Order:
+async def _move(
+    shop: Shop,
+    order: Order,
+    to: Status,
+    actor: Actor,
+    note: str | None,
+    closes_as: AttemptStatus = "cancelled",
+) -> Order:
     at = shop.clock.now()
     after = order.move(to, at)
     batch = Batch()
@@ -67,7 +76,7 @@ async def _move(shop: Shop, order: Order, to: Status, actor: Actor, note: str | 
         orders.note_history(after, f"order.{to}", actor.name, at, note),
     )
     if to == "cancelled":
-        batch.add(*_closing(order, at))
+        batch.add(*_closing(order, at), *await closing_attempts(shop, order, at, closes_as))
     batch.add(
         outbox.publish(f"order.{to}", order.id, at, store_id=order.store_id),
         audit.record(

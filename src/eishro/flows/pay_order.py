@@ -12,13 +12,13 @@ from datetime import datetime
 import msgspec
 
 from eishro.db import audit, outbox
-from eishro.db.statements import Batch
+from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
-from eishro.domain.payments.model import News, Payment, StoredReceipt
-from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Receipt
+from eishro.domain.payments.model import News, Payment, Status, StoredReceipt
+from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Receipt, Unknown
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.ids import text_id
 
@@ -37,7 +37,10 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer) -> Payment:
     """Apply a gateway's answer; a repeat changes nothing, `paid` never goes back."""
     before = await payments.get_payment(shop.db, payment_id)
     at = shop.clock.now()
+    answer, is_foreign = await _without_foreign(shop, before, answer)
     after = before.answered(answer, at)
+    if is_foreign and after.review is None:
+        after = msgspec.structs.replace(after, review="receipt_of_another_payment")
     known = {
         (r.terminal, r.provider_reference) for r in await payments.list_receipts(shop.db, before.id)
     }
@@ -53,8 +56,63 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer) -> Payment:
         after = msgspec.structs.replace(after, review=after.review or stranded)
     if isinstance(answer, Failed) and after.status == "failed" != before.status:
         _fail(batch, order, at)
+    if after.status == "paid" != before.status:
+        batch.add(*await closing_attempts(shop, order, at, but=before.id))
+    if is_foreign and before.review is None:
+        batch.add(
+            outbox.publish("payment.flagged", before.id, at, store_id=before.store_id),
+            audit.record(
+                SYSTEM,
+                "payment.flagged",
+                before.id,
+                at,
+                store_id=before.store_id,
+                reason=after.review,
+            ),
+        )
     await shop.db.commit(batch.add(payments.save_payment(after, seen=before)))
     return after
+
+
+async def _without_foreign(shop: Shop, payment: Payment, answer: Answer) -> tuple[Answer, bool]:
+    """The answer without receipts that another payment has been credited with: a gateway's
+    transaction pays once, whatever the gateway says; and whether there were any.
+    """
+    if not isinstance(answer, Paid):
+        return answer, False
+    own = []
+    for receipt in answer.receipts:
+        owner = await payments.find_receipt_owner(
+            shop.db, payment.provider, receipt.terminal, receipt.provider_reference
+        )
+        if owner in (None, payment.id):
+            own.append(receipt)
+    if len(own) == len(answer.receipts):
+        return answer, False
+    if not own:
+        return Unknown("receipt of another payment"), True
+    return Paid(tuple(own)), True
+
+
+async def closing_attempts(
+    shop: Shop,
+    order: Order,
+    at: datetime,
+    status: Status = "cancelled",
+    *,
+    but: str | None = None,
+) -> list[Statement]:
+    """Close the order's attempts that still wait for a payer; late money is still noticed."""
+    return [
+        payments.save_payment(attempt.closed(status, at), seen=attempt)
+        for attempt in await payments.list_payments_of_order(shop.db, order.store_id, order.id)
+        if attempt.id != but and not attempt.is_final
+    ]
+
+
+async def postpone_check(shop: Shop, payment_id: str) -> None:
+    """Asking failed for a reason of ours: ask again at its next time, not at once."""
+    await record_answer(shop, payment_id, Unknown("asking failed"))
 
 
 def _receive(

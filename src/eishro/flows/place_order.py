@@ -27,7 +27,7 @@ from eishro.domain.orders.model import (
     Wanted,
     price,
 )
-from eishro.domain.payments.model import MethodNotOffered
+from eishro.domain.payments.model import AmountNotCarried, MethodNotOffered
 from eishro.domain.payments.port import PaymentMethod
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
@@ -124,8 +124,12 @@ def _priced(
         Invalid, OutOfStock, MethodNotOffered, StoreNotFound.
     """
     basket = _basket(priced, command.items, offers)
-    if not any(m.method == command.payment_method for m in _methods(shop, priced.settings)):
+    offered = {m.method: m for m in _methods(shop, priced.settings)}
+    method = offered.get(command.payment_method)
+    if method is None:
         raise MethodNotOffered("payment.method")
+    if not method.carries(basket.total_dirhams):
+        raise AmountNotCarried("payment.method")
     return priced.store, basket
 
 

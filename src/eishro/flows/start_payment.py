@@ -14,7 +14,13 @@ from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
-from eishro.domain.payments.model import SWEEP_PAUSES, MethodNotOffered, NotPayable, Payment
+from eishro.domain.payments.model import (
+    SWEEP_PAUSES,
+    AmountNotCarried,
+    MethodNotOffered,
+    NotPayable,
+    Payment,
+)
 from eishro.domain.payments.port import Action
 from eishro.domain.stores import sql as stores
 from eishro.flows.place_order import methods_of
@@ -32,7 +38,7 @@ async def start_payment(
     """A new attempt with what the payer has to do.
 
     Raises:
-        NotPayable, MethodNotOffered, ProviderBusy, idempotency.AlreadyClaimed.
+        NotPayable, MethodNotOffered, AmountNotCarried, ProviderBusy, idempotency.AlreadyClaimed.
     """
     order = await orders.get_order(shop.db, order_id)
     store = await stores.get_store(shop.db, order.store_id)
@@ -44,6 +50,8 @@ async def start_payment(
     provider = offered[method].provider
     if provider is None:
         raise MethodNotOffered("method")
+    if not offered[method].carries(order.total_dirhams):
+        raise AmountNotCarried("method")
     payment = _new_payment(shop, order, method, provider, return_url)
     action = await shop.providers[provider].start(payment.intent)
     payment = msgspec.structs.replace(payment, status="action_required", action=_raw(action))

@@ -76,9 +76,7 @@ async def expire_unpaid_orders(shop: Shop) -> int:
     """Cancel unpaid online orders whose time is over; their stock is free again."""
     due = await orders.list_due_to_expire(shop.db, shop.clock.now())
     for order_id in due:
-        order = await expire_order(shop, order_id)
-        for payment in await payments.list_payments_of_order(shop.db, order.store_id, order_id):
-            await pay_order.expire_payment(shop, payment.id)
+        await expire_order(shop, order_id)
     return len(due)
 
 
@@ -92,6 +90,8 @@ async def check_due_payments(shop: Shop) -> int:
     for payment_id, result in zip(due, results, strict=True):
         if isinstance(result, BaseException):
             _LOG.warning("payment_check_failed", payment=payment_id, error=repr(result)[:200])
+            with contextlib.suppress(ShopError):
+                await pay_order.postpone_check(shop, payment_id)
     for payment_id in due:
         await pay_order.expire_payment(shop, payment_id)
     return len(due)
@@ -102,7 +102,10 @@ async def work_off_waiting_news(shop: Shop) -> int:
     before = shop.clock.now() - NEWS_GRACE
     waiting = await payments.list_waiting_news(shop.db, before)
     for news in waiting:
-        await pay_order.work_off_news(shop, news)
+        try:
+            await pay_order.work_off_news(shop, news)
+        except ShopError as error:  # the others must not wait for this one
+            _LOG.warning("news_failed", news=news.id, error=repr(error)[:200])
     return len(waiting)
 
 

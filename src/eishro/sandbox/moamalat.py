@@ -115,7 +115,8 @@ class Simulator:
         self._sleep = sleep
         self._stamps: dict[tuple[str, str], str] = {}
         self._stan = itertools.count(434_990)
-        self._ids = itertools.count(1_233_670)
+        # A gateway's numbers are never used again, also not by its next process.
+        self._ids = itertools.count(int(clock.now().timestamp()) * 10)
         self._held: deque[dict[str, Any]] = deque(maxlen=HELD_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -4,6 +4,7 @@ A check finds the store (or order) a route is about, decides, and leaves what it
 call. What the caller may not know of answers 404.
 """
 
+from eishro.domain.catalog import listing
 from eishro.domain.catalog import sql as catalog
 from eishro.domain.catalog.model import ProductNotFound
 from eishro.domain.orders import sql as orders
@@ -111,17 +112,31 @@ async def _merchant(call: Call) -> None:
         raise Forbidden()
 
 
-def member(permission: str, find_store: Check = find_store_in_path) -> Needs:
-    """A member of the route's store (or a platform admin) with this permission."""
+def member(
+    permission: str, find_store: Check = find_store_in_path, see: Check = _store_visible
+) -> Needs:
+    """A member of the route's store (or a platform admin) with this permission.
+
+    Others are forbidden what they can see, and may not know of anything else: `see` raises
+    `NotFound` for what is hidden from the public.
+    """
 
     async def check(call: Call) -> None:
         if call.caller is None:
             raise Unauthenticated()
         await find_store(call)
         if not is_member(call):
+            await see(call)
             raise Forbidden()
 
     return Needs(permission, check)
+
+
+async def product_visible(call: Call) -> None:
+    """A product that is on sale in an active store."""
+    rows = await listing.find_card(call.shop.db, product_id_in_path(call))
+    if not any(row.status == "active" and row.is_active for row in rows):
+        raise ProductNotFound()
 
 
 async def _order_party(call: Call) -> None:
@@ -162,10 +177,10 @@ def _has_token(call: Call, order: Order, shown: str) -> bool:
     return bool(shown) and call.shop.keyring.verify(_ORDER_TOKEN, order.id, shown)
 
 
-PUBLIC = Needs("public", _anybody)
+PUBLIC = Needs("public", _anybody, ignores_identity=True)
 STORE_VISIBLE = Needs("public:store", _store_visible)
 STORE_OPEN = Needs("public:store", _store_named, _store_visible)
 SIGNED_IN = Needs("signed_in", _signed_in)
 MERCHANT = Needs("merchant", _merchant)
-ORDER_PARTY = Needs("order_party", _order_party)
+ORDER_PARTY = Needs("order_party", _order_party, takes_order_token=True)
 ORDER_MEMBER = Needs("orders:write", _order_member)

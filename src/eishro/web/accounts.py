@@ -15,7 +15,7 @@ from eishro.flows import edit_account, sign_in
 from eishro.flows.open_store import NewStore
 from eishro.flows.sign_in import Device, Registration, SignedIn
 from eishro.web.routes import Call, Reply
-from eishro.web.stores import StoreView, store_view
+from eishro.web.stores import StoreView, has_condition, refuse_stale, store_view
 from eishro.web.wire import Email, Name, Phone, ShortText, Slug
 
 Password = Annotated[str, Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
@@ -197,6 +197,8 @@ async def read_profile(call: Call) -> Reply:
 
 async def update_profile(call: Call, body: ProfileBody) -> Reply:
     """Change members of the own account."""
+    if has_condition(call):
+        refuse_stale(call, user_view(await accounts.get_user(call.shop.db, _caller_id(call))))
     changes: dict[str, object] = {}
     for name in ("first_name", "last_name"):
         if getattr(body, name) is not UNSET:

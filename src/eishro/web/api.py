@@ -15,6 +15,7 @@ from eishro.web.access import (
     STORE_VISIBLE,
     find_store_of_product,
     member,
+    product_visible,
 )
 from eishro.web.routes import Route
 
@@ -272,7 +273,7 @@ CATALOGUE_ROUTES = (
         method="PUT",
         path=_PRODUCT,
         handler=products.update,
-        needs=member("products:write", find_store_of_product),
+        needs=member("products:write", find_store_of_product, product_visible),
         summary="Change a product",
         tag="Catalogue",
         body=products.ProductChangeBody,
@@ -282,7 +283,7 @@ CATALOGUE_ROUTES = (
         method="DELETE",
         path=_PRODUCT,
         handler=products.delete,
-        needs=member("products:write", find_store_of_product),
+        needs=member("products:write", find_store_of_product, product_visible),
         summary="Archive a product",
         tag="Catalogue",
         answer=ProductView,

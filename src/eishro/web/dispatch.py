@@ -31,7 +31,7 @@ from eishro.web.errors import (
     status_of,
 )
 from eishro.web.faults import expected, find_faults, is_text
-from eishro.web.headers import address_behind, matches_etag, request_id_from
+from eishro.web.headers import address_behind, language_from, matches_etag, request_id_from
 from eishro.web.routes import (
     Call,
     Door,
@@ -56,6 +56,11 @@ class Dispatcher:
         self._door = door
         self._route = route
         self._decoder = wire.decoder_for(route.body) if route.body else None
+        self._shows_one_thing = (
+            route.method in ("GET", "PUT")
+            and isinstance(route.answer, type)
+            and issubclass(route.answer, msgspec.Struct)
+        )
         self._has_required_members = route.body is not None and any(
             field.required for field in msgspec.structs.fields(route.body)
         )
@@ -100,7 +105,7 @@ class Dispatcher:
             failed = error  # still counted against the address, then refused
         if route.rate != "none":
             await self._limit(call, response)
-        if failed is not None:
+        if failed is not None and not _may_be_nobody(call):
             raise failed
         await route.needs.check(call)
         if route.method in ("POST", "PUT", "DELETE"):
@@ -231,6 +236,9 @@ class Dispatcher:
                 response.status = 304
                 await self._uncount(call)
                 return
+        elif self._shows_one_thing:
+            # What `If-Match` of the next change may name.
+            response.set_header("ETag", etag_of(data))
         response.data = wrap(data, answer, call.language, self._door.clock.now())
 
     async def _uncount(self, call: Call) -> None:
@@ -241,6 +249,16 @@ class Dispatcher:
                 await call.shop.kv.increment(key, seconds, -1)
             except KeyValueUnavailable:
                 _LOG.warning("rate_limit_unavailable")
+
+
+def _may_be_nobody(call: Call) -> bool:
+    """True where a dead access token does not matter: signing in, refreshing, webhooks, health;
+    and for who shows an order's token, a guest whatever else the client sends along.
+    """
+    needs = call.route.needs
+    if needs.takes_order_token and call.request.get_header("X-Order-Token"):
+        return True
+    return needs.ignores_identity and not call.route.is_public_read
 
 
 def send_refusal(
@@ -323,8 +341,7 @@ def request_id_of(request: falcon.asgi.Request, door: Door) -> str:
 
 def language_of(request: falcon.asgi.Request) -> str:
     """`ar` where Arabic is preferred, else `en`."""
-    header = request.get_header("Accept-Language") or ""
-    return "ar" if header[:2].lower() == "ar" else "en"
+    return language_from(request.get_header("Accept-Language") or "")
 
 
 def address_of(request: falcon.asgi.Request, trusted_proxies: tuple[str, ...]) -> str:

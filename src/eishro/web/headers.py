@@ -1,5 +1,6 @@
 """What headers say, read the same way by every layer of the door."""
 
+import functools
 import ipaddress
 import re
 from collections.abc import Collection
@@ -20,6 +21,28 @@ def request_id_from(shown: str | bytes | None, at: datetime) -> str:
     if text is not None and _REQUEST_ID.fullmatch(text):
         return text
     return text_id("req", at)
+
+
+@functools.lru_cache(maxsize=1_000)
+def language_from(header: str) -> str:
+    """`ar` or `en`, whichever `Accept-Language` ranks higher; English where it ranks neither."""
+    ranks = {"ar": 0.0, "en": 0.0}
+    for part in header.split(","):
+        tag, _, parameter = part.strip().partition(";")
+        language = tag.strip().partition("-")[0].lower()
+        if language in ranks:
+            ranks[language] = max(ranks[language], _quality(parameter))
+    return "ar" if ranks["ar"] > ranks["en"] else "en"
+
+
+def _quality(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        return min(1.0, max(0.0, float(value)))
+    except ValueError:
+        return 0.0
 
 
 def address_behind(peer: str, forwarded: str, trusted_proxies: tuple[str, ...]) -> str:
@@ -50,14 +73,14 @@ def matches_etag(header: str | None, tag: str) -> bool:
 
 
 def allow_origin(
-    origins: Collection[str], origin: bytes, answer: list[tuple[bytes, bytes]]
+    origins: Collection[str], origin: bytes | None, answer: list[tuple[bytes, bytes]]
 ) -> bytes:
     """Add what a browser of this origin needs; what `Vary` has to name besides."""
     if "*" in origins:
         answer.append((b"access-control-allow-origin", b"*"))
         answer.append((b"access-control-expose-headers", EXPOSED_HEADERS.encode()))
         return b""
-    if origin.decode("latin-1") in origins:
+    if origin is not None and origin.decode("latin-1") in origins:
         answer.append((b"access-control-allow-origin", origin))
         answer.append((b"access-control-expose-headers", EXPOSED_HEADERS.encode()))
     return b", Origin"

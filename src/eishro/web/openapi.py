@@ -158,7 +158,7 @@ def _headers(route: Route) -> list[dict[str, Any]]:
                 },
             }
         )
-    if route.method == "PUT" and route.tag in ("Stores", "Catalogue"):
+    if route.method == "PUT":
         headers.append(
             {
                 "name": "If-Match",

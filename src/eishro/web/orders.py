@@ -30,6 +30,7 @@ from eishro.flows import change_order
 from eishro.flows.place_order import Placed, PlaceOrder, place_order, price_basket
 from eishro.web.access import is_member, order_token
 from eishro.web.routes import Call, Page, Reply
+from eishro.web.stores import has_condition, refuse_stale
 from eishro.web.wire import (
     CityName,
     Email,
@@ -65,7 +66,9 @@ class ShippingBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     """Where it goes: there is no postal code in Libya."""
 
     city: CityName
-    address: Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\u0000]*$")]
+    address: Annotated[
+        str, Meta(min_length=1, max_length=300, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
+    ]
     area: ShortText | None = None
     notes: Note | None = None
     method: Literal["standard"] = "standard"
@@ -287,8 +290,11 @@ async def _list(call: Call, query: OrderQuery, base: OrderFilter) -> Reply:
     ids = [order.id for order in found]
     lines = _by_order(await orders.list_lines(db, ids) if ids else [])
     history = _by_order(await orders.list_history(db, ids) if ids else [])
+    attempts = await payments.find_newest_attempts(db, ids) if ids else {}
     views = [
-        order_view(order, lines.get(order.id, []), history.get(order.id, []), None)
+        order_view(
+            order, lines.get(order.id, []), history.get(order.id, []), attempts.get(order.id)
+        )
         for order in found
     ]
     page = Page(
@@ -314,6 +320,7 @@ async def read(call: Call) -> Reply:
 
 async def change_status(call: Call, body: StatusBody) -> Reply:
     """Move the order on."""
+    await _refuse_stale(call)
     order = await change_order.change_status(
         call.shop, call.params["order_id"], body.status, call.actor, body.note
     )
@@ -322,6 +329,7 @@ async def change_status(call: Call, body: StatusBody) -> Reply:
 
 async def cancel(call: Call, body: CancelBody) -> Reply:
     """Cancel the order; stock is free again. A buyer may while it is pending."""
+    await _refuse_stale(call)
     order = await change_order.cancel_order(
         call.shop,
         call.params["order_id"],
@@ -341,6 +349,11 @@ async def _whole(call: Call, order: Order) -> OrderView:
         await orders.list_history(db, [order.id]),
         attempts[0].id if attempts else None,
     )
+
+
+async def _refuse_stale(call: Call) -> None:
+    if has_condition(call):
+        refuse_stale(call, await _whole(call, call.found["order"]))
 
 
 def order_view(

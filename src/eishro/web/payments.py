@@ -148,7 +148,12 @@ async def receive_webhook(call: Call) -> Raw:
         raise NotFound()
     claim = provider.parse_webhook(headers_of(call.request), call.body_bytes)
     if claim.authentic == "no":
-        raise Unauthenticated()
+        raise Unauthenticated(
+            Words(
+                "The notification does not carry the gateway's signature.",
+                "الإشعار لا يحمل توقيع بوابة الدفع.",
+            )
+        )
     news = await pay_order.store_news(call.shop, provider.name, claim)
     call.door.background(pay_order.work_off_news(call.shop, news))
     reply = provider.webhook_reply()
@@ -183,7 +188,7 @@ def payment_view(call: Call, payment: Payment) -> PaymentView:
 
 
 def _action(call: Call, payment: Payment) -> msgspec.Raw | None:
-    if payment.action is None or payment.status not in ("action_required", "failed", "processing"):
+    if payment.action is None or not payment.waits_for_payer:
         return None
     action = msgspec.json.decode(payment.action)
     if action.get("kind") == "lightbox":
@@ -192,8 +197,8 @@ def _action(call: Call, payment: Payment) -> msgspec.Raw | None:
 
 
 def action_of(payment: Payment) -> Action | None:
-    """The stored action as a value."""
-    if payment.action is None:
+    """What the payer has to do, or None when there is nothing left to do."""
+    if payment.action is None or not payment.waits_for_payer:
         return None
     action: Action = msgspec.json.decode(payment.action, type=Action)
     return action

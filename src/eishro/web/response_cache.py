@@ -16,7 +16,13 @@ from eishro.db.database import DatabaseBusy
 from eishro.db.keyvalue import KeyValueUnavailable
 from eishro.domain.stores import sql as stores
 from eishro.web import wire
-from eishro.web.headers import address_behind, allow_origin, matches_etag, request_id_from
+from eishro.web.headers import (
+    address_behind,
+    allow_origin,
+    language_from,
+    matches_etag,
+    request_id_from,
+)
 from eishro.web.routes import Call, Door, Rate, Reply, unfinished
 
 ENTRY_BYTES_MAX = 1_000_000  # a larger answer is not kept
@@ -84,7 +90,7 @@ class ResponseCache:
         if any(name in headers for name in _CREDENTIALS):
             await self._app(scope, receive, send)
             return
-        is_arabic = headers.get(b"accept-language", b"")[:2].lower() == b"ar"
+        is_arabic = language_from(headers.get(b"accept-language", b"").decode("latin-1")) == "ar"
         key = (scope["path"], scope["query_string"], is_arabic)
         entry = self._entries.get(key)
         if entry is not None and await self._answer(key, entry, scope, headers, send):
@@ -115,22 +121,19 @@ class ResponseCache:
             (b"cache-control", b"no-cache"),
             (b"x-content-type-options", b"nosniff"),
         ]
-        rate = door.rules.anonymous
-        counter = self._counter(scope, headers) if rate is not None else ""
-        if rate is not None and not await self._count(rate, counter, answer):
-            return False
         vary = b"Accept-Language, Authorization"
-        origin = headers.get(b"origin")
-        if origin is not None and door.rules.cors_origins:
-            vary += allow_origin(door.rules.cors_origins, origin, answer)
+        if door.rules.cors_origins:
+            vary += allow_origin(door.rules.cors_origins, headers.get(b"origin"), answer)
         answer.append((b"vary", vary))
         shown = headers.get(b"if-none-match")
         if shown is not None and matches_etag(shown.decode("latin-1"), entry.etag):
-            if rate is not None:
-                await self._uncount(rate, counter)
+            # Outside the rate limits, so not even counted.
             await send({"type": "http.response.start", "status": 304, "headers": answer})
             await send({"type": "http.response.body", "body": b""})
             return True
+        rate = door.rules.anonymous
+        if rate is not None and not await self._count(rate, scope, headers, answer):
+            return False
         body = b"".join((entry.body, wire.encode(now), b"}"))
         answer.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": 200, "headers": answer})
@@ -152,9 +155,12 @@ class ResponseCache:
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
         return f"rate:general:a{address_behind(peer, forwarded, self._door.rules.trusted_proxies)}"
 
-    async def _count(self, rate: Rate, counter: str, answer: Headers) -> bool:
+    async def _count(
+        self, rate: Rate, scope: Scope, headers: dict[bytes, bytes], answer: Headers
+    ) -> bool:
         """Count the request and say so in the answer; False: beyond the limit."""
         try:
+            counter = self._counter(scope, headers)
             count = await self._door.shop.kv.increment(counter, rate.seconds)
         except KeyValueUnavailable:
             return True  # without counters the shop goes on selling
@@ -167,13 +173,6 @@ class ResponseCache:
             (b"ratelimit-reset", str(left).encode()),
         ]
         return True
-
-    async def _uncount(self, rate: Rate, counter: str) -> None:
-        """An answer of 304 is outside the rate limits."""
-        try:
-            await self._door.shop.kv.increment(counter, rate.seconds, -1)
-        except KeyValueUnavailable:
-            return
 
     def _keep(self, key: tuple[str, bytes, bool], entry: Entry) -> None:
         if len(entry.body) > min(ENTRY_BYTES_MAX, self._bytes_max):

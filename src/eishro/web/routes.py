@@ -68,7 +68,7 @@ DONE = Words("Done.", "تم.")
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """A handler's answer inside the envelope; `version` becomes a strong ETag for `If-Match`."""
+    """A handler's answer inside the envelope."""
 
     data: object
     status: int = 200
@@ -201,12 +201,15 @@ class Needs(msgspec.Struct, frozen=True):
     """Who may come in: a name for the docs and the matrix test, and the check itself.
 
     `before_faults` is what a quick check left to the handler; it is made up for before faults of
-    the body are told.
+    the body are told. `ignores_identity`: it makes no difference who asks. `takes_order_token`: who
+    shows an order's token comes in with it.
     """
 
     name: str
     check: Check
     before_faults: Check | None = None
+    ignores_identity: bool = False
+    takes_order_token: bool = False
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

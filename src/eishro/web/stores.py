@@ -335,6 +335,9 @@ async def create_category(call: Call, body: CategoryBody) -> Reply:
 
 async def update_category(call: Call, body: CategoryChangeBody) -> Reply:
     """Change members of a category."""
+    if has_condition(call):
+        seen = await stores.get_category(call.shop.db, call.store, _category_id(call))
+        refuse_stale(call, category_view(seen))
     change = CategoryChange(**msgspec.structs.asdict(body))
     category = await edit_store.update_category(
         call.shop, call.store, _category_id(call), change, call.actor
@@ -377,6 +380,11 @@ def category_tree(categories: list[Category]) -> list[CategoryView]:
         return [category_view(c, branch(c.id)) for c in below.get(parent, [])]
 
     return branch(None)
+
+
+def has_condition(call: Call) -> bool:
+    """True if the caller sent `If-Match`."""
+    return call.request.get_header("If-Match") is not None
 
 
 def refuse_stale(call: Call, view: Any) -> None:

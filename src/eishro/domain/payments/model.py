@@ -73,6 +73,11 @@ class Payment(msgspec.Struct, frozen=True):
         """True when the payer has nothing left to do with it."""
         return self.status in SETTLED or self.status in ("failed", "cancelled", "expired")
 
+    @property
+    def waits_for_payer(self) -> bool:
+        """True while the payer may act on it; a refused card may be followed by another."""
+        return self.status in ("action_required", "failed", "processing")
+
     def answered(self, answer: Answer, at: datetime) -> "Payment":
         """The payment after the gateway's answer; `paid` never goes back.
 
@@ -186,4 +191,18 @@ class MethodNotOffered(Invalid):
     def __init__(self, field: str) -> None:
         super().__init__(
             {field: Words("The store does not offer this method.", "المتجر لا يوفر هذه الطريقة.")}
+        )
+
+
+class AmountNotCarried(Invalid):
+    """The method cannot carry this amount."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            {
+                field: Words(
+                    "This method cannot carry the order's total.",
+                    "لا يمكن دفع إجمالي هذا الطلب بهذه الطريقة.",
+                )
+            }
         )

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from eishro.errors import Unavailable, Words
+from eishro.money import DIRHAMS_MAX
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +119,7 @@ class GatewayReply(msgspec.Struct, frozen=True):
 
 class PaymentMethod(msgspec.Struct, frozen=True):
     """A way to pay that the platform offers. `kind` is lightbox, redirect, otp or offline;
-    `provider` None is paid without a gateway.
+    `provider` None is paid without a gateway. It carries `least_dirhams` to `most_dirhams`.
     """
 
     method: str
@@ -126,6 +127,12 @@ class PaymentMethod(msgspec.Struct, frozen=True):
     name: str
     name_en: str
     provider: str | None
+    least_dirhams: int = 0
+    most_dirhams: int = DIRHAMS_MAX
+
+    def carries(self, dirhams: int) -> bool:
+        """True if this amount can be paid this way."""
+        return self.least_dirhams <= dirhams <= self.most_dirhams
 
 
 class Stamps(Protocol):

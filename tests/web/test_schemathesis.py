@@ -108,12 +108,16 @@ def _ask(
 
 
 async def _send(client: httpx.AsyncClient, kwargs: dict[str, Any]) -> httpx.Response:
-    headers = {k: v for k, v in kwargs.pop("headers", {}).items() if k.lower() != "user-agent"}
+    headers = {  # as bytes: made-up ones may hold anything
+        name: value.encode() if isinstance(value, str) else value
+        for name, value in kwargs.pop("headers", {}).items()
+        if name.lower() != "user-agent"
+    }
     return await client.request(
         kwargs["method"],
         kwargs["url"],
         params=kwargs.get("params"),
         json=kwargs.get("json"),
         content=kwargs.get("data"),
-        headers={**headers},
+        headers=headers,
     )

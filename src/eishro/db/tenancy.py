@@ -24,6 +24,10 @@ PLATFORM = {
     "alembic_version": "the schema's revision; the role reads it and does not write it",
     "users": "one person may buy in every store and belong to several",
     "sessions": "they are a person's, found by an unguessable id",
+    "second_factors": "a person's, found by the person",
+    "recovery_codes": "as their second factors",
+    "identities": "a person's, found by who vouches for them",
+    "leases": "work of the whole installation, by its name",
     "idempotency_keys": "scoped by the caller, claimed before anything else is known",
     "id_blocks": "numbers that are unique over all stores",
     "stamps": "clocks of gateway terminals, by the terminal's name",
@@ -54,6 +58,9 @@ PRIVATE = frozenset(
         "ledger_entries",
         "stock_movements",
         "audit_records",
+        "audit_seals",
+        "api_keys",
+        "invitations",
         "outbox",
     }
 )

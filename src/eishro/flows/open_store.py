@@ -62,6 +62,7 @@ async def prepare_store(
         created_at=at,
         updated_at=at,
         version=1,
+        standing="pending" if shop.rules.store_approval else "approved",
         owner_id=owner_id,
     )
     names = list(dict.fromkeys(new.categories))

@@ -62,10 +62,14 @@ def integer_in_path(call: Call, name: str, otherwise: Exception) -> int:
     return int(text)
 
 
-def is_member(call: Call) -> bool:
-    """True if the caller works in the call's store or for the platform."""
-    caller = call.caller
-    return caller is not None and (caller.role == "admin" or caller.store_id == call.store_id)
+def may(call: Call, permission: str) -> bool:
+    """True if the caller has the permission in the call's store."""
+    return call.caller is not None and call.caller.may(permission, call.store_id)
+
+
+def _knows(call: Call) -> bool:
+    """True if the caller works in the call's store, so that what is there is no secret."""
+    return call.caller is not None and call.caller.works_in(call.store_id)
 
 
 def is_admin(call: Call) -> bool:
@@ -84,7 +88,7 @@ async def _store_visible(call: Call) -> None:
     if front is None:
         raise StoreNotFound()
     call.store_id = front.store_id
-    if not front.is_active and not is_member(call):
+    if not front.is_active and not may(call, "store:read"):
         raise StoreNotFound()
     call.found["front"] = front
     call.version = front.version
@@ -104,6 +108,15 @@ async def _store_named(call: Call) -> None:
 async def _signed_in(call: Call) -> None:
     if call.caller is None:
         raise Unauthenticated()
+    if call.caller.user_id is None:
+        raise Forbidden()  # an API key is nobody's account
+
+
+async def _own_account(call: Call) -> None:
+    """Not for an admin who acts as somebody: what opens an account is its person's alone."""
+    await _signed_in(call)
+    if call.caller is None or call.caller.admin_id is not None:
+        raise Forbidden()
 
 
 async def _merchant(call: Call) -> None:
@@ -112,10 +125,16 @@ async def _merchant(call: Call) -> None:
         raise Forbidden()
 
 
+async def _admin(call: Call) -> None:
+    await _signed_in(call)
+    if not is_admin(call):
+        raise Forbidden()
+
+
 def member(
     permission: str, find_store: Check = find_store_in_path, see: Check = _store_visible
 ) -> Needs:
-    """A member of the route's store (or a platform admin) with this permission.
+    """Who has this permission in the route's store: its people, its API keys, platform admins.
 
     Others are forbidden what they can see, and may not know of anything else: `see` raises
     `NotFound` for what is hidden from the public.
@@ -125,9 +144,11 @@ def member(
         if call.caller is None:
             raise Unauthenticated()
         await find_store(call)
-        if not is_member(call):
+        if may(call, permission):
+            return
+        if not _knows(call):
             await see(call)
-            raise Forbidden()
+        raise Forbidden()
 
     return Needs(permission, check)
 
@@ -139,36 +160,48 @@ async def product_visible(call: Call) -> None:
         raise ProductNotFound()
 
 
-async def _order_party(call: Call) -> None:
-    """The order's store, its customer, or whoever shows the order's token."""
-    order_id = call.params["order_id"]
-    shown = call.request.get_header("X-Order-Token") or ""
-    if call.caller is None and not shown:
-        raise Unauthenticated()
-    order = await orders.get_order(call.shop.db, order_id)
-    call.store_id = order.store_id
-    if not (is_member(call) or _is_customer(call, order) or _has_token(call, order, shown)):
-        raise OrderNotFound()
-    call.found["order"] = order
+def order_party(permission: str) -> Needs:
+    """Who has this permission in the order's store, its customer, or its token's holder."""
+
+    async def check(call: Call) -> None:
+        shown = call.request.get_header("X-Order-Token") or ""
+        if call.caller is None and not shown:
+            raise Unauthenticated()
+        order = await _find_order(call)
+        is_buyer = _is_customer(call, order) or _has_token(call, order, shown)
+        if not (may(call, permission) or is_buyer):
+            raise Forbidden() if _knows(call) else OrderNotFound()
+
+    return Needs(f"{permission}|party", check, takes_order_token=True)
 
 
-async def _order_member(call: Call) -> None:
-    """A member of the store the order belongs to; others may not know of it."""
-    if call.caller is None:
-        raise Unauthenticated()
+def order_member(permission: str) -> Needs:
+    """Who has this permission in the order's store; others may not know of the order."""
+
+    async def check(call: Call) -> None:
+        if call.caller is None:
+            raise Unauthenticated()
+        order = await _find_order(call)
+        if not may(call, permission):
+            if _knows(call) or _is_customer(call, order):
+                raise Forbidden()
+            raise OrderNotFound()
+
+    return Needs(f"{permission}|order", check)
+
+
+async def _find_order(call: Call) -> Order:
+    """Resolve `:orderId` to its store; the order is left in the call."""
     order = await orders.get_order(call.shop.db, call.params["order_id"])
     call.store_id = order.store_id
-    if not is_member(call):
-        if _is_customer(call, order):
-            raise Forbidden()
-        raise OrderNotFound()
     call.found["order"] = order
+    return order
 
 
 def _is_customer(call: Call, order: Order) -> bool:
     return (
         call.caller is not None
-        and order.customer_user_id is not None
+        and call.caller.user_id is not None
         and order.customer_user_id == call.caller.user_id
     )
 
@@ -181,6 +214,6 @@ PUBLIC = Needs("public", _anybody, ignores_identity=True)
 STORE_VISIBLE = Needs("public:store", _store_visible)
 STORE_OPEN = Needs("public:store", _store_named, _store_visible)
 SIGNED_IN = Needs("signed_in", _signed_in)
+OWN_ACCOUNT = Needs("own_account", _own_account)
 MERCHANT = Needs("merchant", _merchant)
-ORDER_PARTY = Needs("order_party", _order_party, takes_order_token=True)
-ORDER_MEMBER = Needs("orders:write", _order_member)
+ADMIN = Needs("admin", _admin)

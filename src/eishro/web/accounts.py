@@ -210,6 +210,6 @@ async def update_profile(call: Call, body: ProfileBody) -> Reply:
 
 
 def _caller_id(call: Call) -> int:
-    if call.caller is None:
+    if call.caller is None or call.caller.user_id is None:
         raise Unauthenticated()
     return call.caller.user_id

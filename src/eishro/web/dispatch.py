@@ -17,6 +17,8 @@ import structlog
 
 from eishro.db import idempotency
 from eishro.db.keyvalue import KeyValueUnavailable
+from eishro.db.statements import Batch
+from eishro.domain.accounts import api_keys
 from eishro.domain.accounts import sql as accounts
 from eishro.errors import Invalid, Limited, NotFound, ShopError, Unauthenticated
 from eishro.keyring import BadSeal
@@ -193,7 +195,7 @@ class Dispatcher:
         rate = self._rate(call)
         if rate is None:
             return
-        who = f"u{call.caller.user_id}" if call.caller else f"a{call.address}"
+        who = f"u{call.caller.name}" if call.caller else f"a{call.address}"
         key = f"rate:{self._route.rate}:{who}"
         try:
             count = await call.shop.kv.increment(key, rate.seconds)
@@ -275,12 +277,19 @@ def send_refusal(
 
 
 async def identify(call: Call) -> None:
-    """Find the caller behind a bearer token: its signature, then its live session.
+    """Find the caller behind an API key, or a bearer token: its signature, then its live session.
 
     Raises:
-        Unauthenticated: a token was shown that is not (or no longer) good.
+        Unauthenticated: a key or token was shown that is not (or no longer) good.
+        BadRequest: one of each was shown.
     """
     header = call.request.get_header("Authorization")
+    key = call.request.get_header("X-API-Key")
+    if key is not None:
+        if header is not None:
+            raise BadRequest(details={"X-API-Key": "not together with Authorization"})
+        await _identify_key(call, key)
+        return
     if header is None:
         return
     scheme, _, token = header.partition(" ")
@@ -292,6 +301,16 @@ async def identify(call: Call) -> None:
     if call.caller is None:
         raise Unauthenticated()
     call.session_id = claims.session_id
+
+
+async def _identify_key(call: Call, shown: str) -> None:
+    now = call.door.clock.now()
+    key = await api_keys.find_key(call.shop.db, shown, now)
+    if key is None:
+        raise Unauthenticated()
+    call.caller = api_keys.caller_of(key)
+    if key.last_used_at is None or now - key.last_used_at >= api_keys.LAST_USE_EVERY:
+        call.door.background(call.shop.db.commit(Batch(api_keys.note_use(key, now))))
 
 
 async def read_body(call: Call) -> bytes:

@@ -33,7 +33,7 @@ from eishro.flows.product_card import (
     shown,
 )
 from eishro.text import normalise, search_terms
-from eishro.web.access import is_member, product_id_in_path
+from eishro.web.access import may, product_id_in_path
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.stores import refuse_stale
 from eishro.web.wire import (
@@ -152,7 +152,7 @@ async def list_all_products(call: Call, query: ProductQuery) -> Reply:
 
 async def _filter(call: Call, query: ProductQuery, store_id: int | None) -> ProductFilter:
     status: Status = query.status or "active"
-    if status != "active" and (store_id is None or not is_member(call)):
+    if status != "active" and (store_id is None or not may(call, "products:read")):
         raise Unauthenticated() if call.caller is None else Forbidden()
     return ProductFilter(
         store_id=store_id,
@@ -201,7 +201,7 @@ async def _list(call: Call, wanted: ProductFilter, query: ProductQuery) -> Reply
         await _total(call, wanted),
         str(cards[-1].product_id) if more else None,
     )
-    if wanted.store_id is not None and is_member(call):
+    if wanted.store_id is not None and may(call, "products:read"):
         states = await read_products(call.shop, [card.product_id for card in cards])
         return Reply([product_view(state, for_members=True) for state in states], page=page)
     return Reply(msgspec.Raw(b"[" + b",".join(await _bodies(call, cards)) + b"]"), page=page)
@@ -241,7 +241,7 @@ async def read(call: Call) -> Reply:
         raise ProductNotFound()
     row = rows[0]
     call.store_id = row.store_id
-    if is_member(call):
+    if may(call, "products:read"):
         state = await read_product(call.shop, product_id)
         return Reply(product_view(state, for_members=True))
     if row.status != "active" or not row.is_active:

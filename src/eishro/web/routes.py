@@ -141,7 +141,7 @@ class Call:
     @property
     def actor(self) -> Actor:
         """Who acts, for the audit trail."""
-        name = f"user:{self.caller.user_id}" if self.caller else "guest"
+        name = self.caller.name if self.caller else "guest"
         return Actor(name=name, request_id=self.request_id, address=self.address)
 
     @property
@@ -247,7 +247,7 @@ def fingerprint(body: bytes) -> str:
 
 def idempotency_scope(call: Call) -> str:
     """Whose key it is and for what: caller (or guest), method and path, the store by its id."""
-    who = str(call.caller.user_id) if call.caller else "guest"
+    who = call.caller.name if call.caller else "guest"
     params = dict(call.params)
     if "store_id" in params and call.store_id is not None:
         params["store_id"] = str(call.store_id)

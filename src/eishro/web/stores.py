@@ -13,13 +13,14 @@ from eishro.domain.stores.model import (
     Category,
     CategoryNotFound,
     Store,
+    StoreNotApproved,
     StoreSettings,
 )
 from eishro.errors import Forbidden, Words
 from eishro.flows import edit_store
 from eishro.flows.edit_store import CategoryChange, StoreChange
 from eishro.flows.open_store import NewStore, open_store
-from eishro.web.access import integer_in_path, is_admin
+from eishro.web.access import integer_in_path, is_admin, may
 from eishro.web.dispatch import etag_of
 from eishro.web.errors import PreconditionFailed
 from eishro.web.headers import matches_etag
@@ -255,7 +256,7 @@ async def read_store(call: Call) -> Reply:
 async def create_store(call: Call, body: StoreBody) -> Reply:
     """A store for a merchant without one."""
     caller = call.caller
-    if caller is None:
+    if caller is None or caller.user_id is None:
         raise Forbidden()
     new = body.value()
 
@@ -276,9 +277,11 @@ async def update_store(call: Call, body: StoreChangeBody) -> Reply:
 
     def check(seen: Store) -> None:
         refuse_stale(call, store_view(seen, tops))
-        opens = body.is_active is True and not seen.is_active
-        if opens and call.shop.rules.store_approval and not is_admin(call):
-            raise Forbidden()  # opening is the platform's decision
+        changes_opening = body.is_active is not UNSET and body.is_active != seen.is_active
+        if changes_opening and not may(call, "store:close"):
+            raise Forbidden()
+        if body.is_active is True and seen.standing != "approved" and not is_admin(call):
+            raise StoreNotApproved()
 
     change = StoreChange(
         name=body.name,

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -13,6 +14,8 @@ from eishro.errors import Conflict, Unauthenticated, Words
 PASSWORD_LENGTH_MIN = 10
 PASSWORD_LENGTH_MAX = 200
 REFRESH_GRACE = timedelta(seconds=30)
+RECENT_LOGIN = timedelta(minutes=5)  # older ones prove themselves again for e-mail, password, 2FA
+MEMBERSHIPS_MAX = 50  # stores that one person works in
 
 Role = Literal["admin", "merchant", "customer"]
 
@@ -36,7 +39,8 @@ class User(msgspec.Struct, frozen=True):
 
 class Session(msgspec.Struct, frozen=True):
     """One sign-in. `refresh_hash` is of the live refresh token; `previous_hash` of the one
-    before, whose successor (`successor_sealed`) is repeated until `grace_until`.
+    before, whose successor (`successor_sealed`) is repeated until `grace_until`. `admin_id` is the
+    platform admin who acts as the user, if it is not the user.
     """
 
     id: str
@@ -51,16 +55,33 @@ class Session(msgspec.Struct, frozen=True):
     expires_at: datetime
     ended_at: datetime | None
     version: int
+    admin_id: int | None = None
 
 
-class Caller(msgspec.Struct, frozen=True):
-    """Who is behind a live session, as every request needs it (one row)."""
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is behind a request: a person in a live session, or a store's API key (no `user_id`).
 
-    user_id: int
-    role: Role
-    email: str
-    store_id: int | None
-    store_role: str | None
+    `permissions` has those of each store the caller works in. `login_at` is when the password
+    was last shown; `admin_id` the platform admin who acts as the user.
+    """
+
+    name: str
+    user_id: int | None = None
+    role: Role | None = None
+    email: str = ""
+    permissions: Mapping[int, frozenset[str]] = {}
+    login_at: datetime | None = None
+    admin_id: int | None = None
+
+    def may(self, permission: str, store_id: int | None) -> bool:
+        """True if the caller has the permission in the store; admins have every one."""
+        if self.role == "admin":
+            return True
+        return store_id is not None and permission in self.permissions.get(store_id, ())
+
+    def works_in(self, store_id: int | None) -> bool:
+        """True for the store's people and keys, whatever they may do, and for admins."""
+        return self.role == "admin" or store_id in self.permissions
 
 
 class EmailTaken(Conflict):

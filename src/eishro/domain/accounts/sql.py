@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
 from eishro.db.database import Database
@@ -9,7 +10,15 @@ from eishro.db.rows import columns_of, save_by_version, saving, values_of
 from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write, insert_once
 from eishro.db.types import Flag, Id, Int, Moment, Text
-from eishro.domain.accounts.model import Caller, EmailTaken, Session, User
+from eishro.domain.accounts.model import (
+    MEMBERSHIPS_MAX,
+    Caller,
+    EmailTaken,
+    Role,
+    Session,
+    User,
+)
+from eishro.domain.accounts.permissions import permissions_of
 from eishro.errors import NotFound, Stale
 
 users = table(
@@ -35,17 +44,10 @@ memberships = table(
     sa.Column("user_id", Int, sa.ForeignKey("users.id"), primary_key=True),
     sa.Column("role", Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
-    # A merchant has one store: one owner membership for each user, and one owner a store.
+    # A merchant has one store; a store may have several owners.
     sa.Index(
         "uq_memberships_owner_user",
         "user_id",
-        unique=True,
-        sqlite_where=sa.text("role = 'owner'"),
-        postgresql_where=sa.text("role = 'owner'"),
-    ),
-    sa.Index(
-        "uq_memberships_owner_store",
-        "store_id",
         unique=True,
         sqlite_where=sa.text("role = 'owner'"),
         postgresql_where=sa.text("role = 'owner'"),
@@ -68,6 +70,8 @@ sessions = table(
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
     sa.Column("version", Int, nullable=False),
+    sa.Column("admin_id", Int),
+    sa.Index("ix_sessions_expires_at", "expires_at"),
     with_rowid=False,
 )
 
@@ -88,9 +92,30 @@ _OWN_STORE = Query(
     int,
     across_stores=True,
 )
-# The first membership is enough while a person works in one store (api.md: a merchant has one).
+
+
+class _CallerRow(msgspec.Struct, frozen=True):
+    """A live session's user with one of the user's memberships, or none."""
+
+    user_id: int
+    role: Role
+    email: str
+    login_at: datetime
+    admin_id: int | None
+    store_id: int | None
+    store_role: str | None
+
+
 _CALLER = Query(
-    sa.select(users.c.id, users.c.role, users.c.email, memberships.c.store_id, memberships.c.role)
+    sa.select(
+        users.c.id,
+        users.c.role,
+        users.c.email,
+        sessions.c.login_at,
+        sessions.c.admin_id,
+        memberships.c.store_id,
+        memberships.c.role,
+    )
     .select_from(
         sessions.join(users, users.c.id == sessions.c.user_id).outerjoin(
             memberships, memberships.c.user_id == users.c.id
@@ -103,8 +128,8 @@ _CALLER = Query(
         users.c.is_active == sa.literal(True, Flag),
     )
     .order_by(memberships.c.store_id)
-    .limit(1),
-    Caller,
+    .limit(sa.literal(MEMBERSHIPS_MAX, Int)),
+    _CallerRow,
     across_stores=True,
 )
 
@@ -140,7 +165,24 @@ async def find_session(db: Database, session_id: str) -> Session | None:
 
 async def find_caller(db: Database, session_id: str, now: datetime) -> Caller | None:
     """The active user behind a live session."""
-    return await db.one(_CALLER, session_id=session_id, now=now)
+    rows = await db.all(_CALLER, session_id=session_id, now=now)
+    if not rows:
+        return None
+    first = rows[0]
+    by_admin = "" if first.admin_id is None else f" by admin:{first.admin_id}"
+    return Caller(
+        name=f"user:{first.user_id}{by_admin}",
+        user_id=first.user_id,
+        role=first.role,
+        email=first.email,
+        permissions={
+            row.store_id: permissions_of(row.store_role or "")
+            for row in rows
+            if row.store_id is not None
+        },
+        login_at=first.login_at,
+        admin_id=first.admin_id,
+    )
 
 
 async def find_own_store(db: Database, user_id: int) -> int | None:

@@ -1,6 +1,7 @@
 """Stores and categories as values."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -8,6 +9,7 @@ from eishro.errors import Conflict, NotFound, Words
 
 NAME_LENGTH_MAX = 120
 CATEGORIES_MAX = 500  # in one store
+Standing = Literal["approved", "pending", "rejected", "suspended"]
 SHIPPING_RATE_DIRHAMS = 10_000  # where a store says nothing: 10 dinars to every city
 
 
@@ -27,7 +29,11 @@ class StoreSettings(msgspec.Struct, frozen=True):
 
 
 class Store(msgspec.Struct, frozen=True):
-    """A merchant's store. The owner is a membership (`owner_id` is read from it)."""
+    """A merchant's store. The owner is a membership (`owner_id` is read from it).
+
+    `is_active` is what the public sees; `standing` is the platform's word, and a store whose
+    standing is not `approved` cannot be opened by its owner.
+    """
 
     id: int
     slug: str
@@ -40,6 +46,8 @@ class Store(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    standing: Standing = "approved"
+    standing_reason: str | None = None
     owner_id: int | None = None
 
     def settings_value(self) -> StoreSettings:
@@ -78,6 +86,14 @@ class CategoryInUse(Conflict):
 
     words = Words(
         "Move or delete the categories below it first.", "انقل الأقسام الفرعية أو احذفها أولا."
+    )
+
+
+class StoreNotApproved(Conflict):
+    """The platform has not approved the store, or has suspended it."""
+
+    words = Words(
+        "The platform has to approve this store first.", "يجب أن توافق المنصة على هذا المتجر أولا."
     )
 
 

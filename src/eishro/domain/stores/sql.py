@@ -26,6 +26,8 @@ stores = table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("version", Int, nullable=False),
+    sa.Column("standing", Text, nullable=False, server_default="approved"),
+    sa.Column("standing_reason", Text),
     sa.Index("ix_stores_is_active_id", "is_active", "id"),
 )
 
@@ -58,11 +60,16 @@ store_versions = table(
 
 # Read by name, so that this noun need not import the other.
 _members = sa.table(
-    "memberships", sa.column("store_id", Int), sa.column("user_id", Int), sa.column("role", Text)
+    "memberships",
+    sa.column("store_id", Int),
+    sa.column("user_id", Int),
+    sa.column("role", Text),
+    sa.column("created_at", Moment),
 )
 _OWNER = (
     sa.select(_members.c.user_id)
     .where(_members.c.store_id == stores.c.id, _members.c.role == "owner")
+    .order_by(_members.c.created_at, _members.c.user_id)
     .limit(1)
     .scalar_subquery()
 )

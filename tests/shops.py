@@ -21,16 +21,21 @@ from eishro.db.audit import Actor
 from eishro.db.database import Database
 from eishro.db.id_blocks import IntegerIds
 from eishro.db.opening import open_database
+from eishro.domain.accounts.model import Caller
+from eishro.domain.accounts.permissions import permissions_of
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.orders.model import Wanted
 from eishro.domain.stores.model import StoreSettings
+from eishro.flows import edit_staff
 from eishro.flows.edit_product import ProductDraft, create_product
+from eishro.flows.edit_staff import Newcomer
 from eishro.flows.open_store import NewStore
 from eishro.flows.place_order import Placed, PlaceOrder, place_order
 from eishro.flows.price_list import PriceList
 from eishro.flows.product_card import ProductState
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
+from eishro.jobs.schedule import handle_events
 from eishro.keyring import Keyring
 from eishro.web.api import ROUTES
 from eishro.web.asgi import build_app
@@ -78,6 +83,49 @@ class World:
     def _in_background(self, work: Awaitable[object]) -> None:
         task = asyncio.ensure_future(work)
         self.working.add(task)
+
+    async def letters(self, to: str) -> list[str]:
+        """The links of what was mailed to somebody so far, oldest first; "" for none."""
+        await handle_events(self.shop)
+        mail = self.shop.mail
+        assert isinstance(mail, OutboxMail)
+        found: list[Any] = [letter for letter in reversed(mail.newest()) if letter["to"] == to]
+        return [letter["links"][0] if letter["links"] else "" for letter in found]
+
+    async def link(self, to: str, page: str) -> str:
+        """The path of the last link to this page that was mailed."""
+        links = [link for link in await self.letters(to) if f"/{page}?" in link]
+        return links[-1].removeprefix("http://shop.test")
+
+    async def token(self, to: str, page: str) -> str:
+        """The token of that link."""
+        return (await self.link(to, page)).partition("token=")[2]
+
+    async def join(self, owner: SignedIn, role: str) -> SignedIn:
+        """A new member of the owner's store, signed in."""
+        assert owner.store is not None
+        email = f"{role}{next(_numbers)}@example.ly"
+        store_id = owner.store.id
+        caller = Caller(
+            name=f"user:{owner.user.id}",
+            user_id=owner.user.id,
+            role="merchant",
+            permissions={store_id: permissions_of("owner")},
+        )
+        made = await edit_staff.invite(self.shop, store_id, caller, email, role, TESTER, NotOnce())
+        token = edit_staff.invitation_token(self.shop, made)
+        await edit_staff.accept(self.shop, token, None, Newcomer(PASSWORD, "علي", ""), TESTER)
+        return await login(self.shop, self.tokens, email, PASSWORD, Device("", ""))
+
+    async def api_key(self, owner: SignedIn, *scopes: str) -> dict[str, str]:
+        """The header of a new key of the owner's store."""
+        assert owner.store is not None
+        reply = await self.client().post(
+            f"/api/stores/{owner.store.id}/api-keys",
+            json={"name": "x", "scopes": scopes},
+            headers=bearer(owner),
+        )
+        return {"X-API-Key": reply.json()["data"]["key"]}
 
     async def settle(self) -> None:
         """Wait for what requests left in the background."""

@@ -16,6 +16,12 @@ from typing import Annotated, Any
 import msgspec
 
 import eishro
+from eishro.domain.accounts.permissions import (
+    PERMISSIONS,
+    PERMISSIONS_OF,
+    SCOPES,
+    STORE_ROLES,
+)
 from eishro.errors import ShopError
 from eishro.jobs.events import HANDLERS
 from eishro.settings import PREFIX, Rate, Settings
@@ -31,6 +37,7 @@ def main() -> int:
     pages = {
         "settings.md": settings_page(),
         "routes.md": routes_page(),
+        "permissions.md": permissions_page(),
         "errors.md": errors_page(),
         "events.md": events_page(),
     }
@@ -79,6 +86,24 @@ def routes_page() -> str:
         "The route table (`src/eishro/web/api.py`). Bodies and answers: `/docs` on a running "
         "server, or `eishro openapi`.",
         "| Method | Path | Permission | Rate class | Idempotency-Key | What |",
+        rows,
+    )
+
+
+def permissions_page() -> str:
+    """Every permission of a store, and which roles and keys may have it."""
+    rows = []
+    for name, meaning in PERMISSIONS.items():
+        marks = ["yes" if name in PERMISSIONS_OF[role] else "" for role in STORE_ROLES]
+        marks.append("yes" if name in SCOPES else "")
+        rows.append(f"| `{name}` | {meaning} | {' | '.join(marks)} |")
+    return _page(
+        "Permissions",
+        "What the people and the API keys of a store may do "
+        "(`src/eishro/domain/accounts/permissions.py`). Platform admins may do everything; "
+        "routes name the permission they need ([routes](routes.md)).",
+        f"| Permission | Lets people | {' | '.join(STORE_ROLES)} | API keys |\n"
+        f"|---|---|{'---|' * (len(STORE_ROLES) + 1)}",
         rows,
     )
 

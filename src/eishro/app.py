@@ -134,6 +134,7 @@ def web_rules_of(settings: Settings) -> WebRules:
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         is_development=settings.env == "development",
+        is_secure=settings.public_url.startswith("https://"),
         response_cache_bytes=settings.response_cache_mb * 1_000_000,
         staleness_seconds=settings.response_cache_seconds,
     )

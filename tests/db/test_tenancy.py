@@ -30,15 +30,21 @@ from eishro.domain.orders.sql import orders
 ACROSS_STORES = {
     "cli.doctor": "_CLEARED _DEAD _MISCOUNTED_STOCK _PAID_TWICE _PAID_WITHOUT_MONEY _RECEIVED "
     "_STOCK_ADRIFT _UNBALANCED",
+    # Admins read everybody's trail; sealing and examining it goes over all chains.
+    "db.audit": "_COUNT_ALL _OF_ALL",
+    "db.audit_seals": "_HEADS _NEWEST _SEALED _TAIL _WAITING",
+    # A key or an invitation that is shown tells its store.
+    "domain.accounts.api_keys": "_BY_ID",
+    "domain.accounts.invitations": "_BY_ID",
     "db.outbox": "DEAD DUE _CLAIM _FINISH _FORGET",
     # A person's stores, asked before any store is known.
-    "domain.accounts.sql": "_CALLER _OWN_STORE",
+    "domain.accounts.sql": "_CALLER _OWN_STORE _STORES_OF",
     # Orders by their unguessable ids; `web/access.py` decides who may see them.
     "domain.orders.sql": "_BY_ID _DUE_TO_EXPIRE _HISTORY _LINES",
     # News and gateways know a payment by its own id or reference.
     "domain.payments.sql": "_BY_ID _BY_REFERENCE _DUE _OF_ORDERS _RECEIPTS _RECEIPT_OWNER",
     # The owner of a store that is asked for by its name, or of a page of stores.
-    "domain.stores.sql": "_ACTIVE_PAGE _BY_SLUG",
+    "domain.stores.sql": "_ACTIVE_PAGE _ALL_PAGE _BY_SLUG _STANDING_PAGE",
 }
 
 

@@ -58,9 +58,9 @@ class BcryptHasher:
         return bcrypt.hashpw(_prehash(password), bcrypt.gensalt(self._cost)).decode()
 
     def _verify(self, password: str, stored: str | None) -> bool:
+        if self._nobody is None:  # made for whoever asks first, so that its time tells nothing
+            self._nobody = self._hash("nobody")
         if stored is None:
-            if self._nobody is None:
-                self._nobody = self._hash("nobody")
             bcrypt.checkpw(_prehash(password), self._nobody.encode())
             return False
         return bcrypt.checkpw(_prehash(password), stored.encode())

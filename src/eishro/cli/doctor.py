@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.app import open_shop
-from eishro.db import migrate
+from eishro.db import audit_seals, migrate
 from eishro.db.database import Database
 from eishro.db.outbox import outbox
 from eishro.db.statements import Query
@@ -165,6 +165,7 @@ async def examine(settings: Settings) -> int:
         async with open_shop(settings) as shop:
             await migrate.check(shop.db)
             findings = await find_faults(shop.db)
+            findings += await audit_seals.find_breaks(shop.db, shop.keyring, SHOWN_MAX)
             await shop.kv.get("doctor")
             await shop.mail.check()
             warnings = await find_warnings(shop, settings)
@@ -199,6 +200,10 @@ async def find_faults(db: Database) -> list[str]:
 async def find_warnings(shop: Shop, settings: Settings) -> list[str]:
     """What people should know and may be meant so."""
     warnings = []
+    unsealed, oldest = await audit_seals.find_tail(shop.db)
+    if oldest is not None:
+        age = int((shop.clock.now() - oldest).total_seconds())
+        warnings.append(f"{unsealed} lines of the audit trail are not sealed yet, for {age} s")
     if settings.moamalat_merchant_id == TEST_MERCHANT_ID:
         warnings.append("Moamalat uses the published test merchant")
     for name in ("authenticated", "anonymous", "payments"):

@@ -21,7 +21,8 @@ _TAKE = Write(
     upsert(
         leases,
         where=sa.or_(
-            leases.c.until < sa.bindparam("now"), leases.c.holder == sa.bindparam("holder")
+            leases.c.until < sa.bindparam("now"),
+            leases.c.holder == sa.literal_column("excluded.holder"),
         ),
     )
 )

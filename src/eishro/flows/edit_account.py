@@ -62,7 +62,7 @@ async def update_profile(
     await shop.db.commit(
         Batch(
             accounts.save_user(after, seen=seen),
-            audit.record(actor, "user.changed", user_id, at, fields=sorted(changes)),
+            audit.record(actor, "user.changed", user_id, at, **audit.difference(seen, after)),
         )
     )
     return msgspec.structs.replace(after, version=seen.version + 1)

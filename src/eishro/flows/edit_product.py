@@ -154,6 +154,7 @@ async def update_product(
         *_filed(state, seen.product.version + 1),
         _moved(seen.product, product),
     )
+    told = _difference(seen, state)
     batch.add(
         audit.record(
             actor,
@@ -161,13 +162,24 @@ async def update_product(
             product_id,
             at,
             store_id=product.store_id,
-            fields=[f for f in draft.__struct_fields__ if getattr(draft, f) is not msgspec.UNSET],
+            before=told["before"],
+            after=told["after"],
         )
     )
     await shop.db.commit(batch)
     return msgspec.structs.replace(
         state, product=msgspec.structs.replace(product, version=seen.product.version + 1)
     )
+
+
+def _difference(seen: ProductState, after: ProductState) -> dict[str, dict[str, object]]:
+    """What the change did, for the audit trail; lists that changed are told whole."""
+    told = audit.difference(seen.product, after.product)
+    for name in ("categories", "variants", "stock"):
+        if getattr(seen, name) != getattr(after, name):
+            told["before"][name] = getattr(seen, name)
+            told["after"][name] = getattr(after, name)
+    return told
 
 
 @again_if_stale

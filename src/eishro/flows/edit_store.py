@@ -72,7 +72,12 @@ async def update_store(
             stores.save_store(after, seen=seen),
             stores.move_version(store_id),
             audit.record(
-                actor, "store.changed", store_id, at, store_id=store_id, fields=sorted(changes)
+                actor,
+                "store.changed",
+                store_id,
+                at,
+                store_id=store_id,
+                **audit.difference(seen, after),
             ),
         )
     )
@@ -141,7 +146,14 @@ async def update_category(
             stores.move_version_from(store_id, version),
             stores.save_category(after, seen=seen),
             catalog.drop_cards_of_shelf(store_id, category_id),
-            audit.record(actor, "category.changed", category_id, at, store_id=store_id),
+            audit.record(
+                actor,
+                "category.changed",
+                category_id,
+                at,
+                store_id=store_id,
+                **audit.difference(seen, after),
+            ),
         ).add(*_renamed(seen, after, at))
     )
     return msgspec.structs.replace(after, version=seen.version + 1)

@@ -17,16 +17,19 @@ from eishro.domain.accounts.model import (
     REFRESH_GRACE,
     Role,
     Session,
+    TwoFactorRequired,
     User,
     WrongCredentials,
     hash_token,
     new_refresh_token,
     same_hash,
 )
+from eishro.domain.accounts.passwords import check_password
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store
 from eishro.errors import Unauthenticated
+from eishro.flows import login_limits, two_factor
 from eishro.flows.open_store import NewStore, prepare_store
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import text_id
@@ -70,16 +73,20 @@ async def register(
     """A new account (and its store), signed in; a verification mail follows.
 
     Raises:
-        EmailTaken, SlugTaken, HasherBusy, idempotency.AlreadyClaimed.
+        EmailTaken, SlugTaken, HasherBusy, Limited, idempotency.AlreadyClaimed.
+        Invalid: the password is too common.
     """
     at = shop.clock.now()
+    check_password(registration.password, registration.email)
+    if await accounts.find_user_by_email(shop.db, registration.email) is not None:
+        await login_limits.count_taken(shop, device.address)
     user = await new_user(shop, registration, at)
     store, store_statements = (
         await prepare_store(shop, registration.store, user.id, at)
         if registration.store
         else (None, [])
     )
-    session, refresh = _new_session(shop, user, device, at)
+    session, refresh = new_session(shop, user, device, at)
     signed_in = _signed_in(shop, tokens, user, store, session, refresh, at)
     actor = Actor(name=f"user:{user.id}", address=device.address)
     await shop.db.commit(
@@ -113,23 +120,52 @@ async def new_user(shop: Shop, registration: Registration, at: datetime) -> User
 
 
 async def login(
-    shop: Shop, tokens: AccessTokens, email: str, password: str, device: Device
+    shop: Shop,
+    tokens: AccessTokens,
+    email: str,
+    password: str,
+    device: Device,
+    code: str | None = None,
 ) -> SignedIn:
-    """A new session.
+    """A new session; `code` is of the second factor, where it is on.
 
     Raises:
-        WrongCredentials: unknown address, wrong password or inactive account, in equal time.
-        HasherBusy.
+        WrongCredentials: unknown address, wrong password or code, or inactive account; an unknown
+            address takes as long as a wrong password.
+        TwoFactorRequired: the password is right and a code is needed.
+        Limited, HasherBusy.
     """
+    attempt = await login_limits.count_login(shop, email, device.address)
     user = await accounts.find_user_by_email(shop.db, email)
-    right = await shop.hasher.verify(password, user.password_hash if user else None)
-    if user is None or not right or not user.is_active:
+    stored = user.password_hash if user and user.is_active else None
+    right = await shop.hasher.verify(password, stored or None)
+    if user is None or not right:
+        await _note_refusal(shop, user, device, "password")
         raise WrongCredentials()
     at = shop.clock.now()
-    session, refresh = _new_session(shop, user, device, at)
-    await shop.db.commit(Batch(accounts.insert_session(session)))
+    session, refresh = new_session(shop, user, device, at)
+    try:
+        taken = await two_factor.take_code(shop, user.id, code, at)
+        await shop.db.commit(Batch(*taken, accounts.insert_session(session)))
+    except TwoFactorRequired:
+        await login_limits.forgive(shop, attempt, is_in=False)
+        raise
+    except WrongCredentials:
+        await _note_refusal(shop, user, device, "code")
+        raise
+    await login_limits.forgive(shop, attempt)
+    if taken:
+        await login_limits.forgive_code(shop, user.id)
     store = await _own_store(shop, user)
     return _signed_in(shop, tokens, user, store, session, refresh, at)
+
+
+async def _note_refusal(shop: Shop, user: User | None, device: Device, what: str) -> None:
+    """A line of the trail; the same work whether the address has an account or not."""
+    actor = Actor(name="guest", address=device.address)
+    subject = user.id if user else "unknown"
+    at = shop.clock.now()
+    await shop.db.commit(Batch(audit.record(actor, "login.refused", subject, at, wrong=what)))
 
 
 @again_if_stale
@@ -201,7 +237,7 @@ async def _own_store(shop: Shop, user: User) -> Store | None:
     return await stores.find_store(shop.db, store_id) if store_id is not None else None
 
 
-def _new_session(shop: Shop, user: User, device: Device, at: datetime) -> tuple[Session, str]:
+def new_session(shop: Shop, user: User, device: Device, at: datetime) -> tuple[Session, str]:
     session_id = text_id("ses", at)
     token = new_refresh_token(session_id)
     session = Session(

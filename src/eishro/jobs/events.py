@@ -8,7 +8,10 @@ doing and noting), so a mail may arrive twice; nothing here moves money or stock
 
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
+
 from eishro.db.outbox import Event
+from eishro.domain.accounts import invitations
 from eishro.domain.accounts import sql as accounts
 from eishro.domain.messages import mails
 from eishro.domain.messages.port import MailNotSent, Message
@@ -17,7 +20,10 @@ from eishro.domain.orders.model import Order
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store
 from eishro.flows.edit_account import verification_token
+from eishro.flows.edit_staff import invitation_token
+from eishro.flows.recover_account import reset_token
 from eishro.flows.refile_products import refile_products
+from eishro.flows.secure_account import email_change_token
 from eishro.flows.shop import Shop
 from eishro.money import decimal_from_dirhams
 
@@ -29,6 +35,69 @@ async def mail_verification(shop: Shop, event: Event) -> None:
     user = await accounts.get_user(shop.db, int(event.subject_id))
     link = f"{shop.rules.public_url}/verify-email?token={verification_token(shop, user)}"
     await _send(shop, mails.verification(user.email, link))
+
+
+async def mail_verification_again(shop: Shop, event: Event) -> None:
+    """The same, for whoever asks; nothing for an address without an account or confirmed."""
+    user = await accounts.find_user_by_email(shop.db, _payload(event)["email"])
+    if user is not None and user.is_active and user.email_verified_at is None:
+        link = f"{shop.rules.public_url}/verify-email?token={verification_token(shop, user)}"
+        await _send(shop, mails.verification(user.email, link))
+
+
+async def mail_reset(shop: Shop, event: Event) -> None:
+    """A link for a new password; nothing for an address without an account."""
+    user = await accounts.find_user_by_email(shop.db, _payload(event)["email"])
+    if user is not None and user.is_active:
+        link = f"{shop.rules.public_url}/reset-password?token={reset_token(shop, user)}"
+        await _send(shop, mails.password_reset(user.email, link))
+
+
+async def mail_password_changed(shop: Shop, event: Event) -> None:
+    """Tell that the password was changed, so that a thief cannot do it quietly."""
+    user = await accounts.get_user(shop.db, int(event.subject_id))
+    await _send(shop, mails.password_changed(user.email))
+
+
+async def mail_email_change(shop: Shop, event: Event) -> None:
+    """A link to the new address that makes it the account's."""
+    user = await accounts.get_user(shop.db, int(event.subject_id))
+    email = _payload(event)["email"]
+    if await accounts.find_user_by_email(shop.db, email) is None:
+        token = email_change_token(shop, user, email, event.created_at)
+        link = f"{shop.rules.public_url}/verify-email?token={token}"
+        await _send(shop, mails.verification(email, link))
+
+
+async def mail_email_changed(shop: Shop, event: Event) -> None:
+    """Tell the old address that the account has another one now."""
+    await _send(shop, mails.email_changed(_payload(event)["before"]))
+
+
+async def mail_acted_for(shop: Shop, event: Event) -> None:
+    """Tell that an admin acts in somebody's name, and why."""
+    user = await accounts.get_user(shop.db, int(event.subject_id))
+    await _send(shop, mails.acted_for(user.email, _payload(event)["reason"]))
+
+
+async def mail_invitation(shop: Shop, event: Event) -> None:
+    """The link by which somebody becomes a member of a store."""
+    found = await invitations.find_invitation(shop.db, event.subject_id)
+    if found is not None and found.closed_at is None:
+        store = await stores.get_store(shop.db, found.store_id)
+        link = f"{shop.rules.public_url}/invitation?token={invitation_token(shop, found)}"
+        await _send(shop, mails.invitation(found.email, store.name, link))
+
+
+async def mail_standing(shop: Shop, event: Event) -> None:
+    """Tell the store's owners what the platform decided."""
+    store = await stores.get_store(shop.db, int(event.subject_id))
+    for member in await accounts.list_members(shop.db, store.id):
+        if member.role == "owner":
+            reason = store.standing_reason or ""
+            await _send(
+                shop, mails.store_standing(member.email, store.name, store.standing, reason)
+            )
 
 
 async def mail_buyer(shop: Shop, event: Event) -> None:
@@ -59,6 +128,10 @@ async def refile_shelf(shop: Shop, event: Event) -> None:
     await refile_products(shop, int(event.subject_id))
 
 
+def _payload(event: Event) -> dict[str, str]:
+    return msgspec.json.decode(event.payload, type=dict[str, str])
+
+
 def _is_paid(event: Event) -> bool:
     return event.topic.startswith("order.paid")
 
@@ -79,6 +152,14 @@ async def _send(shop: Shop, message: Message) -> None:
 
 HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     "user.registered": (mail_verification,),
+    "user.verification_wanted": (mail_verification_again,),
+    "user.password_forgotten": (mail_reset,),
+    "user.password_changed": (mail_password_changed,),
+    "user.email_change_started": (mail_email_change,),
+    "user.email_changed": (mail_email_changed,),
+    "user.acted_for": (mail_acted_for,),
+    "staff.invited": (mail_invitation,),
+    "store.standing_changed": (mail_standing,),
     "order.placed": (mail_buyer, mail_merchant),
     "order.paid": (mail_buyer, mail_merchant),
     "category.renamed": (refile_shelf,),

@@ -14,6 +14,7 @@ import structlog
 from eishro.db import idempotency, outbox
 from eishro.db.outbox import Event
 from eishro.db.statements import Batch
+from eishro.domain.accounts import sql as accounts
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.errors import ShopError, Stale
@@ -21,12 +22,14 @@ from eishro.flows import pay_order
 from eishro.flows.change_order import expire_order
 from eishro.flows.shop import Shop
 from eishro.jobs.events import handlers_of
+from eishro.jobs.seal_audit import seal_audit, sweep_audit
 
 _LOG = structlog.get_logger("eishro.jobs")
 
 TURN_SECONDS = 1.0
 NEWS_GRACE = timedelta(seconds=10)  # the request that stored a notification works it off itself
 KEEP_EVENTS = timedelta(days=7)
+KEEP_SESSIONS = timedelta(days=30)  # after their time is over
 TIDY_EVERY = timedelta(minutes=10)
 PAYMENTS_AT_ONCE = 50
 
@@ -112,8 +115,14 @@ async def work_off_waiting_news(shop: Shop) -> int:
 async def tidy_up(shop: Shop) -> int:
     """Remove what has served its time."""
     now = shop.clock.now()
-    await shop.db.commit(Batch(idempotency.drop_expired(now), outbox.forget(now - KEEP_EVENTS)))
-    return 0
+    await shop.db.commit(
+        Batch(
+            idempotency.drop_expired(now),
+            outbox.forget(now - KEEP_EVENTS),
+            accounts.forget_sessions(now - KEEP_SESSIONS),
+        )
+    )
+    return await sweep_audit(shop)
 
 
 STEPS: tuple[Step, ...] = (
@@ -121,6 +130,7 @@ STEPS: tuple[Step, ...] = (
     work_off_waiting_news,
     check_due_payments,
     expire_unpaid_orders,
+    seal_audit,
 )
 
 

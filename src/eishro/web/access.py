@@ -131,6 +131,11 @@ async def _admin(call: Call) -> None:
         raise Forbidden()
 
 
+async def _admin_store(call: Call) -> None:
+    await _admin(call)
+    await find_store_in_path(call)
+
+
 def member(
     permission: str, find_store: Check = find_store_in_path, see: Check = _store_visible
 ) -> Needs:
@@ -211,9 +216,23 @@ def _has_token(call: Call, order: Order, shown: str) -> bool:
 
 
 PUBLIC = Needs("public", _anybody, ignores_identity=True)
+ANYBODY = Needs("public", _anybody)
 STORE_VISIBLE = Needs("public:store", _store_visible)
 STORE_OPEN = Needs("public:store", _store_named, _store_visible)
 SIGNED_IN = Needs("signed_in", _signed_in)
 OWN_ACCOUNT = Needs("own_account", _own_account)
 MERCHANT = Needs("merchant", _merchant)
 ADMIN = Needs("admin", _admin)
+ADMIN_STORE = Needs("admin", _admin_store)
+
+
+async def _staff_or_self(call: Call) -> None:
+    if call.caller is not None and str(call.caller.user_id) == call.params["user_id"]:
+        await find_store_in_path(call)
+        if call.caller.admin_id is None and call.caller.works_in(call.store_id):
+            return
+    await _STAFF.check(call)
+
+
+_STAFF = member("staff:write")
+STAFF_OR_SELF = Needs("staff:write|self", _staff_or_self)

@@ -19,6 +19,8 @@ from eishro.web.stores import StoreView, has_condition, refuse_stale, store_view
 from eishro.web.wire import Email, Name, Phone, ShortText, Slug
 
 Password = Annotated[str, Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
+# A code of an authenticator app or a recovery code, however it is typed.
+Code = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z -]*$")]
 Token = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^[!-~]+$")]
 
 
@@ -42,10 +44,11 @@ class RegisterBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 
 class LoginBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """E-mail and password."""
+    """E-mail and password; `otp` where the second factor is on."""
 
     email: Annotated[str, Meta(max_length=254, pattern=r"^[^\u0000-\u001f\u007f]*$")]
     password: Annotated[str, Meta(max_length=PASSWORD_LENGTH_MAX)]
+    otp: Code | None = None
 
 
 class RefreshBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -126,7 +129,8 @@ def _signed_in_view(signed_in: SignedIn, categories: list[str]) -> SignedInView:
     )
 
 
-def _device(call: Call) -> Device:
+def device_of(call: Call) -> Device:
+    """From where the request comes."""
     return Device(call.request.get_header("User-Agent") or "", call.address)
 
 
@@ -153,14 +157,19 @@ async def register(call: Call, body: RegisterBody) -> Reply:
 
     once = call.once(view)
     return once.reply(
-        await sign_in.register(call.shop, call.door.tokens, registration, _device(call), once)
+        await sign_in.register(call.shop, call.door.tokens, registration, device_of(call), once)
     )
 
 
 async def login(call: Call, body: LoginBody) -> Reply:
     """A new session."""
     signed_in = await sign_in.login(
-        call.shop, call.door.tokens, body.email.strip().lower(), body.password, _device(call)
+        call.shop,
+        call.door.tokens,
+        body.email.strip().lower(),
+        body.password,
+        device_of(call),
+        body.otp,
     )
     return await _signed_in(call, signed_in)
 
@@ -184,32 +193,27 @@ async def logout(call: Call, body: LogoutBody) -> Reply:
     return Reply({})
 
 
-async def verify_email(call: Call, body: VerifyBody) -> Reply:
-    """Confirm the address with the token of the mail."""
-    await edit_account.verify_email(call.shop, body.token)
-    return Reply({}, message=Words("Your address is confirmed.", "تم تأكيد بريدك الإلكتروني."))
-
-
 async def read_profile(call: Call) -> Reply:
     """The caller's own account."""
-    return Reply(user_view(await accounts.get_user(call.shop.db, _caller_id(call))))
+    return Reply(user_view(await accounts.get_user(call.shop.db, own_id(call))))
 
 
 async def update_profile(call: Call, body: ProfileBody) -> Reply:
     """Change members of the own account."""
     if has_condition(call):
-        refuse_stale(call, user_view(await accounts.get_user(call.shop.db, _caller_id(call))))
+        refuse_stale(call, user_view(await accounts.get_user(call.shop.db, own_id(call))))
     changes: dict[str, object] = {}
     for name in ("first_name", "last_name"):
         if getattr(body, name) is not UNSET:
             changes[name] = getattr(body, name)
     if body.phone is not UNSET:
         changes["phone"] = body.phone.number if body.phone else None
-    user = await edit_account.update_profile(call.shop, _caller_id(call), changes, call.actor)
+    user = await edit_account.update_profile(call.shop, own_id(call), changes, call.actor)
     return Reply(user_view(user))
 
 
-def _caller_id(call: Call) -> int:
+def own_id(call: Call) -> int:
+    """The caller's user id; routes about accounts let in nobody without one."""
     if call.caller is None or call.caller.user_id is None:
         raise Unauthenticated()
     return call.caller.user_id

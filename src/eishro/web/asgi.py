@@ -13,7 +13,7 @@ import falcon.asgi
 from eishro.errors import NotFound
 from eishro.web.dispatch import Dispatcher, language_of, request_id_of, send_refusal
 from eishro.web.errors import BadRequest, MethodNotAllowed
-from eishro.web.headers import EXPOSED_HEADERS
+from eishro.web.headers import EXPOSED_HEADERS, NO_CONTENT, security_headers
 from eishro.web.openapi import openapi_document
 from eishro.web.routes import Door, Route
 
@@ -106,6 +106,7 @@ class _EveryAnswer:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._origins = frozenset(door.rules.cors_origins)
+        self._always = security_headers(is_secure=door.rules.is_secure)
 
     async def process_request(
         self, request: falcon.asgi.Request, response: falcon.asgi.Response
@@ -121,7 +122,11 @@ class _EveryAnswer:
     async def process_response(
         self, request: falcon.asgi.Request, response: falcon.asgi.Response, _res: Any, _ok: Any
     ) -> None:
-        response.set_header("X-Content-Type-Options", "nosniff")
+        response.set_headers(self._always)
+        if not response.get_header("Cache-Control"):
+            response.set_header("Cache-Control", "no-store")  # answers are their caller's
+        if not response.get_header("Content-Security-Policy"):
+            response.set_header("Content-Security-Policy", NO_CONTENT)
         if not response.get_header("X-Request-ID"):  # a preflight, or the document
             response.set_header("X-Request-ID", request_id_of(request, self._door))
         if request.method != "OPTIONS" and self._allow_origin(request, response):

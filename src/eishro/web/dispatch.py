@@ -15,6 +15,7 @@ import falcon.asgi
 import msgspec
 import structlog
 
+from eishro.addresses import network_of
 from eishro.db import idempotency
 from eishro.db.keyvalue import KeyValueUnavailable
 from eishro.db.statements import Batch
@@ -195,7 +196,7 @@ class Dispatcher:
         rate = self._rate(call)
         if rate is None:
             return
-        who = f"u{call.caller.name}" if call.caller else f"a{call.address}"
+        who = f"u{call.caller.name}" if call.caller else f"a{network_of(call.address)}"
         key = f"rate:{self._route.rate}:{who}"
         try:
             count = await call.shop.kv.increment(key, rate.seconds)

@@ -13,6 +13,16 @@ EXPOSED_HEADERS = (
     "ETag, Idempotent-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
     "Retry-After, X-Request-ID"
 )
+# An answer that is no page loads nothing and stands in no frame.
+NO_CONTENT = "default-src 'none'; frame-ancestors 'none'"
+
+
+def security_headers(*, is_secure: bool) -> list[tuple[str, str]]:
+    """What every answer says to browsers; `is_secure` where people come by https."""
+    always = [("X-Content-Type-Options", "nosniff")]
+    if is_secure:
+        always.append(("Strict-Transport-Security", "max-age=31536000"))
+    return always
 
 
 def request_id_from(shown: str | bytes | None, at: datetime) -> str:

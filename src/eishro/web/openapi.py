@@ -59,6 +59,7 @@ def openapi_document(routes: Sequence[Route]) -> bytes:
             "schemas": {**components, "Error": _error_schema(), "Pagination": _page_schema()},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "orderToken": {"type": "apiKey", "in": "header", "name": "X-Order-Token"},
             },
         },
@@ -100,10 +101,12 @@ def _operation(route: Route) -> dict[str, Any]:
         }
     elif route.takes_raw_body:
         operation["requestBody"] = {"content": {"application/json": {"schema": {"type": "object"}}}}
-    if route.needs.name == "order_party":
-        operation["security"] = [{"bearer": []}, {"orderToken": []}]
-    elif not route.needs.name.startswith("public"):
+    if not route.needs.name.startswith("public"):
         operation["security"] = [{"bearer": []}]
+        if ":" in route.needs.name:  # a permission; the others are for people
+            operation["security"].append({"apiKey": []})
+        if route.needs.takes_order_token:
+            operation["security"].append({"orderToken": []})
     return operation
 
 

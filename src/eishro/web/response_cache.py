@@ -12,16 +12,19 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import monotonic
 from typing import Any
 
+from eishro.addresses import network_of
 from eishro.db.database import DatabaseBusy
 from eishro.db.keyvalue import KeyValueUnavailable
 from eishro.domain.stores import sql as stores
 from eishro.web import wire
 from eishro.web.headers import (
+    NO_CONTENT,
     address_behind,
     allow_origin,
     language_from,
     matches_etag,
     request_id_from,
+    security_headers,
 )
 from eishro.web.routes import Call, Door, Rate, Reply, unfinished
 
@@ -79,6 +82,11 @@ class ResponseCache:
         self._app = app
         self._door = door
         self._bytes_max = bytes_max
+        always = security_headers(is_secure=door.rules.is_secure)
+        self._always: Headers = [
+            (name.lower().encode(), value.encode())
+            for name, value in (*always, ("Content-Security-Policy", NO_CONTENT))
+        ]
         self._bytes = 0
         self._entries: OrderedDict[tuple[str, bytes, bool], Entry] = OrderedDict()
 
@@ -119,7 +127,7 @@ class ResponseCache:
             (b"x-request-id", request_id_from(headers.get(b"x-request-id"), now).encode()),
             (b"etag", entry.etag.encode()),
             (b"cache-control", b"no-cache"),
-            (b"x-content-type-options", b"nosniff"),
+            *self._always,
         ]
         vary = b"Accept-Language, Authorization"
         if door.rules.cors_origins:
@@ -153,7 +161,8 @@ class ResponseCache:
         client = scope.get("client")
         peer = client[0] if client else "unknown"
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-        return f"rate:general:a{address_behind(peer, forwarded, self._door.rules.trusted_proxies)}"
+        address = address_behind(peer, forwarded, self._door.rules.trusted_proxies)
+        return f"rate:general:a{network_of(address)}"
 
     async def _count(
         self, rate: Rate, scope: Scope, headers: dict[bytes, bytes], answer: Headers

@@ -41,6 +41,7 @@ class WebRules(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     is_development: bool = False
+    is_secure: bool = False  # people come by https
     response_cache_bytes: int = 0
     staleness_seconds: float = 1.0  # of kept answers over several stores
 

@@ -15,13 +15,13 @@ from eishro.domain.payments.port import Lightbox
 from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
-from eishro.flows.edit_account import verify_email
 from eishro.web.orders import CityView
 from eishro.web.pages import docs as docs_page
 from eishro.web.pages import pay as pay_page
 from eishro.web.pages.messages import render_message_page
 from eishro.web.payments import action_of
 from eishro.web.routes import Call, Raw, Reply
+from eishro.web.security import confirm_address
 
 _HTML = "text/html; charset=utf-8"
 _FOREVER = "public, max-age=31536000, immutable"
@@ -85,7 +85,7 @@ async def pay(call: Call, query: PayQuery) -> Raw:
     try:
         payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
     except PaymentNotFound as error:
-        return _message(call, error.words, Words("", ""), language, status=404)
+        return message_page(call, error.words, Words("", ""), language, status=404)
     order = await orders.get_order(call.shop.db, payment.order_id)
     store = await stores.get_store(call.shop.db, payment.store_id)
     action = action_of(payment)
@@ -116,12 +116,12 @@ async def pay(call: Call, query: PayQuery) -> Raw:
 async def verify_email_page(call: Call, query: TokenQuery) -> Raw:
     """Where the link of a verification mail leads."""
     try:
-        await verify_email(call.shop, query.token[:2000])
+        await confirm_address(call, query.token[:2000])
     except ShopError:
         title = Words("This link is not valid any more.", "لم يعد هذا الرابط صالحا.")
-        return _message(call, title, Words("", ""), call.language, status=422)
+        return message_page(call, title, Words("", ""), call.language, status=422)
     title = Words("Your e-mail address is confirmed.", "تم تأكيد بريدك الإلكتروني.")
-    return _message(call, title, Words("", ""), call.language)
+    return message_page(call, title, Words("", ""), call.language)
 
 
 def page_language(call: Call, wish: str | None) -> Literal["ar", "en"]:
@@ -130,7 +130,8 @@ def page_language(call: Call, wish: str | None) -> Literal["ar", "en"]:
     return "en" if (wish or preferred) == "en" else "ar"
 
 
-def _message(call: Call, title: Words, body: Words, language: str, status: int = 200) -> Raw:
+def message_page(call: Call, title: Words, body: Words, language: str, status: int = 200) -> Raw:
+    """A page that says one thing."""
     nonce = secrets.token_urlsafe(16)
     headers = {
         "Content-Security-Policy": pay_page.content_security_policy(nonce, None),

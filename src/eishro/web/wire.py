@@ -19,7 +19,7 @@ from eishro.errors import Words
 from eishro.money import DIRHAMS_MAX, decimal_from_dirhams, dirhams_from_decimal
 from eishro.phones import normalise_phone
 
-_NO_CONTROL = r"^[^\u0000-\u001f\u007f]*$"
+NO_CONTROL = r"^[^\u0000-\u001f\u007f]*$"
 _NO_NUL = r"^[^\u0000]*$"
 
 # Texts have a length, and no control characters (a NUL is refused by PostgreSQL).
@@ -31,7 +31,7 @@ Name = Annotated[
         pattern=r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$",
     ),
 ]
-ShortText = Annotated[str, Meta(max_length=200, pattern=_NO_CONTROL)]
+ShortText = Annotated[str, Meta(max_length=200, pattern=NO_CONTROL)]
 LongText = Annotated[str, Meta(max_length=10_000, pattern=_NO_NUL)]
 Note = Annotated[str, Meta(max_length=1_000, pattern=_NO_NUL)]
 # With a letter somewhere: an address of digits alone is an id.

@@ -42,6 +42,7 @@ _FIND = Query(
     Identity,
 )
 _INSERT = Write(insert_once(identities))
+_FORGET = Write(sa.delete(identities).where(identities.c.user_id == sa.bindparam("key")))
 
 
 async def find_identity(db: Database, provider: str, subject: str) -> Identity | None:
@@ -52,3 +53,8 @@ async def find_identity(db: Database, provider: str, subject: str) -> Identity |
 def insert_identity(identity: Identity) -> Statement:
     """Link it to its user; `Stale` if somebody was faster."""
     return _INSERT(**values_of(identity)).guarded(Stale())
+
+
+def forget_identities(user_id: int) -> Statement:
+    """Unlink whatever is linked to the user."""
+    return _FORGET(key=user_id)

@@ -9,12 +9,14 @@ from typing import Literal
 
 import msgspec
 
-from eishro.errors import Conflict, Unauthenticated, Words
+from eishro.errors import Conflict, Forbidden, NotFound, Unauthenticated, Words
 
 PASSWORD_LENGTH_MIN = 10
 PASSWORD_LENGTH_MAX = 200
 REFRESH_GRACE = timedelta(seconds=30)
 RECENT_LOGIN = timedelta(minutes=5)  # older ones prove themselves again for e-mail, password, 2FA
+SESSIONS_SHOWN_MAX = 100
+MEMBERS_SHOWN_MAX = 500
 MEMBERSHIPS_MAX = 50  # stores that one person works in
 
 Role = Literal["admin", "merchant", "customer"]
@@ -84,6 +86,48 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.role == "admin" or store_id in self.permissions
 
 
+class Member(msgspec.Struct, frozen=True):
+    """A person of a store."""
+
+    store_id: int
+    user_id: int
+    role: str
+    created_at: datetime
+    email: str
+    first_name: str
+    last_name: str
+
+
+class MemberNotFound(NotFound):
+    """No such person in this store."""
+
+    words = Words("There is no such member.", "لا يوجد عضو كهذا.")
+
+
+class AlreadyMember(Conflict):
+    """The person works in the store already."""
+
+    words = Words("This person is a member already.", "هذا الشخص عضو بالفعل.")
+
+
+class LastOwner(Conflict):
+    """A store keeps at least one owner."""
+
+    words = Words("A store keeps at least one owner.", "يبقى للمتجر مالك واحد على الأقل.")
+
+
+class OwnsAnother(Conflict):
+    """A person owns one store."""
+
+    words = Words("This person owns another store.", "هذا الشخص يملك متجرا آخر.")
+
+
+class LastAdmin(Conflict):
+    """The platform keeps at least one admin."""
+
+    words = Words("The platform keeps at least one admin.", "يبقى للمنصة مشرف واحد على الأقل.")
+
+
 class EmailTaken(Conflict):
     """The address has an account."""
 
@@ -101,6 +145,26 @@ class WrongCredentials(Unauthenticated):
         "The e-mail address or the password is wrong.",
         "البريد الإلكتروني أو كلمة المرور غير صحيحة.",
     )
+
+
+class TwoFactorRequired(Unauthenticated):
+    """The password is right; a code of the second factor is needed as well."""
+
+    code = "TWO_FACTOR_REQUIRED"
+    words = Words("Enter the code of your authenticator app.", "أدخل رمز تطبيق المصادقة.")
+
+
+class ReauthenticationRequired(Forbidden):
+    """The login is too old for this; show the password again."""
+
+    code = "REAUTHENTICATION_REQUIRED"
+    words = Words("Enter your password again to do this.", "أدخل كلمة المرور مرة أخرى للمتابعة.")
+
+
+class SessionNotFound(NotFound):
+    """No live session of this user."""
+
+    words = Words("There is no such session.", "لا توجد جلسة كهذه.")
 
 
 class TokenExpired(Unauthenticated):

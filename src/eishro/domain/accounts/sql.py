@@ -11,9 +11,12 @@ from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write, insert_once
 from eishro.db.types import Flag, Id, Int, Moment, Text
 from eishro.domain.accounts.model import (
+    MEMBERS_SHOWN_MAX,
     MEMBERSHIPS_MAX,
+    SESSIONS_SHOWN_MAX,
     Caller,
     EmailTaken,
+    Member,
     Role,
     Session,
     User,
@@ -35,6 +38,12 @@ users = table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("version", Int, nullable=False),
+    sa.Index(
+        "ix_users_admin",
+        "id",
+        sqlite_where=sa.text("role = 'admin'"),
+        postgresql_where=sa.text("role = 'admin'"),
+    ),
     sa.CheckConstraint("role IN ('admin', 'merchant', 'customer')", name="role"),
 )
 
@@ -133,11 +142,97 @@ _CALLER = Query(
     across_stores=True,
 )
 
+_MEMBER = sa.select(
+    memberships.c.store_id,
+    memberships.c.user_id,
+    memberships.c.role,
+    memberships.c.created_at,
+    users.c.email,
+    users.c.first_name,
+    users.c.last_name,
+).select_from(memberships.join(users, users.c.id == memberships.c.user_id))
+_MEMBERS = Query(
+    _MEMBER.where(memberships.c.store_id == sa.bindparam("store_id"))
+    .order_by(memberships.c.created_at, memberships.c.user_id)
+    .limit(sa.literal(MEMBERS_SHOWN_MAX, Int)),
+    Member,
+)
+_FIND_MEMBER = Query(
+    _MEMBER.where(
+        memberships.c.store_id == sa.bindparam("store_id"),
+        memberships.c.user_id == sa.bindparam("user_id"),
+    ),
+    Member,
+)
+_CHANGE_MEMBERSHIP = Write(
+    sa.update(memberships)
+    .where(
+        memberships.c.store_id == sa.bindparam("key_store"),
+        memberships.c.user_id == sa.bindparam("key_user"),
+        memberships.c.role == sa.bindparam("seen"),
+    )
+    .values(role=sa.bindparam("role"))
+)
+_DELETE_MEMBERSHIP = Write(
+    sa.delete(memberships).where(
+        memberships.c.store_id == sa.bindparam("key_store"),
+        memberships.c.user_id == sa.bindparam("key_user"),
+        memberships.c.role == sa.bindparam("seen"),
+    )
+)
+_USERS = Query(
+    sa.select(*columns_of(users, User))
+    .order_by(users.c.id.desc())
+    .limit(sa.bindparam("limit"))
+    .offset(sa.bindparam("offset")),
+    User,
+)
+_USER_COUNT = Query(sa.select(sa.func.count()).select_from(users), int)
+_OTHER_ADMIN = Query(
+    sa.select(*columns_of(users, User))
+    .where(
+        users.c.role == "admin",
+        users.c.is_active == sa.literal(True, Flag),
+        users.c.id != sa.bindparam("user_id"),
+    )
+    .order_by(users.c.id)
+    .limit(1),
+    User,
+)
+_STORES_OF = Query(
+    sa.select(memberships.c.store_id)
+    .where(memberships.c.user_id == sa.bindparam("user_id"))
+    .order_by(memberships.c.store_id)
+    .limit(sa.literal(MEMBERSHIPS_MAX, Int)),
+    int,
+    across_stores=True,
+)
 _INSERT_USER = Write(insert_once(users))
 _INSERT_MEMBERSHIP = Write(insert_once(memberships))
 _INSERT_SESSION = Write(sa.insert(sessions))
 _SAVE_USER = Write(save_by_version(users, User))
 _SAVE_SESSION = Write(save_by_version(sessions, Session))
+_LIVE_SESSIONS = Query(
+    sa.select(*columns_of(sessions, Session))
+    .where(
+        sessions.c.user_id == sa.bindparam("user_id"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > sa.bindparam("now"),
+    )
+    .order_by(sessions.c.id.desc())
+    .limit(sa.literal(SESSIONS_SHOWN_MAX, Int)),
+    Session,
+)
+_END_SESSIONS = Write(
+    sa.update(sessions)
+    .where(
+        sessions.c.user_id == sa.bindparam("key"),
+        sessions.c.id != sa.bindparam("but"),
+        sessions.c.ended_at.is_(None),
+    )
+    .values(ended_at=sa.bindparam("at"), version=sessions.c.version + 1)
+)
+_FORGET_SESSIONS = Write(sa.delete(sessions).where(sessions.c.expires_at < sa.bindparam("before")))
 _END_SESSION = Write(
     sa.update(sessions)
     .where(sessions.c.id == sa.bindparam("key"), sessions.c.ended_at.is_(None))
@@ -153,6 +248,11 @@ async def get_user(db: Database, user_id: int) -> User:
     return user
 
 
+async def find_user(db: Database, user_id: int) -> User | None:
+    """The user, if there is one."""
+    return await db.one(_USER_BY_ID, id=user_id)
+
+
 async def find_user_by_email(db: Database, email: str) -> User | None:
     """The user with this address (lower case)."""
     return await db.one(_USER_BY_EMAIL, email=email)
@@ -161,6 +261,11 @@ async def find_user_by_email(db: Database, email: str) -> User | None:
 async def find_session(db: Database, session_id: str) -> Session | None:
     """The session, ended or not."""
     return await db.one(_SESSION_BY_ID, id=session_id)
+
+
+async def list_sessions(db: Database, user_id: int, now: datetime) -> list[Session]:
+    """The user's live sessions, newest first."""
+    return await db.all(_LIVE_SESSIONS, user_id=user_id, now=now)
 
 
 async def find_caller(db: Database, session_id: str, now: datetime) -> Caller | None:
@@ -190,14 +295,45 @@ async def find_own_store(db: Database, user_id: int) -> int | None:
     return await db.one(_OWN_STORE, user_id=user_id)
 
 
+async def list_users(db: Database, limit: int, offset: int) -> tuple[list[User], int]:
+    """A page of everybody, newest first, and how many there are."""
+    return await db.all(_USERS, limit=limit, offset=offset), await db.one(_USER_COUNT) or 0
+
+
+async def find_other_admin(db: Database, user_id: int) -> User | None:
+    """An active admin besides this one."""
+    return await db.one(_OTHER_ADMIN, user_id=user_id)
+
+
+async def list_stores_of(db: Database, user_id: int) -> list[int]:
+    """The stores the person works in."""
+    return await db.all(_STORES_OF, user_id=user_id)
+
+
+async def list_members(db: Database, store_id: int) -> list[Member]:
+    """The people of the store, first ones first."""
+    return await db.all(_MEMBERS, store_id=store_id)
+
+
+async def find_member(db: Database, store_id: int, user_id: int) -> Member | None:
+    """The person's place in the store."""
+    return await db.one(_FIND_MEMBER, store_id=store_id, user_id=user_id)
+
+
+def rights_of(user: User, member: Member | None) -> Caller:
+    """What the user could do now, without a session: on the platform and as this member."""
+    permissions = {} if member is None else {member.store_id: permissions_of(member.role)}
+    return Caller(name=f"user:{user.id}", user_id=user.id, role=user.role, permissions=permissions)
+
+
 def insert_user(user: User) -> Statement:
     """A new user; refused with `EmailTaken` if the address has an account."""
     return _INSERT_USER(**values_of(user)).guarded(EmailTaken())
 
 
-def save_user(user: User, seen: User) -> Statement:
-    """Replace `seen` by `user`, or `Stale`."""
-    return _SAVE_USER(**saving(user, seen)).guarded(Stale())
+def save_user(user: User, seen: User, taken: Exception | None = None) -> Statement:
+    """Replace `seen` by `user`, or `Stale`; `taken` if the new address has an account."""
+    return _SAVE_USER(**saving(user, seen)).guarded(Stale(), taken=taken)
 
 
 def insert_membership(
@@ -207,6 +343,20 @@ def insert_membership(
     return _INSERT_MEMBERSHIP(store_id=store_id, user_id=user_id, role=role, created_at=at).guarded(
         otherwise
     )
+
+
+def change_membership(
+    store_id: int, user_id: int, seen: str, role: str, taken: Exception
+) -> Statement:
+    """Another role, or `Stale`; refused with `taken` if the rules of ownership forbid it."""
+    return _CHANGE_MEMBERSHIP(key_store=store_id, key_user=user_id, seen=seen, role=role).guarded(
+        Stale(), taken=taken
+    )
+
+
+def delete_membership(store_id: int, user_id: int, seen: str) -> Statement:
+    """End the membership, or `Stale` if it is not there in this role any more."""
+    return _DELETE_MEMBERSHIP(key_store=store_id, key_user=user_id, seen=seen).guarded(Stale())
 
 
 def insert_session(session: Session) -> Statement:
@@ -222,3 +372,13 @@ def save_session(session: Session, seen: Session) -> Statement:
 def end_session(session_id: str, at: datetime) -> Statement:
     """End the session; ending it again changes nothing."""
     return _END_SESSION(key=session_id, at=at)
+
+
+def end_sessions(user_id: int, at: datetime, but: str = "") -> Statement:
+    """End all of the user's sessions, but one if it is named."""
+    return _END_SESSIONS(key=user_id, but=but, at=at)
+
+
+def forget_sessions(before: datetime) -> Statement:
+    """Drop sessions whose time was over before this instant."""
+    return _FORGET_SESSIONS(before=before)

@@ -55,6 +55,14 @@ _OF_USER = Query(
     ),
     SecondFactor,
 )
+_HAS_CODE = Query(
+    sa.select(sa.func.count()).where(
+        recovery_codes.c.user_id == sa.bindparam("user_id"),
+        recovery_codes.c.code_hash == sa.bindparam("hash"),
+        recovery_codes.c.used_at.is_(None),
+    ),
+    int,
+)
 _INSERT = Write(insert_once(second_factors))
 _SAVE = Write(save_by_version(second_factors, SecondFactor, ("user_id",)))
 _DELETE = Write(
@@ -81,6 +89,12 @@ _USE_CODE = Write(
 async def find_second_factor(db: Database, user_id: int) -> SecondFactor | None:
     """The user's secret, pending or enabled."""
     return await db.one(_OF_USER, user_id=user_id)
+
+
+async def has_recovery_code(db: Database, user_id: int, code_hash: str) -> bool:
+    """True if it is an unused code of the user."""
+    found = await db.one(_HAS_CODE, user_id=user_id, hash=code_hash)
+    return found == 1
 
 
 def insert_second_factor(factor: SecondFactor) -> Statement:

@@ -16,6 +16,81 @@ def verification(to: str, link: str) -> Message:
     )
 
 
+def password_reset(to: str, link: str) -> Message:
+    """A link for a new password."""
+    return _both(
+        to,
+        "كلمة مرور جديدة | A new password",
+        "لاختيار كلمة مرور جديدة افتح الرابط التالي خلال ساعة. إذا لم تطلب ذلك فتجاهل الرسالة.",
+        "Open this link within an hour to choose a new password. If you did not ask, ignore it.",
+        link,
+    )
+
+
+def password_changed(to: str) -> Message:
+    """Tells that the password was changed."""
+    return _both(
+        to,
+        "تم تغيير كلمة المرور | Your password was changed",
+        "تم تغيير كلمة مرور حسابك. إذا لم تكن أنت فاطلب كلمة مرور جديدة فورا.",
+        "The password of your account was changed. If it was not you, reset it at once.",
+        None,
+    )
+
+
+def email_changed(to: str) -> Message:
+    """Tells the old address that the account has another one."""
+    return _both(
+        to,
+        "تم تغيير بريد حسابك | Your account has a new address",
+        "أصبح لحسابك بريد إلكتروني آخر. إذا لم تكن أنت فاتصل بنا فورا.",
+        "Your account has another e-mail address now. If it was not you, write to us at once.",
+        None,
+    )
+
+
+def acted_for(to: str, reason: str) -> Message:
+    """Tells that an operator acts in the person's name."""
+    return _both(
+        to,
+        "دخل مشرف المنصة إلى حسابك | An operator is using your account",
+        f"دخل أحد مشرفي {_BRAND} إلى حسابك مؤقتا. السبب: {reason}",
+        f"An operator of {_BRAND} is using your account for a while. The reason: {reason}",
+        None,
+    )
+
+
+def invitation(to: str, store: str, link: str) -> Message:
+    """Invites somebody to work in a store."""
+    return _both(
+        to,
+        f"دعوة للعمل في متجر {store} | An invitation from {store}",
+        f"دعاك متجر {store} للعمل معه على {_BRAND}. لقبول الدعوة افتح الرابط التالي خلال أسبوع:",
+        f"{store} invites you to work with them on {_BRAND}. Open this link within a week:",
+        link,
+    )
+
+
+_STANDINGS = {
+    "approved": ("تمت الموافقة على متجر", "is approved"),
+    "pending": ("قيد المراجعة متجر", "is being looked at"),
+    "rejected": ("لم تتم الموافقة على متجر", "is not approved"),
+    "suspended": ("تم إيقاف متجر", "is suspended"),
+}
+
+
+def store_standing(to: str, store: str, standing: str, reason: str) -> Message:
+    """Tells what the platform decided about a store."""
+    arabic, english = _STANDINGS[standing]
+    return _both(
+        to,
+        f"{arabic} {store} | {store} {english}",
+        f"{arabic} {store}. {reason}".strip(),
+        f"{store} {english}. {reason}".strip(),
+        None,
+    )
+
+
 def order_placed(to: str, store: str, number: str, total: str) -> Message:
     """Tells a buyer that the order has arrived."""
     return _both(

@@ -101,6 +101,21 @@ _ACTIVE_PAGE = Query(
 _ACTIVE_COUNT = Query(
     sa.select(sa.func.count()).where(stores.c.is_active == sa.literal(True, Flag)), int
 )
+_ALL = sa.select(*_STORE_COLUMNS).order_by(stores.c.id.desc())
+_ALL_PAGE = Query(
+    _ALL.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")), Store, across_stores=True
+)
+_STANDING_PAGE = Query(
+    _ALL.where(stores.c.standing == sa.bindparam("standing"))
+    .limit(sa.bindparam("limit"))
+    .offset(sa.bindparam("offset")),
+    Store,
+    across_stores=True,
+)
+_ALL_COUNT = Query(sa.select(sa.func.count()).select_from(stores), int)
+_STANDING_COUNT = Query(
+    sa.select(sa.func.count()).where(stores.c.standing == sa.bindparam("standing")), int
+)
 _CATEGORIES = Query(
     sa.select(*columns_of(categories, Category))
     .where(categories.c.store_id == sa.bindparam("store_id"))
@@ -201,6 +216,12 @@ _SAVE_STORE = Write(
     .values({name: sa.bindparam(name) for name in _STORED if name != "id"}),
     store="key_id",
 )
+_TOUCH = Write(
+    sa.update(stores)
+    .where(stores.c.id == sa.bindparam("key_id"), stores.c.version == sa.bindparam("seen"))
+    .values(version=stores.c.version + 1),
+    store="key_id",
+)
 _INSERT_CATEGORY = Write(insert_once(categories))
 _SAVE_CATEGORY = Write(save_by_version(categories, Category, ("store_id", "id")))
 _DELETE_CATEGORY = Write(
@@ -251,6 +272,17 @@ async def list_active_stores(db: Database, limit: int, offset: int) -> tuple[lis
     return page, await db.one(_ACTIVE_COUNT) or 0
 
 
+async def list_all_stores(
+    db: Database, standing: str | None, limit: int, offset: int
+) -> tuple[list[Store], int]:
+    """A page of stores, open or not, newest first, and how many there are."""
+    if standing is None:
+        page = await db.all(_ALL_PAGE, limit=limit, offset=offset)
+        return page, await db.one(_ALL_COUNT) or 0
+    page = await db.all(_STANDING_PAGE, standing=standing, limit=limit, offset=offset)
+    return page, await db.one(_STANDING_COUNT, standing=standing) or 0
+
+
 async def list_categories(db: Database, store_id: int, limit: int = 500) -> list[Category]:
     """All categories of the store by position."""
     return await db.all(_CATEGORIES, store_id=store_id, limit=limit)
@@ -297,6 +329,13 @@ def save_store(store: Store, seen: Store) -> Statement:
     values = saving(store, seen)
     del values["owner_id"]
     return _SAVE_STORE(**values).guarded(Stale())
+
+
+def touch(seen: Store) -> Statement:
+    """Move on the version of the store's row alone: refused with `Stale` if anything that is
+    guarded by it (who its people are) changed meanwhile.
+    """
+    return _TOUCH(key_id=seen.id, seen=seen.version).guarded(Stale())
 
 
 def move_version_from(store_id: int, seen: int) -> Statement:

@@ -26,6 +26,15 @@ def upgrade() -> None:
         "stores", sa.Column("standing", sa.Text(), nullable=False, server_default="approved")
     )
     op.add_column("stores", sa.Column("standing_reason", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_users_admin",
+        "users",
+        ["id"],
+        sqlite_where=sa.text("role = 'admin'"),
+        postgresql_where=sa.text("role = 'admin'"),
+    )
+    op.drop_index("ix_audit_records_store_id_at", "audit_records")
+    op.create_index("ix_audit_records_store_id_id", "audit_records", ["store_id", "id"])
     op.drop_index("uq_memberships_owner_store", "memberships")
     _second_factors()
     _recovery_codes()

@@ -1,0 +1,1 @@
+"""Attacks, each a named test that fails if it would succeed."""

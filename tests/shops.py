@@ -45,6 +45,7 @@ from tests.dummy_provider import DummyProvider
 
 TESTER = Actor(name="test")
 PASSWORD = "a long enough password"  # noqa: S105 - for users that exist in tests only
+SECRET = "a secret of the tests that is long enough"  # noqa: S105 - seals nothing else
 _numbers = itertools.count(1)
 
 
@@ -248,7 +249,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             ids=IntegerIds(db),
             prices=PriceList(db),
             hasher=hasher,
-            keyring=Keyring(["a secret of the tests, long enough"]),
+            keyring=Keyring([SECRET]),
             providers={"moamalat": provider},
             methods=METHODS,
             rules=Rules(public_url="http://shop.test"),

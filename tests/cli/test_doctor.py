@@ -21,7 +21,7 @@ from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import run_once
 from eishro.settings import load
 from tests.servers.ports import free_port
-from tests.shops import TESTER, World, open_world
+from tests.shops import SECRET, TESTER, World, open_world
 
 SOUND = "The books balance, the stock adds up, everything answers.\n"
 
@@ -101,7 +101,7 @@ def spoil(database: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _doctor(folder: Path, capsys: pytest.CaptureFixture[str], **settings: str) -> tuple[int, str]:
-    environ = {"EISHRO_DATA_DIR": str(folder), **settings}
+    environ = {"EISHRO_DATA_DIR": str(folder), "EISHRO_SECRET_KEYS": SECRET, **settings}
     code = asyncio.run(examine(load(environ)))
     shown = capsys.readouterr()
     assert shown.err == ""
@@ -116,6 +116,18 @@ def test_a_sound_shop_has_no_finding(database: Path, capsys: pytest.CaptureFixtu
     code, out = _doctor(database.parent, capsys)
     assert (code, _findings(out)) == (0, [])
     assert out.endswith(SOUND)
+
+
+def test_a_line_of_the_trail_that_was_changed_is_found(
+    database: Path, spoil: sqlite3.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil.execute(
+        "UPDATE audit_records SET actor = 'user:666' WHERE id = "
+        "(SELECT record_id FROM audit_seals ORDER BY number DESC LIMIT 1)"
+    )
+    code, out = _doctor(database.parent, capsys)
+    (finding,) = _findings(out)
+    assert (code, "was changed or moved" in finding) == (1, True)
 
 
 def test_examining_changes_nothing(database: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -289,7 +289,7 @@ def test_a_shop_without_a_gateway_is_a_warning(
 ) -> None:
     production = {
         "EISHRO_ENV": "production",
-        "EISHRO_SECRET_KEYS": "k" * 40,
+        "EISHRO_SECRET_KEYS": SECRET,
         "EISHRO_PUBLIC_URL": "https://shop.example.ly",
     }
     code, out = _doctor(database.parent, capsys, **production)

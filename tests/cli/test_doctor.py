@@ -279,9 +279,10 @@ def test_what_may_be_meant_so_is_a_warning(
     code, out = _doctor(database.parent, capsys, **off)
     assert code == 0
     warnings = [line for line in out.splitlines() if line.startswith("warning: ")]
-    assert len(warnings) == 4
-    assert "test merchant" in warnings[0]
-    assert all("limit is off" in line for line in warnings[1:])
+    assert len(warnings) == 5
+    assert "not sealed yet" in warnings[0]
+    assert "test merchant" in warnings[1]
+    assert all("limit is off" in line for line in warnings[2:])
 
 
 def test_a_shop_without_a_gateway_is_a_warning(

@@ -21,7 +21,7 @@ from tests.web.right_bodies import RIGHT_BODIES
 pytestmark = pytest.mark.anyio
 
 ONCE = [route for route in ROUTES if route.idempotent]
-SECRETS = ("accessToken", "refreshToken", "parameters")
+SECRETS = ("accessToken", "refreshToken", "parameters", "esk_")
 _STORED = Query(sa.select(idempotency_keys.c.body), str)
 _DONE = Query(
     sa.select(sa.func.count()).select_from(audit_records),
@@ -38,6 +38,8 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/stores/{store_id}/categories": lambda body: {**body, "slug": "else"},
     "POST /api/stores/{store_id}/products": lambda body: {
         **body, "variants": [{"options": {"size": "S"}, "sku": "ELSE"}]},
+    "POST /api/stores/{store_id}/staff": lambda body: {**body, "email": "else@example.ly"},
+    "POST /api/stores/{store_id}/api-keys": lambda body: {**body, "name": "else"},
     "POST /api/stores/{store_id}/orders": lambda body: {**body, "notes": "else"},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
 }  # fmt: skip

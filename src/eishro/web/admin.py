@@ -106,7 +106,8 @@ async def list_users(call: Call, query: UserQuery) -> Reply:
     db = call.shop.db
     if query.email is not None:
         user = await accounts.find_user_by_email(db, query.email.strip().lower())
-        found, total = ([user], 1) if user else ([], 0)
+        found = [user] if user else []
+        total = len(found)
     else:
         found, total = await accounts.list_users(db, query.limit, _offset(query))
     return Reply([user_view(user) for user in found], page=Page(query.page, query.limit, total))

@@ -277,8 +277,7 @@ async def update_store(call: Call, body: StoreChangeBody) -> Reply:
 
     def check(seen: Store) -> None:
         refuse_stale(call, store_view(seen, tops))
-        changes_opening = body.is_active is not UNSET and body.is_active != seen.is_active
-        if changes_opening and not may(call, "store:close"):
+        if body.is_active not in (UNSET, seen.is_active) and not may(call, "store:close"):
             raise Forbidden()
         if body.is_active is True and seen.standing != "approved" and not is_admin(call):
             raise StoreNotApproved()

@@ -185,14 +185,14 @@ class DatabaseContract:
     async def test_two_workers_share_events_without_doing_one_twice(self, db: Database) -> None:
         await db.commit(Batch(outbox.publish("t", "s", AT)))
         (event,) = await db.all(outbox.DUE, now=AT, limit=5)
-        await db.commit(Batch(outbox.claim(event, AT)))
+        await db.commit(Batch(outbox.claim([event], AT)))
         with pytest.raises(Stale):
-            await db.commit(Batch(outbox.claim(event, AT)))
+            await db.commit(Batch(outbox.claim([event], AT)))
         assert await db.all(outbox.DUE, now=AT, limit=5) == []
         # The worker died: its lease ends by itself.
         later = AT + outbox.LEASE
         (again,) = await db.all(outbox.DUE, now=later, limit=5)
-        await db.commit(Batch(outbox.claim(again, later)))
+        await db.commit(Batch(outbox.claim([again], later)))
         await db.commit(Batch(outbox.finish(again, later)))
         assert await db.all(outbox.DUE, now=later + outbox.LEASE, limit=5) == []
 
@@ -201,7 +201,7 @@ class DatabaseContract:
         now = AT
         for _ in range(outbox.TRIES_MAX):
             (event,) = await db.all(outbox.DUE, now=now, limit=5)
-            await db.commit(Batch(outbox.claim(event, now)))
+            await db.commit(Batch(outbox.claim([event], now)))
             await db.commit(Batch(outbox.put_off(event, now, "broken")))
             now += outbox.PAUSE_MAX
         assert await db.all(outbox.DUE, now=now, limit=5) == []

@@ -285,7 +285,7 @@ async def test_work_across_stores_sees_them_all(two: Two, server: Any) -> None:
     assert await count_orders(db, OrderFilter(store_id=two.ours)) == 1
     due = await db.all(outbox.DUE, now=later, limit=100)
     assert {event.store_id for event in due} >= {two.ours, two.theirs}
-    await db.commit(Batch(*(outbox.claim(event, later) for event in due)))
+    await db.commit(Batch(outbox.claim(due, later)))
     assert await find_faults(db) == []
     await server.execute("UPDATE stock SET held = held + 1")
     await server.execute("UPDATE ledger_entries SET dirhams = dirhams + 1 WHERE position = 0")

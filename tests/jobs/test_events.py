@@ -122,7 +122,7 @@ async def test_the_event_of_a_worker_that_died_is_handled_when_its_lease_ends(
 ) -> None:
     await recorder.publish("orphan")
     (event,) = await world.db.all(outbox.DUE, now=world.clock.now(), limit=5)
-    await world.db.commit(Batch(outbox.claim(event, world.clock.now())))  # and here it died
+    await world.db.commit(Batch(outbox.claim([event], world.clock.now())))  # and here it died
     assert await handle_events(world.shop) == 0
     world.clock.turn(outbox.LEASE)
     assert await handle_events(world.shop) == 1

@@ -4,12 +4,12 @@ Claimed with a lease, retried with growing pauses, dead-lettered after `TRIES_MA
 that dies leaves a lease that ends by itself, so an event is handled at least once.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
-from eishro.db.rows import values_of
 from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write
 from eishro.db.types import Flag, Id, Int, Json, Moment, Text
@@ -118,22 +118,28 @@ def publish(
     )
 
 
-def part_of(event: Event, topic: str, at: datetime) -> Event:
-    """A new event about the same thing, for one of its handlers."""
-    return msgspec.structs.replace(
-        event, id=text_id("evt", at), topic=topic, created_at=at, next_try_at=at, tries=0
+def publish_part(event: Event, topic: str, now: datetime, error: str) -> Statement:
+    """A new event about the same thing, for one handler that has just failed once."""
+    return _INSERT(
+        id=text_id("evt", now),
+        store_id=event.store_id,
+        topic=topic,
+        subject_id=event.subject_id,
+        payload=event.payload,
+        created_at=event.created_at,
+        next_try_at=now + PAUSE_FIRST,
+        tries=1,
+        is_dead=False,
+        last_error=error[:500],
     )
 
 
-def insert_claimed(event: Event, now: datetime) -> Statement:
-    """A new event that its maker works off at once, as if claimed."""
-    values = {**values_of(event), "next_try_at": now + LEASE, "tries": event.tries + 1}
-    return _INSERT(**values, is_dead=False, last_error=None)
-
-
-def claim(event: Event, now: datetime) -> Statement:
-    """Take the event for `LEASE`; refused with `Stale` if another worker was faster."""
-    return _CLAIM(key=event.id, seen=event.next_try_at, until=now + LEASE).guarded(Stale())
+def claim(events: Sequence[Event], now: datetime) -> Statement:
+    """Take the events for `LEASE`; refused with `Stale` if another worker has one of them."""
+    until = now + LEASE
+    return _CLAIM.each(
+        [{"key": event.id, "seen": event.next_try_at, "until": until} for event in events]
+    ).guarded(Stale())
 
 
 def finish(event: Event, claimed_at: datetime) -> Statement:

@@ -32,47 +32,77 @@ KEEP_EVENTS = timedelta(days=7)
 KEEP_SESSIONS = timedelta(days=30)  # after their time is over
 TIDY_EVERY = timedelta(minutes=10)
 PAYMENTS_AT_ONCE = 50
+EVENTS_MAX = 100  # in one turn
+EVENTS_AT_ONCE = 20  # mails on their way, each within its lease
 
 Step = Callable[[Shop], Awaitable[int]]
 
 
 async def handle_events(shop: Shop) -> int:
     """Work off due events of the outbox; a failing one is put off, then kept for people."""
+    due = await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=EVENTS_MAX)
     handled = 0
-    for event in await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=100):
-        now = shop.clock.now()
-        try:
-            await shop.db.commit(Batch(outbox.claim(event, now)))
-        except Stale:
-            continue  # another worker has it
-        if event.tries >= outbox.TRIES_MAX:
-            # Claimed so often and never finished: it takes its worker down each time.
-            await shop.db.commit(Batch(outbox.put_off(event, now, "no worker came back")))
-            continue
-        handled += await _handle(shop, event, now)
+    for first in range(0, len(due), EVENTS_AT_ONCE):
+        handled += await _handle_some(shop, due[first : first + EVENTS_AT_ONCE])
     return handled
 
 
-async def _handle(shop: Shop, event: Event, claimed_at: datetime) -> int:
-    """Let the event's handlers do their work; how many did."""
-    handlers = handlers_of(event.topic)
-    if len(handlers) > 1:
-        parts = [
-            outbox.part_of(event, f"{event.topic}/{handle.__name__}", claimed_at)
-            for handle in handlers
-        ]
-        split = Batch(outbox.finish(event, claimed_at))
-        await shop.db.commit(split.add(*(outbox.insert_claimed(p, claimed_at) for p in parts)))
-        return sum([await _handle(shop, part, claimed_at) for part in parts])
+async def _handle_some(shop: Shop, events: list[Event]) -> int:
+    """Claim, handle and finish them together, so that each costs little; how many succeeded."""
+    now = shop.clock.now()
+    mine = await _claim(shop, events, now)
+    failures = await asyncio.gather(*(_handle(shop, event) for event in mine))
+    batch = Batch()
+    for event, failed in zip(mine, failures, strict=True):
+        if not failed:
+            batch.add(outbox.finish(event, now))
+        elif len(failed) == len(handlers_of(event.topic)) or event.tries >= outbox.TRIES_MAX:
+            batch.add(outbox.put_off(event, now, next(iter(failed.values()))))
+        else:
+            await _split(shop, event, failed, now)
+    if len(batch):
+        await shop.db.commit(batch)
+    return sum(not failed for failed in failures)
+
+
+async def _claim(shop: Shop, events: list[Event], now: datetime) -> list[Event]:
+    """Those that no other worker has."""
     try:
-        for handle in handlers:
+        await shop.db.commit(Batch(outbox.claim(events, now)))
+    except Stale:
+        pass
+    else:
+        return events
+    mine = []
+    for event in events:
+        with contextlib.suppress(Stale):
+            await shop.db.commit(Batch(outbox.claim([event], now)))
+            mine.append(event)
+    return mine
+
+
+async def _handle(shop: Shop, event: Event) -> dict[str, str]:
+    """Let the event's handlers do their work; what went wrong, by the handler's name."""
+    if event.tries >= outbox.TRIES_MAX:
+        # Claimed so often and never finished: it takes its worker down each time.
+        return {"": "no worker came back"}
+    failed = {}
+    for handle in handlers_of(event.topic):
+        try:
             await handle(shop, event)
-    except Exception as error:  # noqa: BLE001 - whatever it was, the event is tried again
-        _LOG.warning("event_put_off", topic=event.topic, id=event.id, error=repr(error)[:200])
-        await shop.db.commit(Batch(outbox.put_off(event, claimed_at, repr(error))))
-        return 0
-    await shop.db.commit(Batch(outbox.finish(event, claimed_at)))
-    return 1
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
+            _LOG.warning("event_put_off", topic=event.topic, id=event.id, error=repr(error)[:200])
+            failed[handle.__name__] = repr(error)
+    return failed
+
+
+async def _split(shop: Shop, event: Event, failed: dict[str, str], now: datetime) -> None:
+    """What some handlers have done stays done; each of the others gets an event of its own."""
+    parts = Batch(outbox.finish(event, now).guarded(Stale()))
+    for name, error in failed.items():
+        parts.add(outbox.publish_part(event, f"{event.topic}/{name}", now, error))
+    with contextlib.suppress(Stale):  # the lease was over, and somebody else has the whole event
+        await shop.db.commit(parts)
 
 
 async def expire_unpaid_orders(shop: Shop) -> int:

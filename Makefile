@@ -17,8 +17,8 @@ setup-test: setup  ## also what tests and checks need
 	@sh tools/setup.sh "$(PYTHON)" test
 	@$(BIN)/python tools/install.py
 
-run: setup  ## migrate, load the demo stores, serve on http://127.0.0.1:8000
-	@$(BIN)/eishro dev
+run: setup  ## migrate, load the demo stores, serve on http://127.0.0.1:8000 (PORT=8080 for another)
+	@$(BIN)/eishro dev $(if $(PORT),--port $(PORT))
 
 test: setup-test  ## the whole gate: format, lint, types, imports, docs, tests
 	@$(BIN)/python tools/gate.py

@@ -88,10 +88,14 @@ def _wait_writing(session: Session, part: Part, contender: Contender, work: Work
     created: list[int] = []
     runs = 0
     with session.server(contender, pinned=True) as server:
+        if session.plan.warm_up_seconds:
+            warm = session.drive(server, work, 0, pinned=True)
+            runs += 1
+            created.append(warm.acknowledged if work == "order" else 0)
         saturation = _measured(session, part, contender.name, work)
         if saturation is None:
             run = session.drive(server, work, 1, pinned=True)
-            saturation, runs = run.per_second, 1
+            saturation, runs = run.per_second, runs + 1
             created.append(run.acknowledged if work == "order" else 0)
         rate = SHARE * saturation
         waiting = _wait(session, part, server, work, rate, created)

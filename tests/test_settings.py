@@ -13,9 +13,10 @@ from eishro.settings import (
     load,
 )
 
+_SECRET = "one-of-the-tests-own-and-long-enough"
 _PRODUCTION = {
     "EISHRO_ENV": "production",
-    "EISHRO_SECRET_KEYS": "x" * 40,
+    "EISHRO_SECRET_KEYS": _SECRET,
     "EISHRO_PUBLIC_URL": "https://shop.example.ly",
 }
 
@@ -36,11 +37,79 @@ def test_every_fault_is_named_at_once() -> None:
                 "EISHRO_BCRYPT_COST": "99",
                 "EISHRO_RATE_LIMIT_PAYMENTS": "often",
                 "EISHRO_STORE_APPROVAL": "perhaps",
+                "EISHRO_SECRET_KEYS": "short",
+                "EISHRO_TRUSTED_PROXIES": "proxy",
+                "EISHRO_PUBLIC_URL": "shop",
+                "EISHRO_CORS_ORIGINS": "https://one.example, two.example",
             }
         )
     text = str(caught.value)
-    for name in ("DATABSE_URL", "BCRYPT_COST", "RATE_LIMIT_PAYMENTS", "STORE_APPROVAL"):
-        assert f"EISHRO_{name}" in text
+    for name in (
+        *("DATABSE_URL", "BCRYPT_COST", "RATE_LIMIT_PAYMENTS", "STORE_APPROVAL"),
+        *("SECRET_KEYS", "TRUSTED_PROXIES", "PUBLIC_URL", "CORS_ORIGINS"),
+    ):
+        assert text.count(f"EISHRO_{name}") == 1
+
+
+def test_faults_in_production_are_named_with_what_cannot_be_read() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"EISHRO_ENV": "production", "EISHRO_LOG_LEVEL": "loud"}, is_dev=True)
+    named = [fault.split()[0].rstrip(":") for fault in caught.value.faults]
+    assert named == [
+        *("EISHRO_LOG_LEVEL", "EISHRO_SECRET_KEYS", "EISHRO_PUBLIC_URL", "EISHRO_ENV"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "advice"),
+    [
+        ("EISHRO_ENV", "prod", "use development or staging or production"),
+        ("EISHRO_LOG_FORMAT", "JSON", "use console or json"),
+        ("EISHRO_MOAMALAT_STAMP_DIGITS", "15", "use 14 or 17"),
+        ("EISHRO_MOAMALAT_STAMP_DIGITS", "many", "use 14 or 17"),
+        ("EISHRO_BCRYPT_COST", "99", "use a whole number from 4 to 16"),
+        ("EISHRO_BODY_SECONDS_MAX", "0", "use a whole number from 1 to 600"),
+        ("EISHRO_STORE_APPROVAL", "perhaps", "use on or off"),
+    ],
+)
+def test_a_wrong_word_or_number_is_answered_with_the_right_ones(
+    variable: str, value: str, advice: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({variable: value})
+    assert caught.value.faults == [f"{variable}: {advice}"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "shop.example.ly", "ftp://shop.example.ly", "https://", "https:///path", "https://a b.ly",
+     "https://u:p@shop.example.ly", "https://shop.example.ly?x=1", "https://shop.example.ly/#x"],
+)  # fmt: skip
+def test_a_public_address_has_its_form_everywhere(address: str) -> None:
+    with pytest.raises(SettingsError, match="EISHRO_PUBLIC_URL"):
+        load({"EISHRO_PUBLIC_URL": address})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["null", "shop.example.ly", "https://shop.example.ly/", "https://shop.example.ly/path",
+     "https://Shop.example.ly", "https://*.example.ly", "https://"],
+)  # fmt: skip
+def test_an_origin_has_its_form_everywhere(origin: str) -> None:
+    with pytest.raises(SettingsError, match="EISHRO_CORS_ORIGINS"):
+        load({"EISHRO_CORS_ORIGINS": f"https://one.example,{origin}"})
+
+
+def test_addresses_of_every_sound_form_are_taken(tmp_path: Path) -> None:
+    origins = "http://localhost:3000,https://shop.example.ly,capacitor://localhost,http://[::1]:80"
+    for address in ("http://[::1]:8000", "HTTPS://Shop.example.ly/api/", "http://10.0.0.1:80"):
+        load(
+            {
+                "EISHRO_DATA_DIR": str(tmp_path),
+                "EISHRO_PUBLIC_URL": address,
+                "EISHRO_CORS_ORIGINS": origins,
+            }
+        )
 
 
 def test_a_limit_can_be_switched_off(tmp_path: Path) -> None:
@@ -53,6 +122,9 @@ def test_a_limit_can_be_switched_off(tmp_path: Path) -> None:
     [
         ({"EISHRO_SECRET_KEYS": "short"}, "EISHRO_SECRET_KEYS"),
         ({"EISHRO_SECRET_KEYS": ""}, "EISHRO_SECRET_KEYS"),
+        ({"EISHRO_SECRET_KEYS": "x" * 40}, "EISHRO_SECRET_KEYS"),
+        ({"EISHRO_SECRET_KEYS": f"{_SECRET},{'0123456789abcdef' * 3}"}, "EISHRO_SECRET_KEYS"),
+        ({"EISHRO_SECRET_KEYS": "abcabcabdabcabcabdabcabcacabcabcacba"}, "EISHRO_SECRET_KEYS"),
         ({"EISHRO_PUBLIC_URL": "http://shop.example.ly"}, "EISHRO_PUBLIC_URL"),
         ({"EISHRO_CORS_ORIGINS": "*"}, "EISHRO_CORS_ORIGINS"),
         ({"EISHRO_MOAMALAT_SECRET_KEY": TEST_SECRET_KEY}, "EISHRO_MOAMALAT_SECRET_KEY"),
@@ -67,7 +139,7 @@ def test_production_refuses_what_would_hurt(change: dict[str, str], named: str) 
 
 def test_no_secret_is_shown() -> None:
     settings = load({**_PRODUCTION, "EISHRO_MOAMALAT_SECRET_KEY": "ab" * 16})
-    assert "x" * 40 not in repr(settings)
+    assert _SECRET not in repr(settings)
     assert "abab" not in repr(settings)
 
 

@@ -7,6 +7,7 @@ defaults that would hurt. Only `app.py` and `cli/` read settings.
 
 import ipaddress
 import os
+import re
 import secrets
 import typing
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from msgspec import Meta
 
 PREFIX = "EISHRO_"
 SECRET_LENGTH_MIN = 32
+SECRET_CHARACTERS_MIN = 8  # different ones; `openssl rand -hex 16` has fewer once in 20 million
 
 # payments.md of the vendor: published for everybody, so worthless as a secret.
 TEST_MERCHANT_ID = "10081014649"
@@ -37,6 +39,11 @@ LIVE_GATEWAY = (
 )
 
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?"
+_PUBLIC_URL = re.compile(rf"https?://{_HOST}(?:/[^\s?#]*)?", re.IGNORECASE)
+# As browsers send it: no path, lower case. Apps in a web view have schemes of their own.
+_ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://{_HOST}")
+_RECIPE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 
 class SettingsError(Exception):
@@ -135,6 +142,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: Annotated[
         int, Meta(ge=1_000, le=100_000_000), _about("Largest request body.")
     ] = 1_000_000
+    body_seconds_max: Annotated[
+        int, Meta(ge=1, le=600), _about("How long a request's body may take to arrive.")
+    ] = 20
+    header_seconds_max: Annotated[
+        int,
+        Meta(ge=1, le=600),
+        _about("How long a connection may wait for a request's whole head, an idle one too."),
+    ] = 30
     response_cache_mb: Annotated[
         int,
         Meta(ge=0, le=100_000),
@@ -220,26 +235,27 @@ def load(environ: Mapping[str, str], *, is_dev: bool = False) -> Settings:
         SettingsError: every unknown, malformed or refused variable.
     """
     fields = {field.name: field for field in msgspec.structs.fields(Settings)}
-    faults: list[str] = []
+    faults: dict[str, str] = {}
     values: dict[str, Any] = {}
     for variable, text in environ.items():
         if not variable.startswith(PREFIX) or variable.startswith(PREFIX + "TEST_"):
             continue
         field = fields.get(variable.removeprefix(PREFIX).lower())
         if field is None:
-            faults.append(f"{variable} is not a setting; see docs/reference/settings.md")
+            faults[variable] = f"{variable} is not a setting; see docs/reference/settings.md"
             continue
         try:
             values[field.name] = _parse(field.type, text.strip())
-        except (ValueError, msgspec.ValidationError) as error:
-            faults.append(f"{variable}: {error}")
-    if faults:
-        raise SettingsError(faults)
-    settings = _filled(Settings(**values), is_dev=is_dev)
-    faults = _refusals(settings)
-    if faults:
-        raise SettingsError(faults)
-    return settings
+        except ValueError as error:  # msgspec's is one too
+            faults[variable] = f"{variable}: {_expected(field.type) or error}"
+    settings = Settings(**values)
+    # A variable that cannot be read has said so; its default is not judged in its place.
+    refused = [f for f in _refusals(settings) if re.split(r"\W", f)[0] not in faults]
+    if is_dev and settings.env == "production":
+        refused.append("EISHRO_ENV: `eishro dev` does not run in production")
+    if faults or refused:
+        raise SettingsError([*faults.values(), *refused])
+    return _filled(settings, is_dev=is_dev)
 
 
 def _parse(kind: Any, text: str) -> Any:
@@ -257,6 +273,17 @@ def _parse(kind: Any, text: str) -> Any:
     if bare == (str | None):
         return text or None
     return msgspec.convert(int(text) if _is_number(bare) else text, kind)
+
+
+def _expected(kind: Any) -> str:
+    """What a setting takes, where its type says it all."""
+    parts = typing.get_args(kind)  # the type, then what is said about it
+    if parts and typing.get_origin(parts[0]) is Literal:
+        return "use " + " or ".join(str(word) for word in typing.get_args(parts[0]))
+    for meta in parts[1:]:
+        if getattr(meta, "ge", None) is not None:
+            return f"use a whole number from {meta.ge} to {meta.le}"
+    return ""
 
 
 def _is_number(kind: Any) -> bool:
@@ -296,30 +323,49 @@ def _filled(settings: Settings, *, is_dev: bool) -> Settings:
 
 def development_secret(data_dir: Path) -> str:
     """The secret of a development installation, made once and kept in the data folder (0600)."""
-    data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / "development-secret"
+    if fault := folder_fault(data_dir):
+        raise SettingsError([fault])
     try:
+        data_dir.mkdir(parents=True, exist_ok=True)
         # Whoever creates the file first decides; everybody else reads it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return path.read_text().strip()
+    except OSError as error:
+        raise SettingsError([f"EISHRO_DATA_DIR: {error}"]) from error
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(48))
     return path.read_text().strip()
+
+
+def folder_fault(folder: Path) -> str | None:
+    """Why a data folder cannot be used, or None. Nothing is made."""
+    folder = folder.absolute()
+    there = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+    if not there.is_dir():
+        return f"EISHRO_DATA_DIR: {there} is not a folder"
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f"EISHRO_DATA_DIR: {there} cannot be written to by this user"
+    return None
 
 
 def _refusals(settings: Settings) -> list[str]:
     faults = []
     if any(len(key) < SECRET_LENGTH_MIN for key in settings.secret_keys):
         faults.append(
-            f"EISHRO_SECRET_KEYS: each key needs {SECRET_LENGTH_MIN} characters or more, e.g. "
-            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            f"EISHRO_SECRET_KEYS: each key needs {SECRET_LENGTH_MIN} characters or more: {_RECIPE}"
         )
     for network in settings.trusted_proxies:
         try:
             ipaddress.ip_network(network)
         except ValueError:
             faults.append(f"EISHRO_TRUSTED_PROXIES: {network} is not a network such as 10.0.0.0/8")
+    if not _PUBLIC_URL.fullmatch(settings.public_url):
+        faults.append("EISHRO_PUBLIC_URL is not an address such as https://shop.example.ly")
+    for origin in settings.cors_origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            faults.append(f"EISHRO_CORS_ORIGINS: {origin} is not like https://shop.example.ly")
     if settings.env != "development" and not settings.secret_keys:
         faults.append("EISHRO_SECRET_KEYS must be set outside development")
     if settings.env == "production":
@@ -329,7 +375,9 @@ def _refusals(settings: Settings) -> list[str]:
 
 def _production_refusals(settings: Settings) -> list[str]:
     faults = []
-    if not settings.public_url.startswith("https://"):
+    if any(_is_guessable(key) for key in settings.secret_keys):
+        faults.append(f"EISHRO_SECRET_KEYS: a key is easily guessed, make one: {_RECIPE}")
+    if not settings.public_url.lower().startswith("https://"):
         faults.append("EISHRO_PUBLIC_URL must begin with https:// in production")
     if "*" in settings.cors_origins:
         faults.append("EISHRO_CORS_ORIGINS must name its origins in production, not *")
@@ -344,3 +392,8 @@ def _production_refusals(settings: Settings) -> list[str]:
     if settings.moamalat_merchant_id and not settings.moamalat_secret_key:
         faults.append("EISHRO_MOAMALAT_SECRET_KEY is missing for the merchant that is set")
     return faults
+
+
+def _is_guessable(key: str) -> bool:
+    """Few different characters, or one block again and again."""
+    return len(set(key)) < SECRET_CHARACTERS_MIN or key in (key + key)[1:-1]

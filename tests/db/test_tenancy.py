@@ -32,7 +32,7 @@ ACROSS_STORES = {
     "_STOCK_ADRIFT _UNBALANCED",
     # Admins read everybody's trail; sealing and examining it goes over all chains.
     "db.audit": "_COUNT_ALL _OF_ALL",
-    "db.audit_seals": "_HEADS _NEWEST _SEALED _TAIL _WAITING",
+    "db.audit_seals": "_NEWEST _SEALED _TAIL _WAITING",
     # A key or an invitation that is shown tells its store.
     "domain.accounts.api_keys": "_BY_ID",
     "domain.accounts.invitations": "_BY_ID",

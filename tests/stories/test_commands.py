@@ -138,7 +138,7 @@ def test_what_cannot_be_used_is_named_and_ends_with_two(
 def test_a_production_server_refuses_published_gateway_keys(tmp_path: Path) -> None:
     production = {
         "EISHRO_ENV": "production",
-        "EISHRO_SECRET_KEYS": "k" * 40,
+        "EISHRO_SECRET_KEYS": "one-of-the-tests-own-and-long-enough",
         "EISHRO_PUBLIC_URL": "https://shop.example.ly",
         "EISHRO_MOAMALAT_MERCHANT_ID": "10081014649",
         "EISHRO_MOAMALAT_TERMINAL_ID": "99179395",

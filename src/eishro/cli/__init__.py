@@ -2,15 +2,18 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from eishro.settings import Settings, SettingsError, load
+from eishro.cli.address import CannotListen
+from eishro.cli.environment import read_settings, warn
+from eishro.settings import SettingsError
 
 Arguments = argparse.Namespace
+
+PORT = 8000
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -22,66 +25,71 @@ def main(words: Sequence[str] | None = None) -> None:
         for fault in error.faults:
             print(f"settings: {fault}", file=sys.stderr)
         sys.exit(2)
+    except (CannotListen, OSError) as error:  # the latter: a folder or file, which it names
+        print(f"eishro: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 # What a command needs is imported when it runs, so that each starts fast and small.
 
 
-def serve(arguments: Arguments) -> None:
+def _serve(arguments: Arguments) -> None:
     """Serve the API."""
     from eishro.cli.server import run_server
 
-    target = "eishro.app:create"
-    run_server(_settings(), target, arguments.host, arguments.port, arguments.workers)
+    target = "eishro.cli.application:create"
+    run_server(read_settings(), target, arguments.host, arguments.port, arguments.workers)
 
 
-def dev(arguments: Arguments) -> None:
+def _dev(arguments: Arguments) -> None:
     """Migrate, load the demo stores once, and serve with the payment sandbox and mail outbox."""
     from eishro.cli.dev import run_dev
 
     run_dev(arguments.host, arguments.port, arguments.data, reload=arguments.reload)
 
 
-def migrate(_: Arguments) -> None:
+def _migrate(_: Arguments) -> None:
     """Bring the database to this release's schema."""
     from eishro.cli.commands import migrate_database
 
-    _run(migrate_database(_settings()))
+    _run(migrate_database(read_settings()))
 
 
-def seed(_: Arguments) -> None:
+def _seed(_: Arguments) -> None:
     """Load the four demo stores; does nothing where they are there."""
     from eishro.cli.seed import seed_database
 
-    _run(seed_database(_settings()))
+    _run(seed_database(read_settings()))
 
 
-def create_admin(arguments: Arguments) -> None:
+def _create_admin(arguments: Arguments) -> None:
     """Make a platform admin; the password is asked for, or read from standard input."""
-    from eishro.cli.commands import create_admin as create
+    from eishro.cli.commands import create_admin
 
-    _run(create(_settings(), arguments.email))
+    _run(create_admin(read_settings(), arguments.email))
 
 
-def openapi(_: Arguments) -> None:
+def _openapi(_: Arguments) -> None:
     """Print the OpenAPI 3.1 document."""
     from eishro.cli.commands import print_openapi
 
     print_openapi()
 
 
-def worker(_: Arguments) -> None:
+def _worker(_: Arguments) -> None:
     """Work off events, expiry and payment checks beside `serve` processes."""
     from eishro.cli.commands import work
 
-    _run(work(_settings()))
+    settings = read_settings()
+    warn(settings)
+    _run(work(settings))
 
 
-def doctor(_: Arguments) -> None:
+def _doctor(_: Arguments) -> None:
     """Check settings, connections, migrations and the books; exit code 1 with findings."""
     from eishro.cli.doctor import examine
 
-    _run(examine(_settings()))
+    _run(examine(read_settings()))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,23 +103,37 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=run)
         return command
 
-    serving, developing = add("serve", serve), add("dev", dev)
+    serving, developing = add("serve", _serve), add("dev", _dev)
     for command in (serving, developing):
-        command.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-        command.add_argument("--port", type=_port, default=8000, help="the port to listen on")
+        command.add_argument(
+            "--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)"
+        )
     serving.add_argument(
-        "--workers", type=int, default=1, help="processes; more than one needs PostgreSQL"
+        "--port", type=_port, default=PORT, help="the port to listen on (default: %(default)s)"
     )
-    developing.add_argument("--data", type=Path, help="the data folder (EISHRO_DATA_DIR)")
+    serving.add_argument(
+        "--workers",
+        type=_workers,
+        default=1,
+        help="processes; more than one needs PostgreSQL (default: %(default)s)",
+    )
     developing.add_argument(
-        "--reload", action="store_true", help="start again when the code changes"
+        "--port",
+        type=_port,
+        help=f"the port to listen on (default: that of EISHRO_PUBLIC_URL, else {PORT})",
     )
-    add("migrate", migrate)
-    add("seed", seed)
-    add("create-admin", create_admin).add_argument("email", help="the admin's address")
-    add("openapi", openapi)
-    add("worker", worker)
-    add("doctor", doctor)
+    developing.add_argument(
+        "--data", type=Path, help="the data folder (default: EISHRO_DATA_DIR, else data)"
+    )
+    developing.add_argument(
+        "--reload", action="store_true", help="start again when the code changes (default: off)"
+    )
+    add("migrate", _migrate)
+    add("seed", _seed)
+    add("create-admin", _create_admin).add_argument("email", help="the admin's address")
+    add("openapi", _openapi)
+    add("worker", _worker)
+    add("doctor", _doctor)
     return parser
 
 
@@ -121,8 +143,10 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _settings() -> Settings:
-    return load(os.environ)
+def _workers(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("workers are a number from 1")
+    return int(text)
 
 
 def _run(work: Coroutine[Any, Any, int]) -> None:

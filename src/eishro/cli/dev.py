@@ -4,10 +4,14 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from eishro.app import open_shop
+from eishro.cli import PORT
+from eishro.cli.address import check_address, joined
+from eishro.cli.environment import read_settings
 from eishro.cli.seed import ADMIN_EMAIL, demo_password, merchant_email, seed_shop
 from eishro.cli.server import run_server
 from eishro.db import migrate
@@ -17,7 +21,7 @@ from eishro.domain.stock import sql as stock
 from eishro.domain.stores import sql as stores
 from eishro.flows.shop import Shop
 from eishro.sandbox.demo_catalogue import STORES
-from eishro.settings import Settings, SettingsError, load
+from eishro.settings import Settings
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -28,23 +32,39 @@ class Sample(msgspec.Struct, frozen=True):
     variant_id: int
 
 
-def run_dev(host: str, port: int, data: Path | None, *, reload: bool) -> None:
-    """Prepare the data folder, print where everything is, serve."""
+def run_dev(host: str, port: int | None, data: Path | None, *, reload: bool) -> None:
+    """Prepare the data folder, print where everything is, serve.
+
+    Raises:
+        CannotListen: before anything is prepared.
+    """
     if data is not None:
         os.environ["EISHRO_DATA_DIR"] = str(data)
-    # The server's process reads the same environment; links must lead back to this port.
-    os.environ.setdefault("EISHRO_PUBLIC_URL", f"http://{_reachable(host)}:{port}")
     os.environ.setdefault("EISHRO_CORS_ORIGINS", "*")
-    settings = load(os.environ, is_dev=True)
-    if settings.env == "production":
-        raise SettingsError(["EISHRO_ENV: `eishro dev` does not run in production"])
+    if port is None:
+        port = _port_in(os.environ.get("EISHRO_PUBLIC_URL", "")) or PORT
+    here = f"http://{joined(_reachable(host), port)}"
+    # The server's process reads the same environment; links must lead back to this port.
+    os.environ.setdefault("EISHRO_PUBLIC_URL", here)
+    settings = read_settings(is_dev=True)
+    check_address(host, port)
     sample = asyncio.run(_prepare(settings))
-    print(banner(settings, sample), flush=True)
-    run_server(settings, "eishro.app:create_dev", host, port, 1, reload=reload)
+    print(banner(settings, here, sample), flush=True)
+    run_server(settings, "eishro.cli.application:create_dev", host, port, 1, reload=reload)
+
+
+def _port_in(public_url: str) -> int | None:
+    """The port that `http://…:port` names; behind https stands a proxy with a port of its own."""
+    try:
+        url = urlsplit(public_url)
+        port = url.port
+    except ValueError:
+        return None  # read_settings names what is wrong with it
+    return port if url.scheme == "http" else None
 
 
 def _reachable(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - looked up, not bound
 
 
 async def _prepare(settings: Settings) -> Sample | None:
@@ -68,9 +88,13 @@ async def _sample(shop: Shop) -> Sample | None:
     return None
 
 
-def banner(settings: Settings, sample: Sample | None) -> str:
-    """Where everything is, who can sign in, and three requests to copy."""
-    url = settings.public_url
+def banner(settings: Settings, url: str, sample: Sample | None) -> str:
+    """Where everything is, who can sign in, and three requests to copy.
+
+    Args:
+        url: where this server listens, as this machine reaches it.
+    """
+    public = settings.public_url
     password = demo_password(settings.data_dir)
     logins = [("platform admin", ADMIN_EMAIL)]
     logins += [(f"{store.name_en}", merchant_email(store)) for store in STORES]
@@ -81,6 +105,7 @@ def banner(settings: Settings, sample: Sample | None) -> str:
         f"  API docs     {url}/docs",
         f"  sandbox      {url}/sandbox        (test cards, mails)",
         f"  data folder  {settings.data_dir}",
+        *([f"  links        {public} (EISHRO_PUBLIC_URL)"] if public != url else []),
         "",
         f"Demo logins, password {password}",
         *(f"  {who:<26} {email}" for who, email in logins),

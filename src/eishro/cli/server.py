@@ -1,20 +1,38 @@
-"""Starting the HTTP server."""
+"""Starting the HTTP server.
 
+Slow or silent clients are many connections and little work. So: each must send its request within
+a deadline, HTTP/1 alone is spoken (a proxy in front speaks what it likes with browsers; waiting
+for a connection's protocol has no deadline), and as many are taken as there are descriptors for.
+"""
+
+import contextlib
+import resource
 import sys
 
 from granian import Granian
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 
+from eishro.cli.address import check_address
+from eishro.cli.environment import warn
 from eishro.settings import Settings
 
 BACKLOG = 2048
 STOP_SECONDS = 10
+OPEN_FILES_MAX = 65_536  # enough; where there is no hard limit, "all" is a number nothing can use
+OPEN_FILES_KEPT = 256  # of a process, for the database, files and gateways
+CONNECTIONS_MAX = 8_192  # of a process; a silent one costs it some 17 kilobytes
+HEAD_BYTES_MAX = 32_768  # what it may cost at most before its request is looked at
 
 
 def run_server(
     settings: Settings, target: str, host: str, port: int, workers: int, *, reload: bool = False
 ) -> None:
-    """Serve `target` (an application factory) until stopped."""
+    """Serve `target` (an application factory) until stopped.
+
+    Raises:
+        CannotListen: before anything is started.
+    """
     if workers > 1 and settings.is_embedded:
         print(
             "eishro: SQLite has one writing process; use --workers 1 or set "
@@ -22,6 +40,9 @@ def run_server(
             file=sys.stderr,
         )
         sys.exit(2)
+    check_address(host, port)
+    warn(settings)
+    open_files = raise_open_files()
     Granian(
         target,
         address=host,
@@ -30,9 +51,28 @@ def run_server(
         factory=True,
         workers=workers,
         loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=settings.header_seconds_max * 1_000,
+            max_buffer_size=HEAD_BYTES_MAX,
+        ),
         backlog=BACKLOG,
+        backpressure=max(1, min(CONNECTIONS_MAX, open_files - OPEN_FILES_KEPT)),
         reload=reload,
         log_access=False,
         websockets=False,
         workers_kill_timeout=STOP_SECONDS,
     ).serve()
+
+
+def raise_open_files() -> int:
+    """Raise this process's limit of open files, its children's too; the limit that now holds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+    if soft == resource.RLIM_INFINITY:
+        return OPEN_FILES_MAX
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # some systems refuse; then less must do
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return soft

@@ -17,13 +17,13 @@ from eishro.db.audit import Record, audit_records
 from eishro.db.database import Database
 from eishro.db.rows import columns_of, values_of
 from eishro.db.schema import table
-from eishro.db.statements import Query, Statement, Write, in_list, insert_once
+from eishro.db.statements import Query, Statement, Write, insert_once
 from eishro.db.types import Id, Int, Moment, Text
 from eishro.errors import Stale
 from eishro.keyring import Keyring
 
 PLATFORM_CHAIN = 0  # of records that belong to no store
-BATCH_MAX = 200  # records sealed together
+BATCH_MAX = 50  # records sealed together; more would hold up requests
 PAGE = 1_000  # records looked at together when a chain is examined
 _PURPOSE = "audit-seal"
 
@@ -72,18 +72,12 @@ _WAITING = Query(
     Record,
     across_stores=True,
 )
-_OTHER = audit_seals.alias("other")
-_HEADS = Query(
-    sa.select(*columns_of(audit_seals, Seal)).where(
-        in_list(audit_seals.c.store_id, "chains"),
-        audit_seals.c.number
-        == sa.select(sa.func.max(_OTHER.c.number))
-        .where(_OTHER.c.store_id == audit_seals.c.store_id)
-        .correlate(audit_seals)
-        .scalar_subquery(),
-    ),
+_HEAD = Query(
+    sa.select(*columns_of(audit_seals, Seal))
+    .where(audit_seals.c.store_id == sa.bindparam("store_id"))
+    .order_by(audit_seals.c.number.desc())
+    .limit(1),
     Seal,
-    across_stores=True,
 )
 _SEALED = Query(
     sa.select(
@@ -131,12 +125,13 @@ async def seal_all(
     db: Database, keyring: Keyring, records: Sequence[Record], at: datetime
 ) -> Statement:
     """The next seals of the records' chains; `Stale` if another sealer was faster."""
-    chains = sorted({chain_of(record) for record in records})
-    heads = {seal.store_id: seal for seal in await db.all(_HEADS, chains=chains)}
+    heads: dict[int, Seal] = {}
     seals = []
     for record in records:
         chain = chain_of(record)
         head = heads.get(chain)
+        if head is None:
+            head = await db.one(_HEAD, store_id=chain)
         number = head.number + 1 if head else 1
         text = sealed_text(chain, number, head.hash if head else "", record)
         seal = Seal(chain, number, record.id, keyring.sign(_PURPOSE, text), at)

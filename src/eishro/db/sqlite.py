@@ -10,10 +10,11 @@ A refused batch is undone alone. Callers are answered only after COMMIT has retu
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,10 @@ SLICE_SECONDS = 0.001  # how long the event loop applies statements before it lo
 LOOP_ROWS_MAX = 400  # a batch of more rows is applied by the thread
 CAREFUL_GROUPS = 32  # groups that are written under savepoints after one held a refused batch
 WAL_PAGES = 4000  # of 4 KiB: how long the log grows before its pages move into the file
+WAL_REST_PAGES = 200  # so few are moved while the writers wait
+CHECKPOINTS_MAX = 5  # in a row, each of what came while the one before it ran
+READER_CACHE_KIB = 32_000  # pages kept by each connection, besides the system's own cache
+WRITER_CACHE_KIB = 12_000  # what a group touches; it seldom comes back to the same pages
 QUEUE_BATCHES_MAX = 10_000  # batches waiting; beyond it callers are told to come back
 READ_SECONDS_MAX = 1.0  # a read on the event loop that takes longer is a fault, and is cut off
 BUSY_SECONDS_MAX = 5.0  # how long to wait for another process that writes
@@ -46,7 +51,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._reader = _connect(path)
+        self._reader = _connect(path, READER_CACHE_KIB)
         self._reader.execute("PRAGMA query_only = ON")
         self._cursor = self._reader.cursor()
         self._read_until = 0.0
@@ -87,19 +92,19 @@ class SqliteDatabase:
         return time.monotonic() > self._read_until
 
 
-def _connect(path: Path) -> apsw.Connection:
+def _connect(path: Path, cache_kib: int) -> apsw.Connection:
     """A connection with our settings.
 
     Raises:
         DatabaseDamaged: the file is not a database, or cannot be opened.
     """
     try:
-        return _open(path)
+        return _open(path, cache_kib)
     except _DAMAGED as error:
         raise DatabaseDamaged(f"{path}: {error}") from error
 
 
-def _open(path: Path) -> apsw.Connection:
+def _open(path: Path, cache_kib: int) -> apsw.Connection:
     connection = apsw.Connection(str(path), statementcachesize=512)
     connection.set_busy_timeout(int(BUSY_SECONDS_MAX * 1000))
     # Otherwise a statement is planned again whenever its values change: this build of SQLite
@@ -110,10 +115,10 @@ def _open(path: Path) -> apsw.Connection:
         "synchronous = FULL",
         "foreign_keys = ON",
         "trusted_schema = OFF",
-        "cache_size = -32000",
+        f"cache_size = -{cache_kib}",
         # Savepoints keep the pages they may have to restore in memory, not in a file.
         "temp_store = MEMORY",
-        f"wal_autocheckpoint = {WAL_PAGES}",
+        "wal_autocheckpoint = 0",  # `_Checkpointer` does it
         "journal_size_limit = 64000000",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -136,6 +141,42 @@ def _reason(error: Exception) -> Exception:
     return error.otherwise if isinstance(error, _Refused) else error
 
 
+class _Checkpointer:
+    """Moves the log's pages into the file beside the writers.
+
+    Done within COMMIT, it would let everybody wait for tens of milliseconds, several times a
+    second under load. A thread moves them while groups go on being written; what came meanwhile is
+    moved again, until so little is left that the writer can finish it between two groups, and
+    begin the log anew.
+    """
+
+    def __init__(self, path: Path, writer: apsw.Connection) -> None:
+        self._connection = _connect(path, cache_kib=100)
+        self._thread = ThreadPoolExecutor(1, "sqlite-checkpointer")
+        self._work: Future[None] | None = None
+        self.is_rest_due = False
+        writer.set_wal_hook(self._grown)
+
+    def close(self) -> None:
+        """Wait for the thread, and let go of the file."""
+        self._thread.shutdown(cancel_futures=True)
+        self._connection.close()
+
+    def _grown(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        """Called after each COMMIT, by whoever did it; `pages` are in the log."""
+        if pages >= WAL_PAGES and (self._work is None or self._work.done()):
+            self._work = self._thread.submit(self._move)
+        return apsw.SQLITE_OK
+
+    def _move(self) -> None:
+        with contextlib.suppress(apsw.Error):  # the log stays, and the next COMMIT asks again
+            for _ in range(CHECKPOINTS_MAX):
+                pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                if pages - moved <= WAL_REST_PAGES:
+                    break
+            self.is_rest_due = True
+
+
 _Work = Batch | str
 _Waiting = tuple[_Work, "asyncio.Future[None]"]
 _Outcomes = list[Exception | None]
@@ -145,11 +186,12 @@ class _Writer:
     """Owns the writing connection; one group is open at a time."""
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
-        self._connection = _connect(path)
+        self._connection = _connect(path, WRITER_CACHE_KIB)
         self._cursor = self._connection.cursor()
         self._loop = loop
         self._waiting: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
+        self._checkpointer = _Checkpointer(path, self._connection)
         self._work: asyncio.Task[None] | None = None
         self._closed = False
         self._careful = 0
@@ -171,12 +213,16 @@ class _Writer:
             if self._work is not None:
                 await asyncio.wait([self._work])
             self._thread.shutdown()
+            self._checkpointer.close()
             self._connection.close()
 
     async def _run(self) -> None:
         try:
             while self._waiting:
                 await self._write_group()
+                if self._checkpointer.is_rest_due:
+                    self._checkpointer.is_rest_due = False
+                    await self._in_thread(self._begin_log_anew)
         finally:
             self._work = None
 
@@ -248,6 +294,12 @@ class _Writer:
 
     async def _in_thread(self, act: Callable[..., T], *values: Any) -> T:
         return await self._loop.run_in_executor(self._thread, act, *values)
+
+    def _begin_log_anew(self) -> None:
+        """Move the rest of the log; not while another process reads from it."""
+        self._connection.set_busy_timeout(0)
+        with contextlib.suppress(apsw.Error):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
     def _apply_alone(self, work: _Work) -> Exception | None:
         execute = self._cursor.execute

@@ -1,5 +1,6 @@
 """Seal the audit trail: one sealer at a time, by lease; its order is the chain's."""
 
+import asyncio
 import functools
 import secrets
 from datetime import timedelta
@@ -11,6 +12,8 @@ from eishro.flows.shop import Shop
 from eishro.ids import text_id
 
 LEASE = timedelta(seconds=30)
+BATCHES_MAX = 20  # in one turn
+PAUSE_SECONDS = 0.02  # between batches: a backlog of seals must not hold up requests
 # Ids follow the clock, batches take a moment: what is younger may still get a neighbour.
 SETTLED = timedelta(seconds=5)
 # A batch that took longer left a record behind the newest seal; `sweep_audit` finds it.
@@ -18,8 +21,15 @@ SWEPT = timedelta(days=2)
 
 
 async def seal_audit(shop: Shop) -> int:
-    """Seal what has settled since the newest seal; how many records."""
-    return await _seal(shop, after=await audit_seals.find_newest_sealed(shop.db))
+    """Seal what has settled since the newest seal, a few at a time; how many records."""
+    sealed = 0
+    for _ in range(BATCHES_MAX):
+        found = await _seal(shop, after=await audit_seals.find_newest_sealed(shop.db))
+        sealed += found
+        if found < audit_seals.BATCH_MAX:
+            break
+        await asyncio.sleep(PAUSE_SECONDS)
+    return sealed
 
 
 async def sweep_audit(shop: Shop) -> int:

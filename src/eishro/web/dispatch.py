@@ -319,6 +319,7 @@ async def read_body(call: Call) -> bytes:
 
     Raises:
         PayloadTooLarge: by its own length or while reading.
+        BodyTooSlow: from the stream, where the server in front keeps a deadline.
     """
     limit = call.door.rules.body_bytes_max
     length = call.request.content_length

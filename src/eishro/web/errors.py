@@ -48,6 +48,13 @@ class PayloadTooLarge(ShopError):
     words = Words("The request is too large.", "حجم الطلب كبير جدا.")
 
 
+class BodyTooSlow(ShopError):
+    """The body did not arrive in time."""
+
+    code = "REQUEST_TIMEOUT"
+    words = Words("The request took too long to arrive.", "استغرق وصول الطلب وقتا طويلا.")
+
+
 class UnsupportedMediaType(ShopError):
     """The body is not JSON."""
 
@@ -92,6 +99,7 @@ _BY_KIND: dict[type[ShopError], int] = {
     MethodNotAllowed: 405,
     PreconditionFailed: 412,
     PayloadTooLarge: 413,
+    BodyTooSlow: 408,
     UnsupportedMediaType: 415,
 }
 

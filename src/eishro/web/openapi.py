@@ -18,6 +18,7 @@ _ERRORS = {
     "403": "Not allowed",
     "404": "Not found",
     "405": "Method not allowed",
+    "408": "The body did not come in time",
     "409": "Not possible in the present state",
     "412": "If-Match names another version",
     "413": "The body is too large",
@@ -204,6 +205,8 @@ def _can_answer(route: Route, code: str) -> bool:
         return route.method != "GET"
     if code == "415":
         return route.body is not None
+    if code == "408":
+        return route.method in ("POST", "PUT", "DELETE")
     if code == "429":
         return route.rate != "none"
     if code == "422":

@@ -36,12 +36,12 @@ _Keep = msgspec.UnsetType
 
 class VariantDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A variant as the merchant sends it; `stock` None is untracked, unset takes the
-    product's.
+    product's. Other unset members keep what a variant with these options has.
     """
 
     options: dict[str, str]
-    sku: str | None = None
-    price_dirhams: int | None = None
+    sku: str | None | _Keep = msgspec.UNSET
+    price_dirhams: int | None | _Keep = msgspec.UNSET
     stock: int | None | _Keep = msgspec.UNSET
 
 
@@ -69,6 +69,11 @@ class ProductDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Check = Callable[[ProductState], None]
+
+_SKU_IS_ONE_VARIANT_S = Words(
+    "A SKU is one variant's: give each its own in `variants`.",
+    "رمز SKU يخص خيارا واحدا: ضع لكل خيار رمزه في `variants`.",
+)
 
 
 @again_if_stale
@@ -278,7 +283,7 @@ def _wanted_variants(draft: ProductDraft, product: Product) -> list[VariantDraft
     Raises:
         Invalid: too many, or two with the same options.
     """
-    if draft.variants:
+    if isinstance(draft.variants, Sequence) and draft.variants:
         wanted = list(draft.variants)
     else:
         sizes = msgspec.json.decode(product.sizes, type=list[str])
@@ -287,7 +292,10 @@ def _wanted_variants(draft: ProductDraft, product: Product) -> list[VariantDraft
             VariantDraft(options=options)
             for options in combinations(sizes, [color.name for color in colors])
         ]
-        if len(wanted) == 1 and isinstance(draft.sku, str):
+    if draft.sku is not msgspec.UNSET and (draft.sku is not None or len(wanted) == 1):
+        if len(wanted) != 1:
+            raise Invalid({"sku": _SKU_IS_ONE_VARIANT_S})
+        if wanted[0].sku is msgspec.UNSET:
             wanted = [msgspec.structs.replace(wanted[0], sku=draft.sku)]
     if len(wanted) > VARIANTS_MAX:
         raise Invalid(
@@ -298,19 +306,30 @@ def _wanted_variants(draft: ProductDraft, product: Product) -> list[VariantDraft
                 )
             }
         )
-    seen: set[tuple[tuple[str, str], ...]] = set()
+    _check_differ(wanted)
+    return wanted
+
+
+def _check_differ(wanted: Sequence[VariantDraft]) -> None:
+    """No two variants have the same options or SKU."""
+    faults: dict[str, Words] = {}
+    options: set[tuple[tuple[str, str], ...]] = set()
+    skus: set[str] = set()
     for position, variant in enumerate(wanted):
         key = _key(variant.options)
-        if key in seen:
-            raise Invalid(
-                {
-                    f"variants[{position}].options": Words(
-                        "Another variant has the same options.", "خيار آخر له نفس المواصفات."
-                    )
-                }
+        if key in options:
+            faults[f"variants[{position}].options"] = Words(
+                "Another variant has the same options.", "خيار آخر له نفس المواصفات."
             )
-        seen.add(key)
-    return wanted
+        options.add(key)
+        if isinstance(variant.sku, str):
+            if variant.sku in skus:
+                faults[f"variants[{position}].sku"] = Words(
+                    "Another variant has the same SKU.", "خيار آخر له نفس رمز SKU."
+                )
+            skus.add(variant.sku)
+    if faults:
+        raise Invalid(faults)
 
 
 async def _regrouped(
@@ -338,27 +357,33 @@ async def _regrouped(
         if before is None:
             missing[position] = variant_draft
             continue
-        after = msgspec.structs.replace(before, position=position)
-        if draft.variants:
-            after = msgspec.structs.replace(
-                after, sku=variant_draft.sku, price_dirhams=variant_draft.price_dirhams
-            )
-        kept.append((before, after))
+        kept.append((before, _redrafted(before, variant_draft, position)))
         target = _count(variant_draft, draft, seen.stock[before.id].available)
         counting += stock.set_stock(seen.stock[before.id], target, at)
         counts[before.id] = msgspec.structs.replace(seen.stock[before.id], available=target)
     batch.add(catalog.retire_variants(product.store_id, sorted(v.id for v in old.values())))
     batch.add(*_saved(product.store_id, kept), *counting)
     new = await _new_variants(shop, product, missing, at=at)
+    # Where the others are counted, nobody has said that there is any of the new one.
+    unsaid = 0 if any(count.available is not None for count in seen.stock.values()) else None
     for variant, variant_draft in zip(new, missing.values(), strict=True):
-        counts[variant.id] = Stock(
-            variant.id, product.id, product.store_id, _count(variant_draft, draft), 0, 0
-        )
+        available = _count(variant_draft, draft, unsaid)
+        counts[variant.id] = Stock(variant.id, product.id, product.store_id, available, 0, 0)
     stayed = [_as_saved(after, before) for before, after in kept]
     together = sorted([*stayed, *new], key=lambda v: v.position)
     state = ProductState(product, tuple(together), counts, seen.categories)
     batch.add(*_opened(state, new, at))
     return state
+
+
+def _redrafted(before: Variant, draft: VariantDraft, position: int) -> Variant:
+    """The variant with what the draft says; the rest stays."""
+    changes: dict[str, object] = {
+        name: getattr(draft, name)
+        for name in ("sku", "price_dirhams")
+        if getattr(draft, name) is not msgspec.UNSET
+    }
+    return msgspec.structs.replace(before, position=position, **changes)
 
 
 def _as_saved(after: Variant, before: Variant) -> Variant:
@@ -388,6 +413,8 @@ def _recounted(
             counts[variant.id] = msgspec.structs.replace(
                 seen.stock[variant.id], available=draft.stock
             )
+    if isinstance(draft.sku, str) and len(variants) != 1:
+        raise Invalid({"sku": _SKU_IS_ONE_VARIANT_S})
     if draft.sku is not msgspec.UNSET and len(variants) == 1:
         after = msgspec.structs.replace(variants[0], sku=draft.sku)
         batch.add(*_saved(product.store_id, [(variants[0], after)]))
@@ -408,9 +435,9 @@ async def _new_variants(
             id=variant_id,
             store_id=product.store_id,
             product_id=product.id,
-            sku=draft.sku,
+            sku=None if draft.sku is msgspec.UNSET else draft.sku,
             options=msgspec.Raw(msgspec.json.encode(draft.options)),
-            price_dirhams=draft.price_dirhams,
+            price_dirhams=None if draft.price_dirhams is msgspec.UNSET else draft.price_dirhams,
             position=position,
             is_active=True,
             created_at=at,

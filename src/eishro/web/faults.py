@@ -125,7 +125,8 @@ def expected(kind: Any) -> Words:
 
 def _describe(info: Any) -> Words:  # noqa: C901, PLR0911 - one sentence for each kind of type
     if isinstance(info, inspect.Metadata):
-        return _describe(info.type)
+        words = (info.extra or {}).get("words")
+        return words if isinstance(words, Words) else _describe(info.type)
     if isinstance(info, inspect.UnionType):
         rest = [t for t in info.types if not isinstance(t, inspect.NoneType)]
         parts = [_describe(t) for t in rest]

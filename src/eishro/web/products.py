@@ -20,7 +20,7 @@ from eishro.domain.catalog.model import (
 )
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.sql import Front
-from eishro.errors import Forbidden, Unauthenticated, Words
+from eishro.errors import Forbidden, Invalid, Unauthenticated, Words
 from eishro.flows import edit_product
 from eishro.flows.edit_product import ProductDraft, VariantDraft
 from eishro.flows.product_card import (
@@ -37,17 +37,49 @@ from eishro.web.access import may, product_id_in_path
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.stores import refuse_stale
 from eishro.web.wire import (
+    VISIBLE,
     Dinars,
     IntegerId,
     LongText,
     Name,
     ShortText,
     WebAddress,
+    in_words,
 )
 
-Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\u0000-\u001f\u007f]*$")]
+Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=VISIBLE)]
 Quantity = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
-Sku = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[!-~]+( [!-~]+)*$")]
+Sku = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=60,
+        pattern=r"^[!-~]+( [!-~]+)*$",
+        extra=in_words(
+            "must be 1 to 60 Latin letters, digits and signs",
+            "يجب أن يكون من 1 إلى 60 حرفا لاتينيا أو رقما أو علامة",
+        ),
+    ),
+]
+PriceText = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$",
+        extra=in_words(
+            "must be an amount in dinars such as 25.500", "يجب أن يكون مبلغا بالدينار مثل 25.500"
+        ),
+    ),
+]
+Cursor = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,15}$",
+        extra=in_words(
+            "must be the `nextCursor` of a former answer",
+            "يجب أن يكون `nextCursor` من إجابة سابقة",
+        ),
+    ),
+]
 
 
 class ColorBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -61,8 +93,8 @@ class VariantBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     """A variant: its options, and price, SKU and stock where they differ."""
 
     options: dict[Label, Label]
-    sku: Sku | None = None
-    price: Dinars | None = None
+    sku: Sku | None | UnsetType = UNSET
+    price: Dinars | None | UnsetType = UNSET
     stock: Quantity | None | UnsetType = UNSET
 
     def __post_init__(self) -> None:
@@ -75,6 +107,7 @@ Images = Annotated[list[WebAddress], Meta(max_length=IMAGES_MAX)]
 Sizes = Annotated[list[Label], Meta(max_length=OPTIONS_MAX)]
 Colors = Annotated[list[ColorBody], Meta(max_length=OPTIONS_MAX)]
 Variants = Annotated[list[VariantBody], Meta(max_length=VARIANTS_MAX)]
+ChangedVariants = Annotated[list[VariantBody], Meta(min_length=1, max_length=VARIANTS_MAX)]
 Wishes = Annotated[list[CategoryWish], Meta(max_length=20)]
 
 
@@ -118,7 +151,7 @@ class ProductChangeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unkn
     in_stock: bool | UnsetType = UNSET
     stock: Quantity | None | UnsetType = UNSET
     sku: Sku | None | UnsetType = UNSET
-    variants: Variants | UnsetType = UNSET
+    variants: ChangedVariants | UnsetType = UNSET
     status: Status | UnsetType = UNSET
 
 
@@ -129,10 +162,10 @@ class ProductQuery(msgspec.Struct, frozen=True, rename="camel"):
 
     page: Annotated[int, Meta(ge=1, le=100_000)] = 1
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    cursor: Annotated[str, Meta(pattern=r"^[0-9]{1,15}$")] | None = None
+    cursor: Cursor | None = None
     category: Label | None = None
-    min_price: Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$")] | None = None
-    max_price: Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$")] | None = None
+    min_price: PriceText | None = None
+    max_price: PriceText | None = None
     in_stock: bool | None = None
     q: ShortText | None = None
     sort: Literal["-createdAt", "price", "-price", "name"] = "-createdAt"
@@ -154,6 +187,8 @@ async def _filter(call: Call, query: ProductQuery, store_id: int | None) -> Prod
     status: Status = query.status or "active"
     if status != "active" and (store_id is None or not may(call, "products:read")):
         raise Unauthenticated() if call.caller is None else Forbidden()
+    if query.cursor is not None and query.sort != "-createdAt":
+        raise Invalid({"cursor": Words("works with -createdAt only", "يعمل مع -createdAt فقط")})
     return ProductFilter(
         store_id=store_id,
         status=status,
@@ -162,7 +197,7 @@ async def _filter(call: Call, query: ProductQuery, store_id: int | None) -> Prod
         max_dirhams=_dirhams(query.max_price),
         in_stock=query.in_stock,
         terms=search_terms(query.q) if query.q and query.q.strip() else None,
-        after_id=int(query.cursor) if query.cursor and query.sort == "-createdAt" else None,
+        after_id=int(query.cursor) if query.cursor is not None else None,
         sort=query.sort,
     )
 
@@ -174,7 +209,10 @@ async def _category_id(call: Call, wish: str | None, store_id: int | None) -> in
     if wish.isascii() and wish.isdigit():
         return int(wish[:15])
     if store_id is None:
-        return 0
+        fault = Words(
+            "must be an id: names differ by store", "يجب أن يكون رقما: الأسماء تخص كل متجر"
+        )
+        raise Invalid({"category": fault})
     for category in await stores.list_categories(call.shop.db, store_id):
         if wish == category.slug or normalise(wish) in (
             normalise(category.name),
@@ -338,7 +376,7 @@ def _variant_drafts(variants: Sequence[VariantBody]) -> list[VariantDraft]:
         VariantDraft(
             options=dict(v.options),
             sku=v.sku,
-            price_dirhams=v.price.dirhams if v.price else None,
+            price_dirhams=v.price.dirhams if isinstance(v.price, Dinars) else v.price,
             stock=v.stock,
         )
         for v in variants

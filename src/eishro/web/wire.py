@@ -22,13 +22,27 @@ from eishro.phones import normalise_phone
 NO_CONTROL = r"^[^\u0000-\u001f\u007f]*$"
 _NO_NUL = r"^[^\u0000]*$"
 
+# What shows nothing: spaces, controls, joiners, marks of direction, fillers.
+_UNSEEN = (
+    r"\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+)
+# No control character, and something to see.
+VISIBLE = rf"^[^\u0000-\u001f\u007f]*[^{_UNSEEN}][^\u0000-\u001f\u007f]*$"
+
+
+def in_words(english: str, arabic: str) -> dict[str, object]:
+    """What a pattern wants, for `Meta(extra=…)`: nobody should have to read an expression."""
+    return {"words": Words(english, arabic)}
+
+
 # Texts have a length, and no control characters (a NUL is refused by PostgreSQL).
 Name = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=120,
-        pattern=r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$",
+        pattern=VISIBLE,
     ),
 ]
 ShortText = Annotated[str, Meta(max_length=200, pattern=NO_CONTROL)]
@@ -41,6 +55,11 @@ Slug = Annotated[
         min_length=2,
         max_length=60,
         pattern=r"^([0-9]+-)*[0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+        extra=in_words(
+            "must be 2 to 60 small Latin letters and digits with single hyphens between, "
+            "with a letter among them",
+            "يجب أن يكون من 2 إلى 60 حرفا لاتينيا صغيرا ورقما بينها شرطات مفردة، وفيه حرف",
+        ),
     ),
 ]
 IntegerId = Annotated[int, Meta(ge=1, le=2**53 - 1)]

@@ -20,6 +20,17 @@ _LAST = "/api/auth/logout"
 _REFUSED = {
     "POST /api/stores": 409,  # a merchant has one store
     "GET /verify-email": 422,  # no such token
+    "POST /api/auth/reset-password": 422,
+    "POST /reset-password": 422,
+    "POST /api/auth/2fa/enable": 422,  # nothing was set up
+    "POST /api/invitations/accept": 404,  # no such invitation
+    "GET /invitation": 404,
+    "POST /invitation": 422,
+    "DELETE /api/stores/{store_id}/invitations/{invitation_id}": 404,
+    "DELETE /api/stores/{store_id}/api-keys/{key_id}": 404,
+    "DELETE /api/auth/sessions/{session_id}": 404,
+    "PUT /api/stores/{store_id}/staff/{user_id}": 404,  # works elsewhere
+    "DELETE /api/stores/{store_id}/staff/{user_id}": 404,
     "POST /api/auth/refresh": 401,  # no such token
     "POST /api/auth/verify-email": 422,  # no such token
     "POST /api/payments/{payment_id}/result": 422,  # nothing was signed
@@ -79,14 +90,35 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "provider": "moamalat",
         "key": "x.webp",
         "name": "pay.css",
+        "session_id": "ses_0",
+        "invitation_id": "inv_0",
+        "key_id": "key_0",
+        "user_id": "999999",
     }
-    return [{}, {"X-Order-Token": basket.token}, merchant], ids, product
+    callers = [{}, {"X-Order-Token": basket.token}, merchant, _admin(story, ids)]
+    return callers, ids, product
+
+
+def _admin(story: EdgeStory, ids: dict[str, str]) -> dict[str, str]:
+    """An admin's header; somebody to administer, too."""
+    other, _ = story.open_store()
+    ids["other_store"], ids["other_user"] = str(other["id"]), str(other["ownerId"])
+    body = {
+        "email": f"admin{other['id']}@example.ly",
+        "password": PASSWORD,
+        "accountType": "customer",
+    }
+    made = story.client.post("/api/auth/register", json=body).json()["data"]
+    story.platform.sql("UPDATE users SET role = 'admin' WHERE id = ?", made["user"]["id"])
+    return {"Authorization": f"Bearer {made['accessToken']}"}
 
 
 def _ask(
     story: EdgeStory, route: Route, headers: dict[str, str], ids: dict[str, str], product: Json
 ) -> httpx.Response:
     body = _body(story, f"{route.method} {route.path}", headers, ids, product)
+    if route.path.startswith("/api/admin/"):
+        ids = {**ids, "store_id": ids["other_store"], "user_id": ids["other_user"]}
     path = route.path.replace(":path", "").format(**ids)
     return story.client.request(route.method, path, json=body, headers=headers)
 
@@ -100,6 +132,8 @@ def _body(
         story.client.post("/api/auth/register", json={**known, "accountType": "customer"})
         return known
     body = RIGHT_BODIES.get(name)
+    if name == "PUT /api/auth/password":
+        return {"currentPassword": PASSWORD, "password": "another long password"}
     if body is None:
         return {} if name.startswith(("POST", "PUT")) else None
     if name.endswith(("/quote", "/orders")):

@@ -13,7 +13,7 @@ from eishro.domain.accounts.model import User
 from eishro.errors import Invalid, NotFound
 from eishro.flows.edit_account import update_profile, verification_token, verify_email
 from eishro.keyring import Keyring
-from tests.shops import TESTER, World, changed
+from tests.shops import SECRET, TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +63,7 @@ async def test_junk_confirms_nothing(world: World, token: str) -> None:
 async def test_a_mail_sent_before_a_key_was_rotated_still_confirms(world: World) -> None:
     user = await _user(world)
     token = verification_token(world.shop, user)
-    new, old = "a new secret of the tests, long enough!!", "a secret of the tests, long enough"
+    new, old = "a new secret of the tests, long enough!!", SECRET
     with pytest.raises(Invalid):
         await verify_email(changed(world.shop, keyring=Keyring([new])), token)
     both = changed(world.shop, keyring=Keyring([new, old]))

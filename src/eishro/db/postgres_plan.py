@@ -162,7 +162,8 @@ def _is_touched_once(table: str, parts: list[Part]) -> bool:
         return False
     columns = {part.key_columns for part in direct}
     is_keyed = len(columns) == 1 and None not in columns
-    return len(direct) == 1 or is_keyed or all(part.is_insert for part in direct)
+    # Two kinds of inserts might meet in one row, and their order would decide what comes of it.
+    return len(direct) == 1 or is_keyed
 
 
 def _text(family: Family, parts: list[Part], *, is_of_stores: bool) -> str:

@@ -19,14 +19,9 @@ from eishro.web.access import integer_in_path
 from eishro.web.accounts import UserView, device_of, own_id, user_view
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.stores import StoreView, store_view
-from eishro.web.wire import ShortText
+from eishro.web.wire import VISIBLE, ShortText
 
-Reason = Annotated[
-    str,
-    Meta(
-        min_length=3, max_length=500, pattern=r"^[^\u0000-\u001f\u007f]*\S[^\u0000-\u001f\u007f]*$"
-    ),
-]
+Reason = Annotated[str, Meta(min_length=3, max_length=500, pattern=VISIBLE)]
 RecordId = Annotated[str, Meta(pattern=r"^aud_[0-9a-z]{26}$")]
 
 

@@ -132,6 +132,8 @@ def _body(
         story.client.post("/api/auth/register", json={**known, "accountType": "customer"})
         return known
     body = RIGHT_BODIES.get(name)
+    if name == "PUT /api/auth/email":
+        return {"email": f"next{ids['store_id']}{len(headers)}@example.ly"}
     if name == "PUT /api/auth/password":
         return {"currentPassword": PASSWORD, "password": "another long password"}
     if body is None:

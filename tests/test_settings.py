@@ -68,7 +68,7 @@ def test_faults_in_production_are_named_with_what_cannot_be_read() -> None:
         ("EISHRO_MOAMALAT_STAMP_DIGITS", "15", "use 14 or 17"),
         ("EISHRO_MOAMALAT_STAMP_DIGITS", "many", "use 14 or 17"),
         ("EISHRO_BCRYPT_COST", "99", "use a whole number from 4 to 16"),
-        ("EISHRO_BODY_SECONDS_MAX", "0", "use a whole number from 1 to 600"),
+        ("EISHRO_BODY_SECONDS", "0", "use a whole number from 1 to 600"),
         ("EISHRO_STORE_APPROVAL", "perhaps", "use on or off"),
     ],
 )
@@ -83,7 +83,8 @@ def test_a_wrong_word_or_number_is_answered_with_the_right_ones(
 @pytest.mark.parametrize(
     "address",
     ["", "shop.example.ly", "ftp://shop.example.ly", "https://", "https:///path", "https://a b.ly",
-     "https://u:p@shop.example.ly", "https://shop.example.ly?x=1", "https://shop.example.ly/#x"],
+     "https://u:p@shop.example.ly", "https://shop.example.ly?x=1", "https://shop.example.ly/#x",
+     "http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1:99999/"],
 )  # fmt: skip
 def test_a_public_address_has_its_form_everywhere(address: str) -> None:
     with pytest.raises(SettingsError, match="EISHRO_PUBLIC_URL"):
@@ -93,7 +94,7 @@ def test_a_public_address_has_its_form_everywhere(address: str) -> None:
 @pytest.mark.parametrize(
     "origin",
     ["null", "shop.example.ly", "https://shop.example.ly/", "https://shop.example.ly/path",
-     "https://Shop.example.ly", "https://*.example.ly", "https://"],
+     "https://Shop.example.ly", "https://*.example.ly", "https://", "https://shop.example.ly:65536"],
 )  # fmt: skip
 def test_an_origin_has_its_form_everywhere(origin: str) -> None:
     with pytest.raises(SettingsError, match="EISHRO_CORS_ORIGINS"):
@@ -102,7 +103,7 @@ def test_an_origin_has_its_form_everywhere(origin: str) -> None:
 
 def test_addresses_of_every_sound_form_are_taken(tmp_path: Path) -> None:
     origins = "http://localhost:3000,https://shop.example.ly,capacitor://localhost,http://[::1]:80"
-    for address in ("http://[::1]:8000", "HTTPS://Shop.example.ly/api/", "http://10.0.0.1:80"):
+    for address in ("http://[::1]:8000", "HTTPS://Shop.example.ly/api/", "http://10.0.0.1:65535"):
         load(
             {
                 "EISHRO_DATA_DIR": str(tmp_path),
@@ -135,6 +136,15 @@ def test_production_refuses_what_would_hurt(change: dict[str, str], named: str) 
     load(_PRODUCTION)
     with pytest.raises(SettingsError, match=named):
         load({**_PRODUCTION, **change})
+
+
+def test_a_secret_has_ten_different_characters_in_production(tmp_path: Path) -> None:
+    nine, ten = "abcdefghiaiabfhgedcahgabcdfeiabca", "abcdefghijaiabfhgedcjhgabcdfeibca"
+    assert (len(set(nine)), len(set(ten))) == (9, 10)
+    load({**_PRODUCTION, "EISHRO_SECRET_KEYS": ten})
+    with pytest.raises(SettingsError, match="EISHRO_SECRET_KEYS: a key is easily guessed"):
+        load({**_PRODUCTION, "EISHRO_SECRET_KEYS": f"{_SECRET},{nine}"})
+    load({"EISHRO_DATA_DIR": str(tmp_path), "EISHRO_SECRET_KEYS": nine})
 
 
 def test_no_secret_is_shown() -> None:

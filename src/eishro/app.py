@@ -15,6 +15,8 @@ import structlog
 
 from eishro.adapters.cache import open_key_value
 from eishro.adapters.files import open_files
+from eishro.adapters.identity.oidc import Config as OidcConfig
+from eishro.adapters.identity.oidc import Oidc
 from eishro.adapters.mail import open_mail
 from eishro.adapters.payments import METHODS
 from eishro.adapters.payments.moamalat import Config as MoamalatConfig
@@ -24,12 +26,14 @@ from eishro.db import migrate
 from eishro.db.id_blocks import IntegerIds
 from eishro.db.opening import open_database
 from eishro.db.stamps import DatabaseStamps
+from eishro.domain.accounts.port import IdentityProvider
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.payments.port import PaymentProvider
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import Rules, Shop
 from eishro.jobs.schedule import Background
 from eishro.keyring import Keyring
+from eishro.outward import WebHttp
 from eishro.settings import Settings, SettingsError, load
 from eishro.web.api import ROUTES
 from eishro.web.asgi import FalconApp, build_app
@@ -91,7 +95,25 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             providers=providers,
             methods=tuple(m for m in METHODS if m.provider is None or m.provider in providers),
             rules=rules_of(settings),
+            identity_providers=identity_providers(settings, http, clock),
         )
+
+
+def identity_providers(
+    settings: Settings, http: WebHttp, clock: Clock
+) -> dict[str, IdentityProvider]:
+    """The sign-in services of the settings, by name; nothing is asked of them yet."""
+    configs = [
+        OidcConfig(
+            name=one.name,
+            issuer=one.issuer,
+            client_id=one.client_id,
+            client_secret=one.client_secret,
+            scopes=one.scopes,
+        )
+        for one in settings.oidc_providers
+    ]
+    return {config.name: Oidc(config, http, clock) for config in configs}
 
 
 def moamalat_config(settings: Settings) -> MoamalatConfig:

@@ -28,7 +28,7 @@ class NoReply(Exception):
 
 
 class Http(Protocol):
-    """One outward request, one bounded answer."""
+    """One outward request, one bounded answer: what most vendors need."""
 
     async def post_json(
         self,
@@ -44,4 +44,31 @@ class Http(Protocol):
         Raises:
             NoReply: no complete answer within the time and size given.
         """
+        ...
+
+
+class WebHttp(Http, Protocol):
+    """The same for who also speaks as a browser does; times, sizes and errors as above."""
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """GET the address."""
+        ...
+
+    async def post_form(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """POST `form` as `application/x-www-form-urlencoded`."""
         ...

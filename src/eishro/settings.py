@@ -18,9 +18,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from eishro.oidc_settings import OidcProvider, parse_providers, refusals_of
+
 PREFIX = "EISHRO_"
 SECRET_LENGTH_MIN = 32
-SECRET_CHARACTERS_MIN = 8  # different ones; `openssl rand -hex 16` has fewer once in 20 million
+SECRET_CHARACTERS_MIN = 10  # different ones; of 32 random hex digits, one in 10,000 has fewer
 
 # payments.md of the vendor: published for everybody, so worthless as a secret.
 TEST_MERCHANT_ID = "10081014649"
@@ -39,7 +41,8 @@ LIVE_GATEWAY = (
 )
 
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?"
+_PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
+_HOST = rf"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::{_PORT})?"
 _PUBLIC_URL = re.compile(rf"https?://{_HOST}(?:/[^\s?#]*)?", re.IGNORECASE)
 # As browsers send it: no path, lower case. Apps in a web view have schemes of their own.
 _ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://{_HOST}")
@@ -136,16 +139,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token_days: Annotated[
         int, Meta(ge=1, le=365), _about("Life of a session without use.")
     ] = 30
+    oidc_providers: Annotated[
+        tuple[OidcProvider, ...],
+        _about("Sign-in services, a list in JSON; see docs/guide/accounts.md.", "none"),
+    ] = ()
     bcrypt_cost: Annotated[
         int, Meta(ge=4, le=16), _about("Cost of password hashing, as a power of two.")
     ] = 12
     body_bytes_max: Annotated[
         int, Meta(ge=1_000, le=100_000_000), _about("Largest request body.")
     ] = 1_000_000
-    body_seconds_max: Annotated[
+    body_seconds: Annotated[
         int, Meta(ge=1, le=600), _about("How long a request's body may take to arrive.")
     ] = 20
-    header_seconds_max: Annotated[
+    header_seconds: Annotated[
         int,
         Meta(ge=1, le=600),
         _about("How long a connection may wait for a request's whole head, an idle one too."),
@@ -268,8 +275,9 @@ def _parse(kind: Any, text: str) -> Any:
         return Path(text)
     if bare == tuple[str, ...]:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if bare == (Rate | None):
-        return _parse_rate(text)
+    own = {tuple[OidcProvider, ...]: parse_providers, Rate | None: _parse_rate}
+    if bare in own:
+        return own[bare](text)
     if bare == (str | None):
         return text or None
     return msgspec.convert(int(text) if _is_number(bare) else text, kind)
@@ -366,6 +374,7 @@ def _refusals(settings: Settings) -> list[str]:
     for origin in settings.cors_origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             faults.append(f"EISHRO_CORS_ORIGINS: {origin} is not like https://shop.example.ly")
+    faults += refusals_of(settings.oidc_providers, is_development=settings.env == "development")
     if settings.env != "development" and not settings.secret_keys:
         faults.append("EISHRO_SECRET_KEYS must be set outside development")
     if settings.env == "production":

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -100,6 +101,34 @@ async def test_a_body_goes_out_as_json_and_the_answer_comes_back(
     assert headers["accept-encoding"] == "identity"
     assert headers["user-agent"].startswith("eishro/")
     assert json.loads(body) == {"amount": 25500, "name": "سلمى"}
+
+
+async def test_a_form_goes_out_as_browsers_send_it(http: HttpxHttp, gateway: Gateway) -> None:
+    reply = await http.post_form(gateway.url, {"code": "a b&c", "name": "سلمى"})
+    assert reply == (200, b"{}")
+    ((line, headers, body),) = gateway.requests
+    assert line == "POST /pay HTTP/1.1"
+    assert headers["content-type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(body.decode()) == {"code": ["a b&c"], "name": ["سلمى"]}
+
+
+async def test_a_get_has_no_body_and_the_same_bounds(http: HttpxHttp, gateway: Gateway) -> None:
+    reply = await http.get(f"{gateway.url}?a=1", headers={"Authorization": "Bearer t"})
+    assert reply == (200, b"{}")
+    ((line, headers, body),) = gateway.requests
+    assert (line, body) == ("GET /pay?a=1 HTTP/1.1", b"")
+    assert headers["authorization"] == "Bearer t"
+    assert "content-type" not in headers
+    with pytest.raises(NoReply, match="1 bytes"):
+        await http.get(gateway.url, limit_bytes=1)
+    gateway.answer = write(
+        f"HTTP/1.1 302 X\r\nLocation: {gateway.url}\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    assert (await http.get(gateway.url)).status == 302
+    gateway.answer = write(b"", pause_seconds=60)
+    with pytest.raises(NoReply) as nothing:
+        await http.get(gateway.url, timeout_seconds=0.1)
+    assert nothing.value.sent
 
 
 @pytest.mark.parametrize("status", [302, 307, 400, 404, 500, 503])

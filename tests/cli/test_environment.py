@@ -7,6 +7,7 @@ import pytest
 
 from eishro.cli.environment import read_settings, warn
 from eishro.settings import SettingsError, load
+from tests.servers.ports import free_port
 from tests.stories.command import Installation
 
 PRODUCTION = {
@@ -59,6 +60,50 @@ def test_a_folder_s_fault_comes_with_the_others(
         read_settings()
     named = [fault.split()[0].rstrip(":") for fault in caught.value.faults]
     assert named == ["EISHRO_LOG_LEVEL", "EISHRO_PUBLIC_URL", "EISHRO_DATA_DIR"]
+
+
+def test_addresses_of_an_unknown_kind_are_named_together_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    wrong = {
+        "EISHRO_DATABASE_URL": "mysql://db.internal/eishro",
+        "EISHRO_KV_URL": "memcached://kv.internal",
+        "EISHRO_BLOB_URL": "/var/lib/files",
+        "EISHRO_SMTP_URL": "mail.internal:587",
+        "EISHRO_LOG_LEVEL": "loud",
+    }
+    for command in ("serve", "dev", "migrate", "worker", "doctor"):
+        done = Installation(tmp_path, wrong).run(command)
+        assert (done.returncode, done.stdout) == (2, ""), command
+        assert done.stderr.splitlines() == [
+            "settings: EISHRO_LOG_LEVEL: use debug or info or warning or error",
+            "settings: EISHRO_DATABASE_URL: use sqlite:/// or postgresql://",
+            "settings: EISHRO_KV_URL: use memory:// or redis:// or rediss://",
+            "settings: EISHRO_BLOB_URL: use file:/// or s3://",
+            "settings: EISHRO_SMTP_URL: use smtp:// or smtps://",
+        ], command
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"DATABASE_URL": "", "KV_URL": "memory://", "BLOB_URL": "", "SMTP_URL": ""},
+        {"DATABASE_URL": "postgres://db/eishro", "BLOB_URL": "file://localhost/srv/files"},
+        {"KV_URL": "REDISS://kv:6380/1", "SMTP_URL": " smtps://mail.internal "},
+    ],
+)
+def test_every_address_that_can_be_opened_is_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: dict[str, str]
+) -> None:
+    _given(monkeypatch, DATA_DIR=str(tmp_path), **given)
+    read_settings()
+
+
+def test_an_address_that_is_wrong_further_on_is_one_line_too(tmp_path: Path) -> None:
+    settings = {"EISHRO_SMTP_URL": "smtp://mail.internal:many"}
+    done = Installation(tmp_path, settings).run("dev", "--port", str(free_port()))
+    assert done.returncode == 1
+    assert done.stderr == "eishro: EISHRO_SMTP_URL: the port is not a number\n"
 
 
 def test_a_folder_that_nothing_is_kept_in_is_not_looked_at(

@@ -29,8 +29,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopServer]:
     installation = Installation(
         tmp_path_factory.mktemp("limits"),
         {
-            "EISHRO_BODY_SECONDS_MAX": str(DEADLINE_SECONDS),
-            "EISHRO_HEADER_SECONDS_MAX": str(DEADLINE_SECONDS),
+            "EISHRO_BODY_SECONDS": str(DEADLINE_SECONDS),
+            "EISHRO_HEADER_SECONDS": str(DEADLINE_SECONDS),
         },
     )
     assert installation.run("migrate").returncode == 0

@@ -212,6 +212,23 @@ async def test_an_address_that_was_taken_meanwhile_stays_with_whom_it_is(world: 
     assert (await client.post("/api/auth/verify-email", json={"token": token})).status_code == 409
 
 
+@pytest.mark.parametrize("is_mailed_before", [True, False])
+async def test_a_link_to_another_address_dies_with_the_password(
+    world: World, *, is_mailed_before: bool
+) -> None:
+    """Who finds back into an account does not lose it to a change that somebody else began."""
+    client = world.client()
+    person = await world.customer()
+    await client.put("/api/auth/email", json={"email": "evil@example.ly"}, headers=bearer(person))
+    links = await world.letters("evil@example.ly") if is_mailed_before else []
+    await client.put("/api/auth/password", json={"password": NEW}, headers=bearer(person))
+    assert len(await world.letters("evil@example.ly")) == is_mailed_before
+    for link in links:
+        body = {"token": link.partition("token=")[2]}
+        assert (await client.post("/api/auth/verify-email", json=body)).status_code == 422
+    assert (await _login(client, person.user.email, NEW)).status_code == 200
+
+
 async def test_asking_for_a_used_address_looks_like_asking_for_a_free_one(world: World) -> None:
     client = world.client()
     person, other = await world.customer(), await world.customer()

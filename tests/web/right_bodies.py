@@ -41,6 +41,7 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/2fa/setup": {"currentPassword": PASSWORD, "otp": "123456"},
     "POST /api/auth/2fa/enable": {"currentPassword": PASSWORD, "otp": "123456"},
     "POST /api/auth/2fa/disable": {"currentPassword": PASSWORD, "otp": "123456"},
+    "POST /api/auth/oauth/complete": {"ticket": "x", "otp": "123456"},
     "POST /api/stores/{store_id}/staff": {"email": "invited@example.ly", "role": "orders"},
     "PUT /api/stores/{store_id}/staff/{user_id}": {"role": "catalog"},
     "POST /api/invitations/accept": {

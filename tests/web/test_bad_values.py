@@ -87,6 +87,7 @@ async def test_the_right_bodies_are_right(world: World, row: str) -> None:
     wanted = {
         "/api/auth/login": 401,
         "/api/auth/refresh": 401,
+        "/api/auth/oauth/complete": 401,
         "/api/auth/verify-email": 422,
         "/api/auth/reset-password": 422,
         "/api/auth/2fa/enable": 422,

@@ -14,6 +14,7 @@ import pytest
 
 from eishro.db.database import Database
 from eishro.db.statements import Batch, Query
+from eishro.domain.accounts.port import Attempt, Person
 from eishro.flows.price_list import PriceList
 from eishro.web.api import ROUTES
 from tests.shops import PASSWORD, World, changed
@@ -67,12 +68,27 @@ class CountingDatabase:
         await self._db.aclose()
 
 
+class House:
+    """An identity provider that knows one person; what it costs to ask it is not counted here."""
+
+    issuer = "https://house.example.ly"
+
+    async def address(self, attempt: Attempt, return_address: str) -> str:
+        del return_address
+        return f"{self.issuer}/?state={attempt.state}"
+
+    async def identify(self, code: str, attempt: Attempt, return_address: str) -> Person:
+        del code, attempt, return_address
+        return Person("1", "aisha@example.ly", is_email_verified=True)
+
+
 class Till:
     """Sends requests and keeps what each route cost."""
 
     def __init__(self, world: World) -> None:
         self.db = CountingDatabase(world.db)
-        shop = changed(world.shop, db=self.db, prices=PriceList(self.db))
+        houses = {"house": House()}
+        shop = changed(world.shop, db=self.db, prices=PriceList(self.db), identity_providers=houses)
         self.world = World(shop, world.clock, world.provider)
         self.costs: dict[str, Cost] = {}
 
@@ -94,11 +110,13 @@ class Till:
         )
         assert reply.status_code == expect, (row, reply.text)
         # Taken before what the request left in the background is worked off.
+        self.reply = reply
         self.costs[row] = Cost(
             self.db.reads, self.db.batches, self.db.statements, len(reply.content)
         )
         await self.world.settle()
-        return reply.json().get("data") if "json" in reply.headers["content-type"] else None
+        is_json = "json" in reply.headers["content-type"] and reply.content
+        return reply.json().get("data") if is_json else None
 
 
 async def test_routes_cost_what_is_written_down(world: World) -> None:
@@ -157,6 +175,15 @@ async def _walk(till: Till) -> None:
         await till.send(f"POST {path}", path, form=form, expect=status)
     wrong = {"token": "x" * 40}
     await till.send("POST /api/auth/verify-email", "/api/auth/verify-email", body=wrong, expect=422)
+
+    at = "/api/auth/oauth/house"
+    await till.send("GET /api/auth/oauth/{provider}", at, expect=302)
+    held: dict[str, Any] = {"Cookie": till.reply.headers["set-cookie"].partition(";")[0]}
+    state = till.reply.headers["location"].partition("state=")[2]
+    row = "GET /api/auth/oauth/{provider}/callback"
+    await till.send(row, f"{at}/callback?code=x&state={state}", **held)
+    path = "/api/auth/oauth/complete"
+    await till.send(f"POST {path}", path, body={"ticket": "x", "otp": "123456"}, expect=401)
 
     products = [await _list_product(till, token, number) for number in range(20)]
     del token

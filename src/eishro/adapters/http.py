@@ -7,6 +7,7 @@ environment or from .netrc: a call carries what its adapter wrote and goes where
 import asyncio
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -20,10 +21,11 @@ KEEPALIVE_SECONDS = 5.0  # short, since a gateway that hangs up first leaves us 
 
 _HEADERS = {
     "User-Agent": f"eishro/{__version__}",
-    "Content-Type": "application/json",
     "Accept": "application/json",
     "Accept-Encoding": "identity",  # a small compressed body can be a very large one
 }
+_JSON = {"Content-Type": "application/json"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class HttpxHttp:
@@ -40,6 +42,32 @@ class HttpxHttp:
             follow_redirects=False,
             trust_env=False,
         )
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """GET the address; times, sizes and errors as in `post_json`."""
+        asked = httpx.Headers(headers)
+        return await self._ask("GET", url, None, asked, timeout_seconds, limit_bytes)
+
+    async def post_form(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """POST `form` as a browser sends one; times, sizes and errors as in `post_json`."""
+        asked = httpx.Headers({**_FORM, **(headers or {})})
+        content = urlencode(form).encode()
+        return await self._ask("POST", url, content, asked, timeout_seconds, limit_bytes)
 
     async def post_json(
         self,
@@ -60,11 +88,29 @@ class HttpxHttp:
         Raises:
             NoReply: no complete answer within the time and size given.
         """
+        asked = httpx.Headers(_JSON)
+        asked.update(headers)  # an adapter may name a type of its own, however it writes the name
+        content = msgspec.json.encode(body)
+        return await self._ask("POST", url, content, asked, timeout_seconds, limit_bytes)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        headers: httpx.Headers,
+        timeout_seconds: float,
+        limit_bytes: int,
+    ) -> HttpReply:
         progress = _Progress()
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await self._post(
-                    url, msgspec.json.encode(body), headers, timeout_seconds, limit_bytes, progress
+                return await self._exchange(
+                    method, url, content, headers, timeout_seconds, limit_bytes, progress
                 )
         except TimeoutError as fault:
             raise NoReply("timed out", sent=progress.sent) from fault
@@ -73,15 +119,12 @@ class HttpxHttp:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as fault:
             raise NoReply(f"{type(fault).__name__}: {fault}", sent=progress.sent) from fault
 
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._client.aclose()
-
-    async def _post(
+    async def _exchange(
         self,
+        method: str,
         url: str,
-        content: bytes,
-        headers: Mapping[str, str] | None,
+        content: bytes | None,
+        headers: httpx.Headers,
         timeout_seconds: float,
         limit_bytes: int,
         progress: "_Progress",
@@ -91,7 +134,7 @@ class HttpxHttp:
             raise httpx.InvalidURL("no such port")
         timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS_MAX, timeout_seconds))
         async with self._client.stream(
-            "POST",
+            method,
             target,
             content=content,
             headers=headers,

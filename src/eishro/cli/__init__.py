@@ -5,13 +5,14 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from eishro.cli.address import CannotListen
 from eishro.cli.environment import read_settings, warn
 from eishro.settings import SettingsError
 
 Arguments = argparse.Namespace
+Result = TypeVar("Result")
 
 PORT = 8000
 
@@ -150,13 +151,16 @@ def _workers(text: str) -> int:
 
 
 def _run(work: Coroutine[Any, Any, int]) -> None:
-    """Run a command; what it cannot do is said in one line."""
+    sys.exit(run_to_end(work))
+
+
+def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
+    """What this work comes to; what it cannot do is said in one line, and ends the command."""
     from eishro.db.migrate import NewerThanCode, NotMigrated
     from eishro.errors import ShopError
 
     try:
-        code = asyncio.run(work)
+        return asyncio.run(work)
     except (ShopError, NewerThanCode, NotMigrated, ValueError) as error:
         print(f"eishro: {error}", file=sys.stderr)
-        code = 1
-    sys.exit(code)
+        sys.exit(1)

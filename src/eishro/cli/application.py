@@ -19,12 +19,12 @@ _BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
 def create() -> "BodyDeadline":
     """The application of this environment's settings."""
-    return BodyDeadline(app.create(), load(os.environ).body_seconds_max)
+    return BodyDeadline(app.create(), load(os.environ).body_seconds)
 
 
 def create_dev() -> "BodyDeadline":
     """The application of `eishro dev`, with the sandbox beside it."""
-    return BodyDeadline(app.create_dev(), load(os.environ, is_dev=True).body_seconds_max)
+    return BodyDeadline(app.create_dev(), load(os.environ, is_dev=True).body_seconds)
 
 
 class BodyDeadline:

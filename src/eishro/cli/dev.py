@@ -1,6 +1,5 @@
 """`eishro dev`: migrate, demo stores, server, payment sandbox and mail outbox in one go."""
 
-import asyncio
 import json
 import os
 from pathlib import Path
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from eishro.app import open_shop
-from eishro.cli import PORT
+from eishro.cli import PORT, run_to_end
 from eishro.cli.address import check_address, joined
 from eishro.cli.environment import read_settings
 from eishro.cli.seed import ADMIN_EMAIL, demo_password, merchant_email, seed_shop
@@ -48,7 +47,7 @@ def run_dev(host: str, port: int | None, data: Path | None, *, reload: bool) -> 
     os.environ.setdefault("EISHRO_PUBLIC_URL", here)
     settings = read_settings(is_dev=True)
     check_address(host, port)
-    sample = asyncio.run(_prepare(settings))
+    sample = run_to_end(_prepare(settings))
     print(banner(settings, here, sample), flush=True)
     run_server(settings, "eishro.cli.application:create_dev", host, port, 1, reload=reload)
 

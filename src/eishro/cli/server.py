@@ -53,7 +53,7 @@ def run_server(
         loop=Loops.uvloop,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
-            header_read_timeout=settings.header_seconds_max * 1_000,
+            header_read_timeout=settings.header_seconds * 1_000,
             max_buffer_size=HEAD_BYTES_MAX,
         ),
         backlog=BACKLOG,

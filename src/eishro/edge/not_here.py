@@ -17,6 +17,10 @@ NOT_HERE: dict[tuple[str, str], str] = {
     ("GET", "/docs"): "Swagger UI's files are larger than the whole Worker may be; "
     "`/openapi.json` is there",
     ("GET", "/docs/{name}"): "as `/docs`",
+    ("GET", "/api/auth/oauth/{provider}"): "providers sign with keys of their own, and what "
+    "verifies that is a large native package",
+    ("GET", "/api/auth/oauth/{provider}/callback"): "as setting out",
+    ("POST", "/api/auth/oauth/complete"): "as setting out",
 }
 
 # Packages that the bundle leaves out, and what is missing with them.

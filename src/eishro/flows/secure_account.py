@@ -129,15 +129,29 @@ async def start_email_change(shop: Shop, proof: Proof, email: str, actor: Actor)
     taken = await prove(shop, proof, user, at)
     batch = Batch(*taken, audit.record(actor, "user.email_change_started", user.id, at))
     if await login_limits.may_write_to(shop, email, proof.address):
-        batch.add(outbox.publish("user.email_change_started", str(user.id), at, email=email))
+        asked = shop.keyring.sign(_CHANGE, _account_text(user))
+        batch.add(
+            outbox.publish("user.email_change_started", str(user.id), at, email=email, asked=asked)
+        )
     await shop.db.commit(batch)
 
 
+def is_still_asked_for(shop: Shop, user: User, asked: str) -> bool:
+    """False if the account has another address or password since its change was asked for: the
+    mail may be late, and who found back into it meanwhile has not asked.
+    """
+    return shop.keyring.verify(_CHANGE, _account_text(user), asked)
+
+
 def email_change_token(shop: Shop, user: User, email: str, at: datetime) -> str:
-    """A token that gives `user` the address; good once, since it names the present one too."""
+    """A token that gives `user` the address; good once, since it names the present one too.
+
+    It dies with the password: who finds back into an account that somebody else had opened would
+    lose it again to a link that was sent before.
+    """
     expires = int((at + CHANGE_LIFETIME).timestamp())
     shown = base64.urlsafe_b64encode(email.encode()).decode().rstrip("=")
-    signature = shop.keyring.sign(_CHANGE, f"{user.id} {expires} {user.email} {email}")
+    signature = shop.keyring.sign(_CHANGE, _signed_text(user, expires, email))
     return f"{user.id}.{expires}.{shown}.{signature}"
 
 
@@ -160,7 +174,7 @@ async def confirm_email_change(shop: Shop, token: str) -> User:
         raise fault from None
     seen = await accounts.find_user(shop.db, number)
     if seen is None or not shop.keyring.verify(
-        _CHANGE, f"{seen.id} {expires} {seen.email} {email}", signature
+        _CHANGE, _signed_text(seen, expires, email), signature
     ):
         raise fault
     after = msgspec.structs.replace(seen, email=email, email_verified_at=at, updated_at=at)
@@ -172,6 +186,14 @@ async def confirm_email_change(shop: Shop, token: str) -> User:
         )
     )
     return after
+
+
+def _signed_text(user: User, expires: int, email: str) -> str:
+    return f"{expires} {email} {_account_text(user)}"
+
+
+def _account_text(user: User) -> str:
+    return f"{user.id} {user.email} {user.password_hash}"
 
 
 async def end_session(shop: Shop, user_id: int, session_id: str, actor: Actor) -> None:

@@ -15,7 +15,7 @@ from eishro.db.database import Database
 from eishro.db.id_blocks import IntegerIds
 from eishro.db.keyvalue import KeyValue
 from eishro.db.statements import Statement
-from eishro.domain.accounts.port import Hasher
+from eishro.domain.accounts.port import Hasher, IdentityProvider
 from eishro.domain.files.port import Files
 from eishro.domain.messages.port import Mail
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
@@ -56,6 +56,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     providers: Mapping[str, PaymentProvider]
     methods: tuple[PaymentMethod, ...]
     rules: Rules
+    identity_providers: Mapping[str, IdentityProvider] = {}
 
 
 class Once(Protocol):

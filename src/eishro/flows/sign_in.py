@@ -87,7 +87,7 @@ async def register(
         else (None, [])
     )
     session, refresh = new_session(shop, user, device, at)
-    signed_in = _signed_in(shop, tokens, user, store, session, refresh, at)
+    signed_in = with_tokens(shop, tokens, user, store, session, refresh, at)
     actor = Actor(name=f"user:{user.id}", address=device.address)
     await shop.db.commit(
         Batch(*once.claim(signed_in)).add(
@@ -140,7 +140,7 @@ async def login(
     stored = user.password_hash if user and user.is_active else None
     right = await shop.hasher.verify(password, stored or None)
     if user is None or not right:
-        await _note_refusal(shop, user, device, "password")
+        await note_refusal(shop, user, device, "password")
         raise WrongCredentials()
     at = shop.clock.now()
     session, refresh = new_session(shop, user, device, at)
@@ -151,16 +151,16 @@ async def login(
         await login_limits.forgive(shop, attempt, is_in=False)
         raise
     except WrongCredentials:
-        await _note_refusal(shop, user, device, "code")
+        await note_refusal(shop, user, device, "code")
         raise
     await login_limits.forgive(shop, attempt)
     if taken:
         await login_limits.forgive_code(shop, user.id)
-    store = await _own_store(shop, user)
-    return _signed_in(shop, tokens, user, store, session, refresh, at)
+    store = await find_own_store(shop, user)
+    return with_tokens(shop, tokens, user, store, session, refresh, at)
 
 
-async def _note_refusal(shop: Shop, user: User | None, device: Device, what: str) -> None:
+async def note_refusal(shop: Shop, user: User | None, device: Device, what: str) -> None:
     """A line of the trail; the same work whether the address has an account or not."""
     actor = Actor(name="guest", address=device.address)
     subject = user.id if user else "unknown"
@@ -182,11 +182,11 @@ async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
     user = await accounts.get_user(shop.db, session.user_id)
     if not user.is_active:
         raise Unauthenticated()
-    store = await _own_store(shop, user)
+    store = await find_own_store(shop, user)
     if same_hash(session.previous_hash, token):
         successor = _successor_within_grace(shop, session, at)
         if successor is not None:
-            return _signed_in(shop, tokens, user, store, session, successor, at)
+            return with_tokens(shop, tokens, user, store, session, successor, at)
     if not same_hash(session.refresh_hash, token):
         await shop.db.commit(
             Batch(
@@ -205,7 +205,7 @@ async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
         expires_at=at + shop.rules.refresh_token,
     )
     await shop.db.commit(Batch(accounts.save_session(after, seen=session)))
-    return _signed_in(shop, tokens, user, store, after, successor, at)
+    return with_tokens(shop, tokens, user, store, after, successor, at)
 
 
 async def logout(shop: Shop, session_id: str | None, refresh_token: str | None) -> None:
@@ -232,12 +232,13 @@ def _successor_within_grace(shop: Shop, session: Session, at: datetime) -> str |
         return None
 
 
-async def _own_store(shop: Shop, user: User) -> Store | None:
+async def find_own_store(shop: Shop, user: User) -> Store | None:
     store_id = await accounts.find_own_store(shop.db, user.id)
     return await stores.find_store(shop.db, store_id) if store_id is not None else None
 
 
 def new_session(shop: Shop, user: User, device: Device, at: datetime) -> tuple[Session, str]:
+    """A session to insert, and its refresh token."""
     session_id = text_id("ses", at)
     token = new_refresh_token(session_id)
     session = Session(
@@ -257,7 +258,7 @@ def new_session(shop: Shop, user: User, device: Device, at: datetime) -> tuple[S
     return session, token
 
 
-def _signed_in(
+def with_tokens(
     shop: Shop,
     tokens: AccessTokens,
     user: User,
@@ -266,6 +267,7 @@ def _signed_in(
     refresh_token: str,
     at: datetime,
 ) -> SignedIn:
+    """The session as its person gets it, with an access token of its own."""
     lifetime = shop.rules.access_token
     return SignedIn(
         user=user,

@@ -23,7 +23,7 @@ from eishro.flows.edit_account import verification_token
 from eishro.flows.edit_staff import invitation_token
 from eishro.flows.recover_account import reset_token
 from eishro.flows.refile_products import refile_products
-from eishro.flows.secure_account import email_change_token
+from eishro.flows.secure_account import email_change_token, is_still_asked_for
 from eishro.flows.shop import Shop
 from eishro.money import decimal_from_dirhams
 
@@ -31,8 +31,10 @@ Handler = Callable[[Shop, Event], Awaitable[None]]
 
 
 async def mail_verification(shop: Shop, event: Event) -> None:
-    """Ask a new user to confirm the address."""
+    """Ask a new user to confirm the address, unless an identity provider has done so."""
     user = await accounts.get_user(shop.db, int(event.subject_id))
+    if user.email_verified_at is not None:
+        return
     link = f"{shop.rules.public_url}/verify-email?token={verification_token(shop, user)}"
     await _send(shop, mails.verification(user.email, link))
 
@@ -62,7 +64,10 @@ async def mail_password_changed(shop: Shop, event: Event) -> None:
 async def mail_email_change(shop: Shop, event: Event) -> None:
     """A link to the new address that makes it the account's."""
     user = await accounts.get_user(shop.db, int(event.subject_id))
-    email = _payload(event)["email"]
+    payload = _payload(event)
+    email = payload["email"]
+    if not is_still_asked_for(shop, user, payload.get("asked", "")):
+        return
     if await accounts.find_user_by_email(shop.db, email) is None:
         token = email_change_token(shop, user, email, event.created_at)
         link = f"{shop.rules.public_url}/verify-email?token={token}"

@@ -171,17 +171,18 @@ async def login(call: Call, body: LoginBody) -> Reply:
         device_of(call),
         body.otp,
     )
-    return await _signed_in(call, signed_in)
+    return await signed_in_reply(call, signed_in)
 
 
 async def refresh(call: Call, body: RefreshBody) -> Reply:
     """A new pair of tokens; the old refresh token is dead."""
-    return await _signed_in(
+    return await signed_in_reply(
         call, await sign_in.refresh(call.shop, call.door.tokens, body.refresh_token)
     )
 
 
-async def _signed_in(call: Call, signed_in: SignedIn) -> Reply:
+async def signed_in_reply(call: Call, signed_in: SignedIn) -> Reply:
+    """The session's tokens, its person and their store."""
     store = signed_in.store
     tops = (await stores.list_top_categories(call.shop.db, [store.id])) if store else {}
     return Reply(_signed_in_view(signed_in, tops.get(store.id, []) if store else []))

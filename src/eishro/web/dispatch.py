@@ -224,7 +224,11 @@ class Dispatcher:
             response.content_type = answer.content_type
             response.data = answer.body
             for name, value in answer.headers.items():
-                response.set_header(name, value)
+                # Falcon sets no cookie this way, but appends one.
+                if name == "Set-Cookie":
+                    response.append_header(name, value)
+                else:
+                    response.set_header(name, value)
             return
         response.status = answer.status
         response.content_type = _JSON

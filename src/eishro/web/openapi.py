@@ -184,7 +184,11 @@ def _responses(route: Route) -> dict[str, Any]:
         for code, text in _ERRORS.items()
         if _can_answer(route, code)
     }
+    if route.may_redirect:
+        responses["302"] = {"description": "Sent on"}
     if not route.is_enveloped:
+        if route.status == 302:
+            return dict(sorted(responses.items()))
         responses["200"] = {"description": "As it is, without the envelope"}
         for code in ("404", "422"):
             if code in responses:

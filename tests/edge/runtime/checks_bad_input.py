@@ -295,6 +295,11 @@ async def test_http_says_what_came_back_or_that_nothing_did() -> None:
     seen = json.loads(reply.body)
     assert (seen["body"], seen["headers"]["x-own"]) == ({"a": "ب"}, "1")
     assert (await http.post_json(f"{url}/redirect", {})).status == 302
+    form = await http.post_form(f"{url}/status/200", {"a": "b c"}, headers={"X-Own": "1"})
+    seen = json.loads(form.body)
+    assert (seen["body"], seen["headers"]["x-own"]) == ("a=b+c", "1")
+    assert seen["headers"]["content-type"] == "application/x-www-form-urlencoded"
+    assert (await http.get(f"{url}/redirect")).status == 302
     for path, options, reason in (
         ("/slow", {"timeout_seconds": 0.2}, "timed out"),
         ("/status/200", {"limit_bytes": 10}, "more than 10 bytes"),

@@ -154,7 +154,9 @@ async function startEcho() {
   // Somebody outside: answers with what it got, in the ways that servers do and should not.
   let last = null;
   const echo = createServer(async (incoming, outgoing) => {
-    const body = JSON.parse(Buffer.concat(await incoming.toArray()).toString());
+    const text = Buffer.concat(await incoming.toArray()).toString();
+    const isJson = incoming.headers["content-type"] === "application/json";
+    const body = isJson ? JSON.parse(text) : text;
     last = JSON.stringify({ headers: incoming.headers, body });
     if (incoming.url === "/slow") return;
     if (incoming.url === "/cut") return outgoing.destroy();

@@ -90,6 +90,7 @@ _NEGATIVE = Query(
     .where(sa.or_(stock.c.available < 0, stock.c.held < 0, stock.c.sold < 0))
     .limit(SHOWN_MAX),
     int,
+    across_stores=True,
 )
 # Money received through gateways, as the gateways' receipts and as the books say.
 _RECEIVED = Query(
@@ -141,6 +142,7 @@ _MISCOUNTED = Query(
     )
     .limit(SHOWN_MAX),
     int,
+    across_stores=True,
 )
 _DEAD = Query(
     sa.select(outbox.c.id).where(outbox.c.is_dead == sa.literal(True, Flag)).limit(SHOWN_MAX),

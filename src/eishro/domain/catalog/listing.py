@@ -39,6 +39,7 @@ VARIANTS = Query(
     .order_by(variants.c.product_id, variants.c.position, variants.c.id)
     .limit(sa.bindparam("limit")),
     Variant,
+    across_stores=True,  # the products tell the store
 )
 
 
@@ -89,6 +90,7 @@ _CARD = Query(
     .where(products.c.id == sa.bindparam("id"))
     .limit(sa.literal_column(str(VARIANTS_MAX))),
     PlacedCard,
+    across_stores=True,
 )
 
 
@@ -239,9 +241,14 @@ def _page_query(filters: tuple[str, ...], sort: Sort) -> Query[CardRow]:
         )
         .order_by(*_ordered(sort, page.c)),
         CardRow,
+        across_stores="store_id" not in filters,
     )
 
 
 @functools.cache
 def _count_query(filters: tuple[str, ...]) -> Query[int]:
-    return Query(sa.select(sa.func.count()).select_from(products).where(*_conditions(filters)), int)
+    return Query(
+        sa.select(sa.func.count()).select_from(products).where(*_conditions(filters)),
+        int,
+        across_stores="store_id" not in filters,
+    )

@@ -94,7 +94,9 @@ product_cards = table(
 )
 
 _PRODUCT = Query(
-    sa.select(*columns_of(products, Product)).where(products.c.id == sa.bindparam("id")), Product
+    sa.select(*columns_of(products, Product)).where(products.c.id == sa.bindparam("id")),
+    Product,
+    across_stores=True,
 )
 PRODUCTS = Query(
     sa.select(*columns_of(products, Product))
@@ -102,8 +104,13 @@ PRODUCTS = Query(
     .order_by(products.c.id)
     .limit(sa.bindparam("limit")),
     Product,
+    across_stores=True,
 )
-_STORE_ID = Query(sa.select(products.c.store_id).where(products.c.id == sa.bindparam("id")), int)
+_STORE_ID = Query(
+    sa.select(products.c.store_id).where(products.c.id == sa.bindparam("id")),
+    int,
+    across_stores=True,
+)
 _SKUS = Query(
     sa.select(variants.c.sku)
     .where(variants.c.store_id == sa.bindparam("store_id"), in_list(variants.c.sku, "skus"))
@@ -149,6 +156,7 @@ _ON_SHELF = Query(
     .order_by(product_categories.c.product_id)
     .limit(sa.bindparam("limit")),
     int,
+    across_stores=True,  # the category tells the store
 )
 _SHELVE = Write(insert_once(product_categories))
 _INDEX = Write(upsert(product_search))

@@ -82,6 +82,7 @@ _OF_PRODUCTS = Query(
     .where(in_list(stock.c.product_id, "product_ids"))
     .limit(sa.bindparam("limit")),
     Stock,
+    across_stores=True,  # the products tell the store
 )
 _products = sa.table(
     "products",

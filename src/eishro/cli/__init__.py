@@ -86,6 +86,13 @@ def _worker(_: Arguments) -> None:
     _run(work(settings))
 
 
+def _rotate_keys(_: Arguments) -> None:
+    """Seal with the newest key what an older one sealed, so that the older one may go."""
+    from eishro.cli.commands import rotate_keys
+
+    _run(rotate_keys(read_settings()))
+
+
 def _doctor(_: Arguments) -> None:
     """Check settings, connections, migrations and the books; exit code 1 with findings."""
     from eishro.cli.doctor import examine
@@ -134,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     add("create-admin", _create_admin).add_argument("email", help="the admin's address")
     add("openapi", _openapi)
     add("worker", _worker)
+    add("rotate-keys", _rotate_keys)
     add("doctor", _doctor)
     return parser
 

@@ -18,6 +18,7 @@ from eishro.domain.payments.sql import payment_receipts
 from eishro.domain.stock.sql import stock, stock_movements
 from eishro.domain.stores.sql import store_versions
 from eishro.errors import ShopError
+from eishro.flows import two_factor
 from eishro.flows.shop import Shop
 from eishro.settings import TEST_MERCHANT_ID, Settings
 
@@ -168,9 +169,14 @@ async def examine(settings: Settings) -> int:
             await migrate.check(shop.db)
             findings = await find_faults(shop.db)
             findings += await audit_seals.find_breaks(shop.db, shop.keyring, SHOWN_MAX)
+            old, lost = await two_factor.count_old_seals(shop)
+            if lost:
+                findings.append(f"second factors sealed with a key that is gone: {lost}")
             await shop.kv.get("doctor")
             await shop.mail.check()
             warnings = await find_warnings(shop, settings)
+            if old:
+                warnings.append(f"{old} second factors need an older key: run eishro rotate-keys")
     except MailNotSent as error:
         print(f"finding: mail cannot be sent: {error}")
         return 1

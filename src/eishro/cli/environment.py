@@ -55,7 +55,15 @@ def _unusable_folder() -> Iterator[str]:
 
 def warn(settings: Settings) -> None:
     """Say what is allowed but hardly meant, before something starts that stays."""
-    if settings.env == "production" and settings.smtp_url is None:
+    if settings.env != "production":
+        return
+    if not settings.is_embedded and settings.kv_url.startswith("memory:"):
+        print(
+            "settings: warning: EISHRO_KV_URL is memory://: where several processes serve, "
+            "each counts requests and wrong passwords by itself",
+            file=sys.stderr,
+        )
+    if settings.smtp_url is None:
         print(
             "settings: warning: EISHRO_SMTP_URL is not set: mails reach nobody, they are kept in "
             f"{settings.data_dir}",

@@ -40,6 +40,13 @@ def run_server(
             file=sys.stderr,
         )
         sys.exit(2)
+    if workers > 1 and settings.env == "production" and settings.kv_url.startswith("memory:"):
+        print(
+            "eishro: each process would count requests and wrong passwords by itself; set "
+            "EISHRO_KV_URL to redis://… or use --workers 1",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     check_address(host, port)
     warn(settings)
     open_files = raise_open_files()

@@ -155,6 +155,8 @@ async def find_breaks(db: Database, keyring: Keyring, limit: int) -> list[str]:
                 breaks.append(f"{where}: {seal.number - number - 1} seals are missing before it")
             if record is None:
                 breaks.append(f"{where}: the record {seal.record_id} was deleted")
+            elif not keyring.knows_key_of(_PURPOSE, seal.hash):
+                breaks.append(f"{where}: sealed with a key that EISHRO_SECRET_KEYS lacks")
             elif chain_of(record) != chain or not keyring.verify(
                 _PURPOSE, sealed_text(chain, seal.number, previous, record), seal.hash
             ):

@@ -7,9 +7,11 @@ once even when it is shown twice at the same moment.
 import hashlib
 import hmac
 import secrets
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from eishro.db import audit
 from eishro.db.audit import Actor
@@ -17,15 +19,19 @@ from eishro.db.statements import Batch, Statement
 from eishro.domain.accounts import two_factor
 from eishro.domain.accounts.model import TwoFactorRequired, User, WrongCredentials
 from eishro.domain.accounts.two_factor import RECOVERY_CODES, SecondFactor
-from eishro.errors import Conflict, Invalid, Words
+from eishro.errors import Conflict, Invalid, Unavailable, Words
 from eishro.flows import login_limits
 from eishro.flows.shop import Shop, again_if_stale
+from eishro.keyring import BadSeal
+
+_LOG = structlog.get_logger("eishro.two_factor")
 
 ISSUER = "EISHRO"
 STEP_SECONDS = 30
 _PURPOSE = "totp"
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # 31, none of which looks like another
 _CODE_LETTERS = 16  # 79 bits
+PAGE = 200  # second factors looked at together
 
 
 class EnabledAlready(Conflict):
@@ -150,8 +156,58 @@ async def take_code(shop: Shop, user_id: int, shown: str | None, at: datetime) -
     return [two_factor.use_recovery_code(user_id, hashed, at, WrongCredentials())]
 
 
+async def renew_seals(shop: Shop) -> tuple[int, int]:
+    """Seal secrets that an older key sealed with the one in use, so that the old one may go.
+
+    Returns:
+        How many were sealed anew, and how many no key opens. Repeating it is harmless.
+    """
+    renewed = lost = 0
+    async for factor in _everybodys(shop):
+        try:
+            renewed += await _renew(shop, factor)
+        except BadSeal:
+            lost += 1
+    return renewed, lost
+
+
+async def count_old_seals(shop: Shop) -> tuple[int, int]:
+    """How many secrets an older key sealed, and how many no key opens."""
+    old = lost = 0
+    async for factor in _everybodys(shop):
+        try:
+            old += shop.keyring.renewed(_PURPOSE, factor.secret_sealed) is not None
+        except BadSeal:
+            lost += 1
+    return old, lost
+
+
+async def _everybodys(shop: Shop) -> AsyncIterator[SecondFactor]:
+    after = 0
+    while page := await two_factor.list_second_factors(shop.db, after, PAGE):
+        for factor in page:
+            yield factor
+        after = page[-1].user_id
+
+
+@again_if_stale
+async def _renew(shop: Shop, listed: SecondFactor) -> bool:
+    seen = await two_factor.find_second_factor(shop.db, listed.user_id)
+    sealed = None if seen is None else shop.keyring.renewed(_PURPOSE, seen.secret_sealed)
+    if seen is None or sealed is None:
+        return False
+    after = msgspec.structs.replace(seen, secret_sealed=sealed)
+    await shop.db.commit(Batch(two_factor.save_second_factor(after, seen=seen)))
+    return True
+
+
 def _secret(shop: Shop, factor: SecondFactor) -> str:
-    return shop.keyring.open(_PURPOSE, factor.secret_sealed).decode()
+    try:
+        return shop.keyring.open(_PURPOSE, factor.secret_sealed).decode()
+    except BadSeal as error:
+        # The key is gone from the settings: nobody's fault but the operator's, who is told.
+        _LOG.error("second_factor_sealed_with_unknown_key", user_id=factor.user_id)
+        raise Unavailable() from error
 
 
 def _step_of(secret: str, shown: str, last_step: int, at: datetime) -> int | None:

@@ -11,9 +11,9 @@ import falcon
 import falcon.asgi
 
 from eishro.errors import NotFound
-from eishro.web.dispatch import Dispatcher, language_of, request_id_of, send_refusal
+from eishro.web.dispatch import Dispatcher, etag_of, language_of, request_id_of, send_refusal
 from eishro.web.errors import BadRequest, MethodNotAllowed
-from eishro.web.headers import EXPOSED_HEADERS, NO_CONTENT, security_headers
+from eishro.web.headers import EXPOSED_HEADERS, NO_CONTENT, matches_etag, security_headers
 from eishro.web.openapi import openapi_document
 from eishro.web.routes import Door, Route
 
@@ -78,8 +78,14 @@ class _Document:
 
     def __init__(self, document: bytes) -> None:
         self._document = document
+        self._tag = etag_of(document)
 
-    async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        response.set_header("ETag", self._tag)
+        response.set_header("Cache-Control", "no-cache")
+        if matches_etag(request.get_header("If-None-Match"), self._tag):
+            response.status = 304
+            return
         response.content_type = "application/json"
         response.data = self._document
 

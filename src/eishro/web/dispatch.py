@@ -229,6 +229,10 @@ class Dispatcher:
                     response.append_header(name, value)
                 else:
                     response.set_header(name, value)
+            tag = answer.headers.get("ETag")
+            if tag and matches_etag(call.request.get_header("If-None-Match"), tag):
+                response.status, response.data = 304, None
+                await self._uncount(call)
             return
         response.status = answer.status
         response.content_type = _JSON

@@ -15,6 +15,7 @@ from eishro.domain.payments.port import Lightbox
 from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
+from eishro.web.dispatch import etag_of
 from eishro.web.orders import CityView
 from eishro.web.pages import docs as docs_page
 from eishro.web.pages import pay as pay_page
@@ -75,7 +76,11 @@ async def read_media(call: Call) -> Raw:
         raise Unavailable() from error
     if stored is None:
         raise NotFound()
-    headers = {"Cache-Control": _FOREVER, "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Cache-Control": _FOREVER,
+        "X-Content-Type-Options": "nosniff",
+        "ETag": etag_of(stored.content),
+    }
     return Raw(stored.content, stored.content_type, headers=headers)
 
 

@@ -55,6 +55,13 @@ _OF_USER = Query(
     ),
     SecondFactor,
 )
+_PAGE = Query(
+    sa.select(*columns_of(second_factors, SecondFactor))
+    .where(second_factors.c.user_id > sa.bindparam("after"))
+    .order_by(second_factors.c.user_id)
+    .limit(sa.bindparam("limit")),
+    SecondFactor,
+)
 _HAS_CODE = Query(
     sa.select(sa.func.count()).where(
         recovery_codes.c.user_id == sa.bindparam("user_id"),
@@ -89,6 +96,11 @@ _USE_CODE = Write(
 async def find_second_factor(db: Database, user_id: int) -> SecondFactor | None:
     """The user's secret, pending or enabled."""
     return await db.one(_OF_USER, user_id=user_id)
+
+
+async def list_second_factors(db: Database, after: int, limit: int) -> list[SecondFactor]:
+    """Everybody's, in the order of users, above user `after`."""
+    return await db.all(_PAGE, after=after, limit=limit)
 
 
 async def has_recovery_code(db: Database, user_id: int, code_hash: str) -> bool:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check bench lock edge-test
+.PHONY: help setup setup-test run test check bench lock edge-test audit
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,8 +33,11 @@ bench: setup-test  ## measure against the reference server, side by side
 edge-test: setup-test  ## prove the Cloudflare profile on this machine
 	@$(BIN)/python tools/edge_test.py
 
+audit: setup-test  ## let other people's tools look for holes; every mutant of a store filter
+	@$(BIN)/python tools/audit.py
+
 lock: setup  ## renew the lock files
-	@for name in setup runtime test; do \
+	@for name in setup runtime test audit; do \
 		source=requirements/$$name.in; [ $$name = runtime ] && source=pyproject.toml; \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-header \

@@ -34,13 +34,17 @@ Json = dict[str, Any]
 
 
 class Target(NamedTuple):
-    """A request with places to inject into: its parameters, or `*` where there is one."""
+    """A request with places to inject into: its parameters, or `*` where there is one.
+
+    `only` names the parameters to try: sqlmap passes over what looks like a token, unless told.
+    """
 
     name: str
     path: str
     body: Json | None = None
     headers: tuple[str, ...] = ()
     method: str = ""
+    only: str = ""
 
 
 class Shop:
@@ -131,8 +135,9 @@ def _public(store: str, product: int) -> list[Target]:
         Target("order", "/api/orders/ord_1*", headers=("X-Order-Token: abc*",)),
         Target("payment", "/api/payments/pay_1*"),
         Target("file", "/media/demo/a*"),
-        Target("pages", "/reset-password?token=abc&lang=ar"),
-        Target("verification", "/verify-email?token=abc"),
+        Target("pages", "/reset-password?token=abc&lang=ar", only="token,lang"),
+        Target("invitation", "/invitation?token=abc&lang=ar", only="token,lang"),
+        Target("verification", "/verify-email?token=abc", only="token"),
         Target("token", "/api/auth/profile", headers=("Authorization: Bearer abc*",)),
         Target("key", f"/api/stores/{store}/orders", headers=("X-API-Key: abc*",)),
     ]
@@ -163,8 +168,13 @@ def _bodies(store: str, product: Json, merchant: tuple[str, ...]) -> list[Target
     return [
         Target("login", "/api/auth/login", person),
         Target("registration", "/api/auth/register", {**person, "firstName": "abc"}),
-        Target("refresh", "/api/auth/refresh", {"refreshToken": "ses_1.abc"}),
-        Target("reset", "/api/auth/reset-password", {"token": "abc", "password": PASSWORD}),
+        Target("refresh", "/api/auth/refresh", {"refreshToken": "ses_1.abc"}, only="refreshToken"),
+        Target(
+            "reset",
+            "/api/auth/reset-password",
+            {"token": "abc", "password": PASSWORD},
+            only="token,password",
+        ),
         Target("quote", f"/api/stores/{store}/quote", basket),
         Target("placing an order", f"/api/stores/{store}/orders", basket),
         Target(

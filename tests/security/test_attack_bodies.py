@@ -155,7 +155,11 @@ async def test_what_belongs_to_nobody_is_nobody_s(world: World) -> None:
     order = (await world.order(await world.product(merchant.store.id, stock=5))).order
     key = await world.api_key(other, "orders:read", "orders:write")
     client, path = world.client(), f"/api/orders/{order.id}"
-    for who, headers in {"key": key, "merchant": bearer(other), "customer": bearer(customer)}.items():
+    for who, headers in {
+        "key": key,
+        "merchant": bearer(other),
+        "customer": bearer(customer),
+    }.items():
         assert (await client.get(path, headers=headers)).status_code == 404, who
         cancel = await client.put(f"{path}/cancel", json={}, headers=headers)
         assert cancel.status_code == 404, who

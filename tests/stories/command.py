@@ -81,6 +81,11 @@ class ShopServer:
         """All it has printed."""
         return self._process.log.read_text(encoding="utf-8")
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, and of its group, while it runs."""
+        return self._process.pid
+
     def start(self) -> None:
         """Start and wait until it can serve."""
         self._process.start(self._is_ready, timeout_seconds=START_SECONDS_MAX)

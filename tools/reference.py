@@ -10,6 +10,7 @@ import pkgutil
 import sys
 import typing
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from eishro.domain.accounts.permissions import (
     SCOPES,
     STORE_ROLES,
 )
+from eishro.domain.orders.model import MOVES, Order, Status
 from eishro.errors import ShopError
 from eishro.jobs.events import HANDLERS
 from eishro.settings import PREFIX, Rate, Settings
@@ -40,6 +42,7 @@ def main() -> int:
         "permissions.md": permissions_page(),
         "errors.md": errors_page(),
         "events.md": events_page(),
+        "orders.md": orders_page(),
     }
     if "--check" not in sys.argv[1:]:
         TARGET.mkdir(parents=True, exist_ok=True)
@@ -148,6 +151,53 @@ def events_page() -> str:
         "| Topic | Published by | Handled by |",
         rows,
     )
+
+
+def orders_page() -> str:
+    """The moves of an order, drawn, and what holds in each status."""
+    moves = [f"    {seen} --> {to}" for seen, tos in MOVES.items() for to in tos]
+    ends = [f"    {status} --> [*]" for status, tos in MOVES.items() if not tos]
+    drawn = ["```mermaid", "stateDiagram-v2", "    [*] --> pending", *moves, *ends, "```"]
+    rows = [
+        f"| `{status}` | {', '.join(f'`{to}`' for to in MOVES[status]) or 'nothing: it ends here'} "
+        f"| `{order.fulfilment_status}` | {'held' if order.holds_stock else _SHELF[status]} "
+        f"| {'yes' if order.is_payable else 'no'} |"
+        for status, order in _orders_in_each_status().items()
+    ]
+    return _page(
+        "Statuses of an order",
+        "An order has three states beside each other: `status` (where it is on its way), "
+        "`paymentStatus` (what happened to its money) and `fulfilmentStatus` (what left the "
+        "house). These are the moves of `status`; anything else is 409 `INVALID_TRANSITION`. "
+        "Money moves it once: a pending order that is paid becomes confirmed by itself.\n\n"
+        + "\n".join(drawn),
+        "| Status | Next | Fulfilment by then | Its pieces | Takes money while unpaid |",
+        rows,
+    )
+
+
+_SHELF = {
+    "shipped": "gone",
+    "delivered": "gone",
+    "cancelled": "given back",
+    "returned": "back on the shelf",
+}
+
+
+def _orders_in_each_status() -> dict[Status, Order]:
+    """An unpaid order moved to every status, by the shortest way."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    values: dict[str, Any] = dict.fromkeys(Order.__struct_fields__)
+    values |= {"status": "pending", "payment_status": "pending", "updated_at": at}
+    found: dict[Status, Order] = {"pending": Order(**values | {"fulfilment_status": "unfulfilled"})}
+    waiting = list(found.values())
+    while waiting:
+        order = waiting.pop(0)
+        for to in MOVES[order.status]:
+            if to not in found:
+                found[to] = order.move(to, at)
+                waiting.append(found[to])
+    return found
 
 
 def _page(title: str, opening: str, header: str, rows: list[str]) -> str:

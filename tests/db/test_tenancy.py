@@ -1,4 +1,7 @@
-"""Whose rows: every table has its place, and every statement says whose it touches."""
+"""Whose rows: every table has its place, and every statement says whose it touches.
+
+What works over several stores is listed by `tests/security/test_mutants.py`.
+"""
 
 import importlib
 import pkgutil
@@ -19,33 +22,10 @@ from eishro.db.tenancy import (
     is_of_stores,
     named,
     store_value,
-    tables_of,
 )
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import listing
 from eishro.domain.orders.sql import orders
-
-# Work of the platform, or a search for the store itself: what stands here passes the second wall,
-# so its caller checks whose rows they are. A new line is a decision, not a repair.
-ACROSS_STORES = {
-    "cli.doctor": "_CLEARED _DEAD _MISCOUNTED_STOCK _PAID_TWICE _PAID_WITHOUT_MONEY _RECEIVED "
-    "_STOCK_ADRIFT _UNBALANCED",
-    # Admins read everybody's trail; sealing and examining it goes over all chains.
-    "db.audit": "_COUNT_ALL _OF_ALL",
-    "db.audit_seals": "_NEWEST _SEALED _TAIL _WAITING",
-    # A key or an invitation that is shown tells its store.
-    "domain.accounts.api_keys": "_BY_ID",
-    "domain.accounts.invitations": "_BY_ID",
-    "db.outbox": "DEAD DUE _CLAIM _FINISH _FORGET",
-    # A person's stores, asked before any store is known.
-    "domain.accounts.sql": "_CALLER _OWN_STORE _STORES_OF",
-    # Orders by their unguessable ids; `web/access.py` decides who may see them.
-    "domain.orders.sql": "_BY_ID _DUE_TO_EXPIRE _HISTORY _LINES",
-    # News and gateways know a payment by its own id or reference.
-    "domain.payments.sql": "_BY_ID _BY_REFERENCE _DUE _OF_ORDERS _RECEIPTS _RECEIPT_OWNER",
-    # The owner of a store that is asked for by its name, or of a page of stores.
-    "domain.stores.sql": "_ACTIVE_PAGE _ALL_PAGE _BY_SLUG _STANDING_PAGE",
-}
 
 
 def _statements() -> dict[str, Query[Any] | Write]:
@@ -83,19 +63,6 @@ def test_every_statement_on_rows_of_stores_says_whose() -> None:
                 store_value(statement, compile_write(statement, "postgresql").names)
         except NoTenant as error:
             pytest.fail(f"{name}: {error}")
-
-
-def test_what_works_across_stores_is_known() -> None:
-    known = {f"{place}:{name}" for place, names in ACROSS_STORES.items() for name in names.split()}
-    # `idempotency:FIND` and its like stand under two names; the first is taken.
-    assert {name for name, each in _STATEMENTS.items() if each.across_stores} == known
-    for name in known:
-        each = _STATEMENTS[name]
-        assert (
-            is_of_stores(each)
-            if isinstance(each, Write)
-            else not PRIVATE.isdisjoint(tables_of(each.select))
-        ), f"{name} needs no flag"
 
 
 @pytest.mark.parametrize("has_store", [False, True])

@@ -26,6 +26,7 @@ SYNTAX = (
     "NOT a", "a NEAR b", "NEAR(a b, 3)", "{name}: a", "name:a", "^a", "(a", "a)", "a & b", "a | !b",
     "a <-> b", ":*", "''", "\\", "$1", "?1", ":q", "%(q)s", "{{7*7}}", "${7*7}", "/**/", "\u2019 OR 1=1",
     "-1", "1e9", "0x1", "NaN", "null", "true", "[]", "{}", "../..", "ar'; --", "\u0660", "😀",
+    "\x00", "a\x00.b", "\x1b[2J", "\ufffe", "1\x00",
 )  # fmt: skip
 TEMPLATES = "{{7*7}} ${7*7} #{7*7} <%= 7*7 %> {7*7} %(x)s %s {0.__class__} {{config}} {% debug %}"
 MARKUP = (
@@ -96,6 +97,14 @@ async def test_syntax_in_any_parameter_widens_no_list_and_breaks_nothing(world: 
                 stores = {r["storeId"] for r in reply.json()["data"] if "storeId" in r}
                 assert stores <= {int(ids["store_id"])}, (path, name, junk)
     assert await _counts(world) == before
+
+
+async def test_odd_tokens_in_the_forms_of_our_pages_are_wrong_links(world: World) -> None:
+    for path in ("/reset-password", "/invitation"):
+        for token in (*SYNTAX, "1.\x00", "inv_\x00.x", "1.2.\x00"):
+            form = {"token": token, "password": PASSWORD, "firstName": token, "lang": token}
+            reply = await world.client().post(path, data=form)
+            assert reply.status_code in (404, 422), (path, token)
 
 
 async def test_search_words_are_words(world: World) -> None:

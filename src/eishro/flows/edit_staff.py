@@ -98,6 +98,8 @@ async def find_invited(shop: Shop, token: str) -> Invitation:
     Raises:
         InvitationNotFound: not a token of ours, or used, taken back or run out.
     """
+    if not (token.isascii() and token.isprintable()):
+        raise InvitationNotFound()  # not one of ours, and nothing that every database takes
     invitation_id, _, signature = token.partition(".")
     found = await invitations.find_invitation(shop.db, invitation_id)
     if (

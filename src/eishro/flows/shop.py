@@ -23,7 +23,8 @@ from eishro.errors import Stale
 from eishro.flows.price_list import PriceList
 from eishro.keyring import Keyring
 
-TRIES_MAX = 8  # of a flow that finds its reads outdated
+TRIES_MAX = 12  # of a flow that finds its reads outdated
+PAUSE_SECONDS_MAX = 0.05  # between two tries
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,8 +95,9 @@ def again_if_stale(
             try:
                 return await flow(shop, *args, **kwargs)
             except Stale:
-                # Those who met part by waiting unequally long; the first try again is at once.
-                await asyncio.sleep(random.uniform(0, 0.002) * attempt)
+                # Those who met part by waiting unequally long, and longer the more they are: twenty
+                # notifications of one payment at once must all come through.
+                await asyncio.sleep(random.uniform(0, min(0.001 * 2**attempt, PAUSE_SECONDS_MAX)))
         return await flow(shop, *args, **kwargs)
 
     return repeated

@@ -24,6 +24,8 @@ pytest.register_assert_rewrite("tests.contracts")
 # Both engines at the gate; `sqlite` alone while writing.
 DATABASES = os.environ.get("EISHRO_TEST_DATABASES", "sqlite,postgresql").split(",")
 SEED = int(os.environ.get("EISHRO_TEST_SEED") or secrets.randbelow(2**32))
+# The processes that share one run's tests share its seed; they are started after this line.
+os.environ["EISHRO_TEST_SEED"] = str(SEED)
 _REPEAT = f"random tests used EISHRO_TEST_SEED={SEED}"
 
 

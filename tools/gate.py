@@ -37,7 +37,8 @@ CHECKS = (
     Step("dependencies", _tool("deptry", "src")),
     Step("reference pages", _tool("python", "tools/reference.py", "--check")),
 )
-TESTS = Step("tests", _tool("pytest"))
+# Two processes, a file's tests in one of them: they share its servers and its order.
+TESTS = Step("tests", _tool("pytest", "-n", "2", "--dist", "loadfile"))
 
 
 def main() -> int:

@@ -76,6 +76,8 @@ def test_paying_reports_the_result_and_shows_the_shops_verdict(
 ) -> None:
     page.goto(place.page)
     page.locator("#pay").click()
+    # The gateway's script is there once its window is.
+    expect(page.locator("#gateway-frame")).to_have_count(1)
     assert page.evaluate("Lightbox.Checkout.configure.SecureHash") == PARAMETERS["SecureHash"]
     in_box(page, "Pay")
     expect_phase(page, "paid")

@@ -2,8 +2,8 @@
 
 Read and decided on: price, status and stock of each variant (guarded by the hold: the product's
 version and the quantity), the store's activity, delivery prices and methods (guarded by the
-store's version in the order's insert; zones move it). Because all of it is guarded, it may come from memory
-(`price_list.py`); whatever the memory would refuse is decided again from the database.
+store's version in the order's insert; zones move it). Because all of it is guarded, it may come
+from memory (`price_list.py`); whatever the memory would refuse is decided again from the database.
 """
 
 from datetime import datetime

@@ -152,11 +152,10 @@ def faults_of_rates(rates: Sequence[Rate]) -> dict[str, Words]:
                 "سعر آخر في هذه المنطقة للطريقة نفسها.",
             )
         methods.add(rate.method)
-        if rate.days_min is not None and rate.days_max is not None:
-            if rate.days_min > rate.days_max:
-                faults[f"{at}.daysMax"] = Words(
-                    "must not be less than daysMin", "يجب ألا يقل عن daysMin"
-                )
+        if (rate.days_min or 0) > (DAYS_MAX if rate.days_max is None else rate.days_max):
+            faults[f"{at}.daysMax"] = Words(
+                "must not be less than daysMin", "يجب ألا يقل عن daysMin"
+            )
         faults.update(_faults_of_steps(at, rate.weight_steps))
     return faults
 

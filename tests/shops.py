@@ -25,10 +25,12 @@ from eishro.domain.accounts.model import Caller
 from eishro.domain.accounts.permissions import permissions_of
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.orders.model import Wanted
+from eishro.domain.shipping.zones import Rate, Zone
 from eishro.domain.stores.model import StoreSettings
 from eishro.flows import edit_staff
 from eishro.flows.edit_product import ProductDraft, create_product
 from eishro.flows.edit_staff import Newcomer
+from eishro.flows.edit_zones import ZoneChange, create_zone
 from eishro.flows.open_store import NewStore
 from eishro.flows.place_order import Placed, PlaceOrder, place_order
 from eishro.flows.price_list import PriceList
@@ -182,6 +184,18 @@ class World:
             TESTER,
             NotOnce(),
         )
+
+    async def zone(self, store_id: int, *places: str, active: bool = True, **rate: Any) -> Zone:
+        """A delivery zone with one rate; standard, 10 dinars, for the whole country if unsaid."""
+        rate.setdefault("method", "standard")
+        rate.setdefault("dirhams", 10_000)
+        change = ZoneChange(
+            name=f"منطقة {next(_numbers)}",
+            places=places or ("*",),
+            rates=(Rate(**rate),),
+            is_active=active,
+        )
+        return await create_zone(self.shop, store_id, change, TESTER, NotOnce())
 
     def command(
         self, state: ProductState, quantity: int = 1, method: str = "moamalat"

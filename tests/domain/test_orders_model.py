@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eishro.domain.orders.model import (
     MOVES,
-    Delivery,
+    Basket,
     InvalidTransition,
     Offer,
     Order,
@@ -19,9 +19,10 @@ from eishro.domain.orders.model import (
     PaymentStatus,
     Status,
     Wanted,
+    match,
     price,
 )
-from eishro.errors import Invalid
+from eishro.errors import Invalid, Words
 from eishro.money import DIRHAMS_MAX
 from tests.conftest import SEED
 
@@ -35,7 +36,7 @@ ARROWS = {
     ("shipped", "delivered"), ("pending", "cancelled"), ("confirmed", "cancelled"),
     ("processing", "cancelled"), ("shipped", "returned"), ("delivered", "returned"),
 }  # fmt: skip
-FLAT = Delivery(rate_dirhams=10_000, free_above_dirhams=None)
+RATE = 10_000  # dirhams for delivery
 
 
 def an_order(**members: Any) -> Order:
@@ -142,8 +143,12 @@ def test_a_paid_order_confirms_itself_and_waits_no_more(seen: Status) -> None:
     assert (paid.payment_status, paid.expires_at, paid.is_payable) == ("paid", None, False)
 
 
+def priced(wanted: list[Wanted], offers: list[Offer], shipping: int = RATE) -> Basket:
+    return price(match(wanted, offers), shipping, "store_rate")
+
+
 @st.composite
-def baskets(draw: st.DrawFn) -> tuple[list[Wanted], list[Offer], Delivery]:
+def baskets(draw: st.DrawFn) -> tuple[list[Wanted], list[Offer], int]:
     count = draw(st.integers(1, 20))
     offers = [
         an_offer(
@@ -154,80 +159,60 @@ def baskets(draw: st.DrawFn) -> tuple[list[Wanted], list[Offer], Delivery]:
         for variant_id in range(1, count + 1)
     ]
     wanted = [Wanted(o.product_id, draw(st.integers(1, 10_000)), o.variant_id) for o in offers]
-    threshold = draw(st.none() | st.integers(0, 10**11))
-    return wanted, offers, Delivery(draw(st.integers(0, 10**6)), threshold)
+    return wanted, offers, draw(st.integers(0, 10**6))
 
 
 @seed(SEED)
 @given(baskets(), st.randoms(use_true_random=False))
 def test_an_order_s_amounts_add_up(
-    basket: tuple[list[Wanted], list[Offer], Delivery], shuffled: Any
+    basket: tuple[list[Wanted], list[Offer], int], shuffled: Any
 ) -> None:
     wanted, offers, delivery = basket
-    priced = price(wanted, offers, delivery)
+    found = priced(wanted, offers, delivery)
     each = {o.variant_id: o.unit_price_dirhams for o in offers}
-    assert [line.total_dirhams for line in priced.lines] == [
+    assert [line.total_dirhams for line in found.lines] == [
         w.quantity * each[w.product_id] for w in wanted
     ]
-    assert priced.subtotal_dirhams == sum(line.total_dirhams for line in priced.lines)
-    assert priced.shipping_dirhams in (0, delivery.rate_dirhams)
+    assert found.subtotal_dirhams == sum(line.total_dirhams for line in found.lines)
+    assert found.shipping_dirhams == delivery
     assert (
-        priced.total_dirhams
-        == priced.subtotal_dirhams - priced.discount_dirhams + priced.shipping_dirhams
+        found.total_dirhams
+        == found.subtotal_dirhams - found.discount_dirhams + found.shipping_dirhams
     )
     # Neither the basket's order nor the catalogue's changes what is paid.
     shuffled.shuffle(offers)
     shuffled.shuffle(wanted)
-    assert price(wanted, offers, delivery).total_dirhams == priced.total_dirhams
+    assert priced(wanted, offers, delivery).total_dirhams == found.total_dirhams
 
 
 @seed(SEED)
 @given(baskets())
 def test_a_basket_split_in_two_costs_the_same_without_delivery(
-    basket: tuple[list[Wanted], list[Offer], Delivery],
+    basket: tuple[list[Wanted], list[Offer], int],
 ) -> None:
     wanted, offers, _ = basket
-    free = Delivery(0, None)
     parts = [part for part in (wanted[::2], wanted[1::2]) if part]
-    together = price(wanted, offers, free).total_dirhams
-    assert together == sum(price(part, offers, free).total_dirhams for part in parts)
-
-
-@pytest.mark.parametrize(
-    ("subtotal", "threshold", "shipping"),
-    [
-        (99_999, 100_000, 10_000), (100_000, 100_000, 0), (100_001, 100_000, 0),
-        (100_000, None, 10_000), (1, 0, 0), (0, 0, 0), (0, 1, 10_000),
-    ],
-)  # fmt: skip
-def test_delivery_is_free_from_the_threshold_on(
-    subtotal: int, threshold: int | None, shipping: int
-) -> None:
-    priced = price(
-        [Wanted(1, 1)], [an_offer(unit_price_dirhams=subtotal)], Delivery(10_000, threshold)
-    )
-    assert (priced.shipping_dirhams, priced.total_dirhams) == (shipping, subtotal + shipping)
-    reason = "store_rate" if shipping else "free_above_threshold"
-    assert priced.reasons == {"shippingCost": reason}
+    together = priced(wanted, offers, 0).total_dirhams
+    assert together == sum(priced(part, offers, 0).total_dirhams for part in parts)
 
 
 @pytest.mark.parametrize(("available", "wanted"), [(0, 1), (4, 5), (1, 10_000)])
 def test_more_than_there_is_cannot_be_bought(available: int, wanted: int) -> None:
     with pytest.raises(OutOfStock) as refused:
-        price([Wanted(1, wanted)], [an_offer(available=available)], FLAT)
+        priced([Wanted(1, wanted)], [an_offer(available=available)])
     assert refused.value.details == {"items": [{"productId": 1, "variantId": 1}]}
 
 
 def test_exactly_what_there_is_can_be_bought_and_untracked_goods_never_run_out() -> None:
     offers = [an_offer(1, available=5), an_offer(2, available=None)]
-    priced = price([Wanted(1, 5), Wanted(2, 10_000)], offers, FLAT)
-    assert [line.quantity for line in priced.lines] == [5, 10_000]
+    found = priced([Wanted(1, 5), Wanted(2, 10_000)], offers)
+    assert [line.quantity for line in found.lines] == [5, 10_000]
 
 
 def test_every_position_that_ran_short_is_named() -> None:
     offers = [an_offer(n, available=n) for n in (1, 2, 3)]
     with pytest.raises(OutOfStock) as refused:
-        price([Wanted(n, 2) for n in (1, 2, 3)], offers, FLAT)
+        priced([Wanted(n, 2) for n in (1, 2, 3)], offers)
     assert refused.value.details == {"items": [{"productId": 1, "variantId": 1}]}
 
 
@@ -242,27 +227,34 @@ def test_every_faulty_position_is_named_at_once() -> None:
         Wanted(4, 1),  # taken off sale
     ]
     with pytest.raises(Invalid) as refused:
-        price(wanted, [an_offer(1), *two, an_offer(4, is_sold=False)], FLAT)
+        priced(wanted, [an_offer(1), *two, an_offer(4, is_sold=False)])
     assert set(refused.value.faults) == {
         "items[1].productId", "items[2].variantId", "items[3].variantId", "items[4].variantId",
         "items[5].productId",
     }  # fmt: skip
 
 
+def test_faults_of_delivery_are_told_together_with_those_of_the_items() -> None:
+    elsewhere = {"shipping.city": Words("not there", "ليس هناك")}
+    with pytest.raises(Invalid) as refused:
+        match([Wanted(9, 1)], [an_offer(1)], elsewhere)
+    assert set(refused.value.faults) == {"items[0].productId", "shipping.city"}
+    assert set(elsewhere) == {"shipping.city"}
+
+
 def test_a_product_with_one_variant_needs_no_choice() -> None:
-    (line,) = price([Wanted(5, 2)], [an_offer(50, product_id=5)], FLAT).lines
+    (line,) = priced([Wanted(5, 2)], [an_offer(50, product_id=5)]).lines
     assert (line.offer.variant_id, line.quantity) == (50, 2)
 
 
 def test_a_variant_of_another_product_is_not_sold_under_this_one() -> None:
     with pytest.raises(Invalid):
-        price([Wanted(1, 1, 2)], [an_offer(1), an_offer(2)], FLAT)
+        priced([Wanted(1, 1, 2)], [an_offer(1), an_offer(2)])
 
 
 def test_a_total_beyond_the_largest_amount_is_refused_to_the_dirham() -> None:
-    delivery = Delivery(rate_dirhams=1, free_above_dirhams=None)
     most = an_offer(unit_price_dirhams=DIRHAMS_MAX - 1)
-    assert price([Wanted(1, 1)], [most], delivery).total_dirhams == DIRHAMS_MAX
+    assert priced([Wanted(1, 1)], [most], 1).total_dirhams == DIRHAMS_MAX
     with pytest.raises(Invalid) as refused:
-        price([Wanted(1, 1)], [an_offer(unit_price_dirhams=DIRHAMS_MAX)], delivery)
+        priced([Wanted(1, 1)], [an_offer(unit_price_dirhams=DIRHAMS_MAX)], 1)
     assert set(refused.value.faults) == {"items"}

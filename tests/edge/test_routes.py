@@ -81,6 +81,9 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
     product = story.add_product(store, merchant, categories=["قمصان"], stock=100)
     categories = story.list_(f"/api/stores/{store['id']}/categories")
     basket = story.order(product)
+    zones = f"/api/stores/{store['id']}/shipping-zones"
+    body = RIGHT_BODIES["POST /api/stores/{store_id}/shipping-zones"]
+    zone = story.client.post(zones, json=body, headers=merchant).json()["data"]
     ids = {
         "store_id": str(store["id"]),
         "product_id": str(product["id"]),
@@ -93,6 +96,7 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "session_id": "ses_0",
         "invitation_id": "inv_0",
         "key_id": "key_0",
+        "zone_id": zone["id"],
         "user_id": "999999",
     }
     callers = [{}, {"X-Order-Token": basket.token}, merchant, _admin(story, ids)]

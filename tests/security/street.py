@@ -100,6 +100,10 @@ async def build(world: World) -> Street:
             await send("POST", f"{at}/products", {**_product(side, number), "status": "draft"}, who)
         made = await send("POST", f"{at}/categories", {"name": f"فارغ{mark}"}, who)
         things["spare"] = made["id"]
+        # A little dearer at the neighbour's, and with a zone more.
+        for places in (["*"],) if side == "ours" else (["*"], ["misrata"]):
+            made = await send("POST", f"{at}/shipping-zones", _zone(side, places), who)
+            things["zone"] = made["id"]
         await seal_audit(world.shop)
         for state, method in (("pending", "moamalat"), ("new", "cod"), *_MOVED):
             for _ in range(1 if side == "ours" else 2):
@@ -137,6 +141,15 @@ def _product(side: str, number: int) -> dict[str, Any]:
             {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 9}
             for size, sku in (("S", f"{side}-{number}"), ("L", f"{side}-{number}-L"))
         ],
+    }
+
+
+def _zone(side: str, places: list[str]) -> dict[str, Any]:
+    mark, rate = ("", 7) if side == "ours" else (f" {MARK}", 9)
+    return {
+        "name": f"كل البلاد{mark}",
+        "places": places,
+        "rates": [{"method": "standard", "rate": rate}],
     }
 
 
@@ -186,6 +199,17 @@ STEPS = (
     Step("not theirs", "DELETE", f"{_STORE}/categories/{{theirs[category]}}", status=404),
     Step("below theirs", "POST", f"{_STORE}/categories",
          {"name": "x", "parentId": "{theirs[category]}"}, status=422),
+    Step("zones", "GET", f"{_STORE}/shipping-zones"),
+    Step("zone", "GET", f"{_STORE}/shipping-zones/{{ours[zone]}}"),
+    Step("their zone", "GET", f"{_STORE}/shipping-zones/{{theirs[zone]}}", status=404),
+    # What the neighbour has given to one of its zones is free here.
+    Step("new zone", "POST", f"{_STORE}/shipping-zones", _zone("ours", ["misrata"]), status=201),
+    Step("change zone", "PUT", f"{_STORE}/shipping-zones/{{ours[zone]}}", {"name": "اسم"}),
+    Step("change their zone", "PUT", f"{_STORE}/shipping-zones/{{theirs[zone]}}", {"name": "x"},
+         status=404),
+    Step("no zone", "DELETE", f"{_STORE}/shipping-zones/{{ours[zone]}}"),
+    Step("not their zone", "DELETE", f"{_STORE}/shipping-zones/{{theirs[zone]}}", status=404),
+    Step("rates", "GET", f"{_STORE}/shipping-rates?city=misrata", who="guest"),
     Step("methods", "GET", f"{_STORE}/payment-methods"),
     Step("staff", "GET", f"{_STORE}/staff"),
     Step("invite", "POST", f"{_STORE}/staff", {"email": "new@example.ly", "role": "viewer"},

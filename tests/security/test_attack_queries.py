@@ -65,6 +65,7 @@ async def _cast(
         "payment_id": "pay_x",
         "user_id": "1",
         "category_id": "1",
+        "zone_id": "zon_0",
     }
     callers = {"admin": bearer(await world.admin()), "merchant": bearer(merchant), "guest": {}}
     return world.client(), ids, callers

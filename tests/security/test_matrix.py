@@ -134,9 +134,13 @@ async def test_a_member_of_one_store_finds_nothing_of_another_through_its_own(
     client, mine = world.client(), f"/api/stores/{own.store.id}"
     staff = await world.join(other, "viewer")
     category = f"{mine}/categories/{theirs.categories[0].id}"
+    zone = f"{mine}/shipping-zones/{(await world.zone(other.store.id)).id}"
     asked = [
         ("PUT", category, {"name": "x"}),
         ("DELETE", category, None),
+        ("GET", zone, None),
+        ("PUT", zone, {"name": "x"}),
+        ("DELETE", zone, None),
         ("PUT", f"{mine}/staff/{staff.user.id}", {"role": "viewer"}),
         ("DELETE", f"{mine}/staff/{other.user.id}", None),
         ("POST", f"{mine}/categories", {"name": "x", "parentId": theirs.categories[0].id}),
@@ -192,6 +196,7 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "user_id": "999999",
         "invitation_id": "inv_0",
         "key_id": "key_0",
+        "zone_id": "zon_0",
     }
     return headers, ids
 

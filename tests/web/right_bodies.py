@@ -11,13 +11,41 @@ _PRODUCT = {
     "name": "قميص", "nameEn": "Shirt", "price": 25.5, "compareAtPrice": 30, "description": "x",
     "category": "قمصان", "images": ["/media/a.webp"], "sizes": ["S"], "stock": 3,
     "colors": [{"name": "أحمر", "value": "#f00"}], "inStock": True, "status": "draft",
-    "variants": [{"options": {"size": "S"}, "sku": "A-1", "price": 26, "stock": 1}],
+    "weightGrams": 300,
+    "variants": [{"options": {"size": "S"}, "sku": "A-1", "price": 26, "stock": 1, "weightGrams": 250}],
 }  # fmt: skip
 _SETTINGS = {
-    "shipping": {"defaultRate": 5, "freeAbove": 100},
+    "shipping": {
+        "defaultRate": 5,
+        "freeAbove": 100,
+        "codRounding": 0.25,
+        "pickup": {"enabled": True, "address": "x"},
+    },
     "paymentMethods": ["cod"],
     "contact": {"phone": "0912345678", "email": "a@example.ly", "address": "x"},
     "returnUrl": "https://shop.example.ly/",
+}
+# Switched off, so that it does not change what the others' orders cost.
+_ZONE = {
+    "name": "طرابلس",
+    "nameEn": "Tripoli",
+    "places": ["طرابلس", "LY-BA", "west"],
+    "isActive": False,
+    "position": 3,
+    "rates": [
+        {
+            "method": "standard",
+            "rate": 15,
+            "freeAbove": 300,
+            "codFee": 2.5,
+            "codAllowed": True,
+            "weightSteps": [{"upToGrams": 5000, "extra": 0}, {"upToGrams": 9000, "extra": 4}],
+            "perKilogram": {"aboveGrams": 9000, "extra": 1.5},
+            "daysMin": 1,
+            "daysMax": 3,
+        },
+        {"method": "express", "rate": 25},
+    ],
 }
 # One right body for each route that takes one.
 RIGHT_BODIES: dict[str, dict[str, Any]] = {
@@ -72,6 +100,8 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/stores/{store_id}/products": _PRODUCT,
     "PUT /api/products/{product_id}": {**_PRODUCT, "status": "active"},
+    "POST /api/stores/{store_id}/shipping-zones": _ZONE,
+    "PUT /api/stores/{store_id}/shipping-zones/{zone_id}": _ZONE,
     "POST /api/stores/{store_id}/quote": order_body(1, 1, 1, "cod"),
     "POST /api/stores/{store_id}/orders": {**order_body(1, 1, 1, "cod"), "notes": "x"},
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},

@@ -52,6 +52,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "store_id": str(merchant.store.id),
         "product_id": str(state.product.id),
         "category_id": str(state.categories[0].id),
+        "zone_id": (await world.zone(merchant.store.id)).id,
         "order_id": placed.order.id,
         "provider": "moamalat",
         "user_id": str((await world.join(merchant, "viewer")).user.id),

@@ -196,6 +196,9 @@ async def _walk(till: Till) -> None:
     await till.send("GET /api/products/search", "/api/products/search?q=قميص")
     await till.send("GET /api/products/{product_id}", f"/api/products/{products[0]['id']}")
     await till.send("GET /api/locations/cities", "/api/locations/cities")
+    await till.send("GET /api/locations/districts", "/api/locations/districts")
+    row = "GET /api/stores/{store_id}/shipping-rates"
+    await till.send(row, "/api/stores/1/shipping-rates?city=tripoli&weightGrams=800&cod=true")
     await till.send("GET /health/ready", "/health/ready")
 
     items = [

@@ -105,6 +105,7 @@ async def test_real_answers_fit_their_description(world: World) -> None:
     merchant = await world.merchant()
     assert merchant.store is not None
     state = await world.product(merchant.store.id, stock=5, sizes=["S"], categories=["أ"])
+    zone = await world.zone(merchant.store.id)
     store, client = f"/api/stores/{merchant.store.id}", world.client(**bearer(merchant))
     placed = await world.client().post(f"{store}/orders", json=order_body(state.product.id))
     order = placed.json()["data"]
@@ -120,6 +121,10 @@ async def test_real_answers_fit_their_description(world: World) -> None:
         "/api/orders/{order_id}": f"/api/orders/{order['id']}",
         "/api/auth/profile": "/api/auth/profile",
         "/api/locations/cities": "/api/locations/cities",
+        "/api/locations/districts": "/api/locations/districts",
+        "/api/stores/{store_id}/shipping-rates": f"{store}/shipping-rates?city=tripoli",
+        "/api/stores/{store_id}/shipping-zones": f"{store}/shipping-zones",
+        "/api/stores/{store_id}/shipping-zones/{zone_id}": f"{store}/shipping-zones/{zone.id}",
     }
     _assert_fits("POST", "/api/stores/{store_id}/orders", "201", placed.json())
     for template, path in paths.items():

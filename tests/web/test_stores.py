@@ -31,7 +31,12 @@ async def test_a_merchant_opens_a_store_that_sells_at_once(world: World) -> None
     assert store["slug"] == "mtjr-aliasmin"
     assert store["ownerId"] == merchant.user.id
     assert store["isActive"] is True
-    assert store["settings"]["shipping"] == {"defaultRate": 10.0, "freeAbove": None}
+    assert store["settings"]["shipping"] == {
+        "defaultRate": 10.0,
+        "freeAbove": None,
+        "codRounding": 0,
+        "pickup": {"enabled": False, "address": None},
+    }
     methods = _data(await world.client().get(f"/api/stores/{store['id']}/payment-methods"))
     assert {"cod", "moamalat"} <= {method["method"] for method in methods}
 
@@ -46,7 +51,12 @@ async def test_what_is_sent_is_what_is_read(world: World) -> None:
         "logo": "https://cdn.example.ly/logo.webp",
         "categories": ["أحذية", "قمصان"],
         "settings": {
-            "shipping": {"defaultRate": 7.125, "freeAbove": 100},
+            "shipping": {
+                "defaultRate": 7.125,
+                "freeAbove": 100,
+                "codRounding": 0.25,
+                "pickup": {"enabled": True, "address": "شارع الجمهورية"},
+            },
             "paymentMethods": ["cod"],
             "contact": {"phone": "091-234-5678", "email": "A@Example.ly", "address": "طرابلس"},
             "returnUrl": "https://shop.example.ly/thanks",

@@ -62,6 +62,7 @@ PRIVATE = frozenset(
         "audit_seals",
         "api_keys",
         "invitations",
+        "shipping_zones",
         "outbox",
     }
 )

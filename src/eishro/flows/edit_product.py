@@ -43,6 +43,7 @@ class VariantDraft(msgspec.Struct, frozen=True, kw_only=True):
     sku: str | None | _Keep = msgspec.UNSET
     price_dirhams: int | None | _Keep = msgspec.UNSET
     stock: int | None | _Keep = msgspec.UNSET
+    weight_grams: int | None | _Keep = msgspec.UNSET
 
 
 class ProductDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,7 @@ class ProductDraft(msgspec.Struct, frozen=True, kw_only=True):
     variants: Sequence[VariantDraft] | _Keep = msgspec.UNSET
     stock: int | None | _Keep = msgspec.UNSET
     sku: str | None | _Keep = msgspec.UNSET
+    weight_grams: int | None | _Keep = msgspec.UNSET
 
 
 Check = Callable[[ProductState], None]
@@ -215,7 +217,7 @@ def _changed(product: Product, draft: ProductDraft, at: datetime) -> Product:
     """The product's row with the members that are set; JSON columns encoded."""
     plain = (
         "name", "name_en", "description", "description_en", "price_dirhams",
-        "compare_at_dirhams", "sells", "status",
+        "compare_at_dirhams", "sells", "status", "weight_grams",
     )  # fmt: skip
     changes: dict[str, object] = {
         name: getattr(draft, name) for name in plain if getattr(draft, name) is not msgspec.UNSET
@@ -380,7 +382,7 @@ def _redrafted(before: Variant, draft: VariantDraft, position: int) -> Variant:
     """The variant with what the draft says; the rest stays."""
     changes: dict[str, object] = {
         name: getattr(draft, name)
-        for name in ("sku", "price_dirhams")
+        for name in ("sku", "price_dirhams", "weight_grams")
         if getattr(draft, name) is not msgspec.UNSET
     }
     return msgspec.structs.replace(before, position=position, **changes)
@@ -442,6 +444,7 @@ async def _new_variants(
             is_active=True,
             created_at=at,
             version=1,
+            weight_grams=None if draft.weight_grams is msgspec.UNSET else draft.weight_grams,
         )
         for variant_id, (position, draft) in zip(ids, drafts.items(), strict=True)
     ]

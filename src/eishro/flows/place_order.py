@@ -1,9 +1,9 @@
 """Place an order: hold the stock, write the order, open its books, all or nothing.
 
 Read and decided on: price, status and stock of each variant (guarded by the hold: the product's
-version and the quantity), the store's activity, delivery price and methods (guarded by the
-store's version in the order's insert). Because all of it is guarded, it may come from memory
-(`price_list.py`); whatever the memory would refuse is decided again from the database.
+version and the quantity), the store's activity, delivery prices and methods (guarded by the
+store's version in the order's insert; zones move it). Because all of it is guarded, it may come
+from memory (`price_list.py`); whatever the memory would refuse is decided again from the database.
 """
 
 from datetime import datetime
@@ -16,19 +16,21 @@ from eishro.db.statements import Batch
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import (
+    COD,
     NUMBER_LENGTH,
     OFFLINE_METHODS,
     Basket,
-    Delivery,
     HistoryEntry,
     Line,
     Offer,
     Order,
     Wanted,
+    match,
     price,
 )
 from eishro.domain.payments.model import AmountNotCarried, MethodNotOffered
 from eishro.domain.payments.port import PaymentMethod
+from eishro.domain.shipping import rates
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
@@ -123,7 +125,7 @@ def _priced(
     Raises:
         Invalid, OutOfStock, MethodNotOffered, StoreNotFound.
     """
-    basket = _basket(priced, command.items, offers)
+    basket = _basket(priced, command, offers)
     offered = {m.method: m for m in _methods(shop, priced.settings)}
     method = offered.get(command.payment_method)
     if method is None:
@@ -133,25 +135,35 @@ def _priced(
     return priced.store, basket
 
 
-def _basket(priced: PricedStore, items: tuple[Wanted, ...], offers: list[Offer]) -> Basket:
+def _basket(priced: PricedStore, command: PlaceOrder, offers: list[Offer]) -> Basket:
     if not priced.store.is_active:
         raise StoreNotFound()
-    settings = priced.settings
-    delivery = Delivery(settings.shipping_rate_dirhams, settings.free_shipping_above_dirhams)
-    return price(items, offers, delivery)
+    plan, is_cod = priced.plan, command.payment_method == COD
+    where = (plan, command.city_code, command.shipping_method)
+    lines = match(command.items, offers, rates.faults_of(*where, is_cod=is_cod))
+    goods = sum(line.total_dirhams for line in lines)
+    charge = rates.charge(
+        *where,
+        goods_dirhams=goods,
+        weight_grams=sum(line.offer.weight_grams * line.quantity for line in lines),
+        is_cod=is_cod,
+    )
+    if is_cod:
+        charge = rates.rounded(charge, goods + charge.dirhams, plan.cod_rounding_dirhams)
+    return price(lines, charge.dirhams, charge.reason, charge.steps)
 
 
-async def price_basket(shop: Shop, store_id: int, items: tuple[Wanted, ...]) -> Basket:
-    """What the items cost in an active store now: the quote, which nothing guards.
+async def price_basket(shop: Shop, command: PlaceOrder) -> Basket:
+    """What the order would cost in an active store now: the quote, which nothing guards.
 
     Raises:
         Invalid, OutOfStock, StoreNotFound.
     """
-    found = await shop.prices.read(store_id, [item.product_id for item in items])
+    found = await shop.prices.read(command.store_id, [item.product_id for item in command.items])
     if found is None:
         raise StoreNotFound()
     priced, offers = found
-    return _basket(priced, items, offers)
+    return _basket(priced, command, offers)
 
 
 def methods_of(shop: Shop, store: Store) -> tuple[PaymentMethod, ...]:

@@ -1,4 +1,4 @@
-"""What orders are priced from, remembered: stores and the offers of products.
+"""What orders are priced from, remembered: stores with their delivery, and offers of products.
 
 An order is guarded by the versions it was priced from, so what is remembered may be outdated
 without harm: the batch is refused, the memory forgets, and the order is priced from the database.
@@ -13,6 +13,9 @@ import msgspec
 from eishro.db.database import Database
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Offer
+from eishro.domain.shipping import rates, zones_sql
+from eishro.domain.shipping.rates import DeliveryPlan
+from eishro.domain.shipping.zones import Zone
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store, StoreSettings
 
@@ -21,10 +24,22 @@ STORES_MAX = 2_000
 
 
 class PricedStore(msgspec.Struct, frozen=True):
-    """A store with its settings read."""
+    """A store with its settings and its delivery read. Zones move the store's version, too."""
 
     store: Store
     settings: StoreSettings
+    plan: DeliveryPlan
+
+
+def delivery_plan(settings: StoreSettings, zones: Iterable[Zone]) -> DeliveryPlan:
+    """What a store with these settings and zones prices delivery from."""
+    return rates.store_plan(
+        zones,
+        rate_dirhams=settings.shipping_rate_dirhams,
+        free_above_dirhams=settings.free_shipping_above_dirhams,
+        pickup=rates.Pickup(settings.pickup_address) if settings.pickup_enabled else None,
+        cod_rounding_dirhams=settings.cod_rounding_dirhams,
+    )
 
 
 class PriceList:
@@ -60,7 +75,10 @@ class PriceList:
         if store is None:
             return None
         offers = await orders.list_offers(self._db, store_id, sorted(product_ids))
-        priced = PricedStore(store, store.settings_value())
+        # After the store: an order is refused if its version is older than what was read here.
+        settings = store.settings_value()
+        zones = await zones_sql.list_zones(self._db, store_id)
+        priced = PricedStore(store, settings, delivery_plan(settings, zones))
         self._remember(priced, offers)
         return priced, offers
 

@@ -46,7 +46,7 @@ class CategoryName(msgspec.Struct, frozen=True, rename="camel"):
     name_en: str | None
 
 
-class VariantView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class VariantView(msgspec.Struct, frozen=True, rename="camel"):
     """A variant in an answer; `stock` is there for the store's people only."""
 
     id: int
@@ -55,6 +55,7 @@ class VariantView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     price: Decimal
     available: bool
     stock: int | None | UnsetType = UNSET
+    weight_grams: int | None = None
 
 
 class ProductView(msgspec.Struct, frozen=True, rename="camel"):
@@ -79,6 +80,8 @@ class ProductView(msgspec.Struct, frozen=True, rename="camel"):
     variants: list[VariantView]
     created_at: datetime
     updated_at: datetime
+    # Cards of older releases lack it; null where nothing was ever weighed.
+    weight_grams: int | None = None
 
 
 _view_decoder = msgspec.json.Decoder(ProductView)
@@ -144,6 +147,7 @@ def product_view(state: ProductState, *, for_members: bool) -> ProductView:
         variants=variants,
         created_at=product.created_at,
         updated_at=product.updated_at,
+        weight_grams=product.weight_grams,
     )
 
 
@@ -162,6 +166,9 @@ def _variant_view(
         price=decimal_from_dirhams(price),
         available=product.sells and (available is None or available > 0),
         stock=available if for_members else UNSET,
+        weight_grams=(
+            product.weight_grams if variant.weight_grams is None else variant.weight_grams
+        ),
     )
 
 

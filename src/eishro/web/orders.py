@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -25,11 +25,13 @@ from eishro.domain.orders.model import (
 )
 from eishro.domain.payments import sql as payments
 from eishro.domain.shipping.cities import CITIES
+from eishro.domain.shipping.zones import Method
 from eishro.errors import Unauthenticated, Words
 from eishro.flows import change_order
 from eishro.flows.place_order import Placed, PlaceOrder, place_order, price_basket
 from eishro.web.access import may, order_token
 from eishro.web.routes import Call, Page, Reply
+from eishro.web.shipping import StepView, step_view
 from eishro.web.stores import has_condition, refuse_stale
 from eishro.web.wire import (
     CityName,
@@ -71,7 +73,7 @@ class ShippingBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     ]
     area: ShortText | None = None
     notes: Note | None = None
-    method: Literal["standard"] = "standard"
+    method: Method = "standard"
 
 
 class PaymentChoice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -125,11 +127,12 @@ class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CityView(msgspec.Struct, frozen=True, rename="camel"):
-    """A city in both languages."""
+    """A city in both languages; `district` is the code of its district."""
 
     code: str
     name_ar: str
     name_en: str
+    district: str | None = None
 
 
 class AddressView(msgspec.Struct, frozen=True, rename="camel"):
@@ -210,6 +213,7 @@ class QuoteView(msgspec.Struct, frozen=True, rename="camel"):
     total: Decimal
     currency: str
     reasons: dict[str, str]
+    steps: list[StepView]
 
 
 class OrderQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -227,14 +231,28 @@ class OrderQuery(msgspec.Struct, frozen=True, rename="camel"):
 
 async def quote(call: Call, body: OrderBody) -> Reply:
     """What the order would cost now; nothing is held."""
-    items = _wanted(body)
-    basket = await price_basket(call.shop, call.store, items)
+    basket = await price_basket(call.shop, _command(call, body))
     return Reply(_quote_view(basket))
 
 
 async def place(call: Call, body: OrderBody) -> Reply:
     """Place the order; stock is held, the amounts are fixed."""
-    command = PlaceOrder(
+    command = _command(call, body)
+
+    def view(placed: Placed) -> Reply:
+        token = order_token(call, placed.order.id) if call.caller is None else UNSET
+        return Reply(
+            order_view(placed.order, placed.lines, placed.history, None, token=token),
+            status=201,
+            message=Words("Your order is placed.", "تم تسجيل طلبك."),
+        )
+
+    once = call.once(view)
+    return once.reply(await place_order(call.shop, command, call.actor, once))
+
+
+def _command(call: Call, body: OrderBody) -> PlaceOrder:
+    return PlaceOrder(
         store_id=call.store,
         items=_wanted(body),
         customer_user_id=call.caller.user_id if call.caller else None,
@@ -249,17 +267,6 @@ async def place(call: Call, body: OrderBody) -> Reply:
         payment_method=body.payment.method,
         notes=body.notes,
     )
-
-    def view(placed: Placed) -> Reply:
-        token = order_token(call, placed.order.id) if call.caller is None else UNSET
-        return Reply(
-            order_view(placed.order, placed.lines, placed.history, None, token=token),
-            status=201,
-            message=Words("Your order is placed.", "تم تسجيل طلبك."),
-        )
-
-    once = call.once(view)
-    return once.reply(await place_order(call.shop, command, call.actor, once))
 
 
 async def list_store_orders(call: Call, query: OrderQuery) -> Reply:
@@ -402,7 +409,9 @@ def order_view(
 def city_view(code: str) -> CityView:
     """The city behind a stored code; a code of an older list is shown as it is."""
     city = _CITIES.get(code)
-    return CityView(code, city.name_ar, city.name_en) if city else CityView(code, code, code)
+    if city is None:
+        return CityView(code, code, code)
+    return CityView(code, city.name_ar, city.name_en, city.district)
 
 
 def _line_view(line: Line) -> LineView:
@@ -438,6 +447,7 @@ def _quote_view(basket: Basket) -> QuoteView:
         total=dinars(basket.total_dirhams),
         currency="LYD",
         reasons=basket.reasons,
+        steps=[step_view(step) for step in basket.steps],
     )
 
 

@@ -14,6 +14,7 @@ from eishro.domain.catalog.model import (
     OPTIONS_MAX,
     QUANTITY_MAX,
     VARIANTS_MAX,
+    WEIGHT_GRAMS_MAX,
     Color,
     ProductNotFound,
     Status,
@@ -49,6 +50,7 @@ from eishro.web.wire import (
 
 Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=VISIBLE)]
 Quantity = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
+Weight = Annotated[int, Meta(ge=0, le=WEIGHT_GRAMS_MAX)]
 Sku = Annotated[
     str,
     Meta(
@@ -90,12 +92,13 @@ class ColorBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
 
 class VariantBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A variant: its options, and price, SKU and stock where they differ."""
+    """A variant: its options, and price, SKU, stock and weight where they differ."""
 
     options: dict[Label, Label]
     sku: Sku | None | UnsetType = UNSET
     price: Dinars | None | UnsetType = UNSET
     stock: Quantity | None | UnsetType = UNSET
+    weight_grams: Weight | None | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if len(self.options) > 5:
@@ -130,6 +133,7 @@ class ProductBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     in_stock: bool = True
     stock: Quantity | None = None
     sku: Sku | None = None
+    weight_grams: Weight | None = None
     variants: Variants | None = None
     status: Status = "active"
 
@@ -151,6 +155,7 @@ class ProductChangeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unkn
     in_stock: bool | UnsetType = UNSET
     stock: Quantity | None | UnsetType = UNSET
     sku: Sku | None | UnsetType = UNSET
+    weight_grams: Weight | None | UnsetType = UNSET
     variants: ChangedVariants | UnsetType = UNSET
     status: Status | UnsetType = UNSET
 
@@ -193,8 +198,8 @@ async def _filter(call: Call, query: ProductQuery, store_id: int | None) -> Prod
         store_id=store_id,
         status=status,
         category_id=await _category_id(call, query.category, store_id),
-        min_dirhams=_dirhams(query.min_price),
-        max_dirhams=_dirhams(query.max_price),
+        min_dirhams=dirhams_of(query.min_price),
+        max_dirhams=dirhams_of(query.max_price),
         in_stock=query.in_stock,
         terms=search_terms(query.q) if query.q and query.q.strip() else None,
         after_id=int(query.cursor) if query.cursor is not None else None,
@@ -222,7 +227,8 @@ async def _category_id(call: Call, wish: str | None, store_id: int | None) -> in
     return 0
 
 
-def _dirhams(text: str | None) -> int | None:
+def dirhams_of(text: str | None) -> int | None:
+    """The amount of a query."""
     return None if text is None else int(Decimal(text).scaleb(3))
 
 
@@ -308,6 +314,7 @@ async def create(call: Call, body: ProductBody) -> Reply:
         variants=_variant_drafts(body.variants) if body.variants else UNSET,
         stock=body.stock,
         sku=body.sku,
+        weight_grams=body.weight_grams,
     )
 
     def view(state: ProductState) -> Reply:
@@ -347,6 +354,7 @@ async def update(call: Call, body: ProductChangeBody) -> Reply:
         variants=UNSET if body.variants is UNSET else _variant_drafts(body.variants),
         stock=body.stock,
         sku=body.sku,
+        weight_grams=body.weight_grams,
     )
 
     def check(seen: ProductState) -> None:
@@ -378,6 +386,7 @@ def _variant_drafts(variants: Sequence[VariantBody]) -> list[VariantDraft]:
             sku=v.sku,
             price_dirhams=v.price.dirhams if isinstance(v.price, Dinars) else v.price,
             stock=v.stock,
+            weight_grams=v.weight_grams,
         )
         for v in variants
     ]

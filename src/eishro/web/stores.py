@@ -1,21 +1,13 @@
 """Stores and their categories."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from eishro.domain.stores import sql as stores
-from eishro.domain.stores.model import (
-    SHIPPING_RATE_DIRHAMS,
-    Category,
-    CategoryNotFound,
-    Store,
-    StoreNotApproved,
-    StoreSettings,
-)
+from eishro.domain.stores.model import Category, CategoryNotFound, Store, StoreNotApproved
 from eishro.errors import Forbidden, Words
 from eishro.flows import edit_store
 from eishro.flows.edit_store import CategoryChange, StoreChange
@@ -25,61 +17,8 @@ from eishro.web.dispatch import etag_of
 from eishro.web.errors import PreconditionFailed
 from eishro.web.headers import matches_etag
 from eishro.web.routes import Call, Page, Reply
-from eishro.web.wire import (
-    Dinars,
-    Email,
-    IntegerId,
-    LongText,
-    Name,
-    Phone,
-    ShortText,
-    Slug,
-    WebAddress,
-    dinars,
-    encode,
-    optional_dinars,
-)
-
-
-class ShippingSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """The store's price of delivery to every city."""
-
-    default_rate: Dinars | UnsetType = UNSET
-    free_above: Dinars | None = None
-
-
-class ContactSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """How buyers reach the store."""
-
-    phone: Phone | None = None
-    email: Email | None = None
-    address: ShortText | None = None
-
-
-class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A store's settings as sent; what is left out gets its default."""
-
-    shipping: ShippingSettings = ShippingSettings()
-    payment_methods: Annotated[list[ShortText], Meta(max_length=30)] = []
-    contact: ContactSettings = ContactSettings()
-    return_url: WebAddress | None = None
-
-    def value(self) -> StoreSettings:
-        """As the store keeps them."""
-        above = self.shipping.free_above
-        contact = self.contact
-        return StoreSettings(
-            shipping_rate_dirhams=(
-                rate.dirhams if (rate := self.shipping.default_rate) else SHIPPING_RATE_DIRHAMS
-            ),
-            free_shipping_above_dirhams=above.dirhams if above else None,
-            payment_methods=tuple(self.payment_methods),
-            contact_phone=contact.phone.number if contact.phone else None,
-            contact_email=contact.email.address if contact.email else None,
-            contact_address=contact.address,
-            return_url=self.return_url.url if self.return_url else None,
-        )
-
+from eishro.web.store_settings import SettingsBody, SettingsView, settings_view
+from eishro.web.wire import IntegerId, LongText, Name, Slug, WebAddress, encode
 
 Categories = Annotated[list[Name], Meta(max_length=100)]
 
@@ -118,30 +57,6 @@ class StoreChangeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknow
     logo: WebAddress | None | UnsetType = UNSET
     settings: SettingsBody | UnsetType = UNSET
     is_active: bool | UnsetType = UNSET
-
-
-class ShippingView(msgspec.Struct, frozen=True, rename="camel"):
-    """Delivery price in an answer."""
-
-    default_rate: Decimal
-    free_above: Decimal | None
-
-
-class ContactView(msgspec.Struct, frozen=True, rename="camel"):
-    """Contact in an answer."""
-
-    phone: str | None
-    email: str | None
-    address: str | None
-
-
-class SettingsView(msgspec.Struct, frozen=True, rename="camel"):
-    """Settings in an answer; they can be sent back as they are."""
-
-    shipping: ShippingView
-    payment_methods: list[str]
-    contact: ContactView
-    return_url: str | None
 
 
 class StoreView(msgspec.Struct, frozen=True, rename="camel"):
@@ -202,7 +117,6 @@ class PageQuery(msgspec.Struct, frozen=True, rename="camel"):
 
 def store_view(store: Store, categories: list[str]) -> StoreView:
     """The store as the API shows it."""
-    settings = store.settings_value()
     return StoreView(
         id=store.id,
         name=store.name,
@@ -212,19 +126,7 @@ def store_view(store: Store, categories: list[str]) -> StoreView:
         description=store.description,
         owner_id=store.owner_id,
         categories=categories,
-        settings=SettingsView(
-            shipping=ShippingView(
-                default_rate=dinars(settings.shipping_rate_dirhams),
-                free_above=optional_dinars(settings.free_shipping_above_dirhams),
-            ),
-            payment_methods=list(settings.payment_methods),
-            contact=ContactView(
-                phone=settings.contact_phone,
-                email=settings.contact_email,
-                address=settings.contact_address,
-            ),
-            return_url=settings.return_url,
-        ),
+        settings=settings_view(store.settings_value()),
         is_active=store.is_active,
         created_at=store.created_at,
         updated_at=store.updated_at,

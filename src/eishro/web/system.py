@@ -16,7 +16,7 @@ from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
 from eishro.web.dispatch import etag_of
-from eishro.web.orders import CityView
+from eishro.web.orders import city_view
 from eishro.web.pages import docs as docs_page
 from eishro.web.pages import pay as pay_page
 from eishro.web.pages.messages import render_message_page
@@ -62,7 +62,7 @@ async def ready(call: Call) -> Reply:
 
 async def list_cities(_: Call) -> Reply:
     """Libyan cities in both languages."""
-    return Reply([CityView(city.code, city.name_ar, city.name_en) for city in CITIES])
+    return Reply([city_view(city.code) for city in CITIES])
 
 
 async def read_media(call: Call) -> Raw:

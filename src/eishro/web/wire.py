@@ -15,6 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from eishro.domain.shipping.cities import find_city
+from eishro.domain.shipping.rates import COD_ROUNDINGS
+from eishro.domain.shipping.zones import find_place
 from eishro.errors import Words
 from eishro.money import DIRHAMS_MAX, decimal_from_dirhams, dirhams_from_decimal
 from eishro.phones import normalise_phone
@@ -107,6 +109,21 @@ class Dinars(WireType):
         return cls(dirhams)
 
 
+class CodRounding(Dinars):
+    """What the total of an order paid in cash is rounded up to: a coin or note, or 0."""
+
+    __slots__ = ()
+    expected = Words("must be 0, 0.25, 0.5 or 1 dinar", "يجب أن يكون 0 أو 0.25 أو 0.5 أو 1 دينار")
+    schema: ClassVar[dict[str, Any]] = {"enum": [0, 0.25, 0.5, 1]}
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        amount = super().parse(value)
+        if amount.dirhams not in COD_ROUNDINGS:
+            raise ValueError(cls.expected.en)
+        return amount
+
+
 class Phone(WireType):
     """A telephone number, Libyan forms welcome; kept as E.164."""
 
@@ -155,6 +172,31 @@ class CityName(WireType):
         if city is None:
             raise ValueError(cls.expected.en)
         return cls(city.code)
+
+
+class PlaceName(WireType):
+    """Where a delivery zone reaches: a city, a district, a region or the rest of the country."""
+
+    __slots__ = ("place",)
+    expected = Words(
+        "must be a city or the code of a district of /api/locations, west, east, south or *",
+        "يجب أن تكون مدينة أو رمز شعبية من /api/locations أو west أو east أو south أو *",
+    )
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "maxLength": 60,
+        "examples": ["مصراتة", "tobruk", "LY-BA", "west", "*"],
+    }
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        place = find_place(value) if isinstance(value, str) and len(value) <= 60 else None
+        if place is None:
+            raise ValueError(cls.expected.en)
+        return cls(place)
 
 
 _EMAIL = re.compile(

@@ -14,7 +14,7 @@ STORE_ROLES: tuple[StoreRole, ...] = get_args(StoreRole)
 # Each permission and, for the docs and for whoever gives it away, what it lets people do.
 PERMISSIONS: Mapping[str, str] = {
     "store:read": "see the store while it is closed",
-    "store:write": "change the store's name, settings and categories' tree",
+    "store:write": "change the store's name, settings, delivery zones and categories' tree",
     "store:close": "close the store and open it again",
     "products:read": "see drafts and numbers in stock",
     "products:write": "add, change and archive products and categories",

@@ -13,6 +13,7 @@ VARIANTS_MAX = 100  # of one product
 IMAGES_MAX = 20
 OPTIONS_MAX = 50  # sizes, and colours
 QUANTITY_MAX = 1_000_000  # pieces in stock of one variant
+WEIGHT_GRAMS_MAX = 1_000_000  # of one piece: a tonne
 
 Status = Literal["active", "draft", "archived"]
 
@@ -45,11 +46,12 @@ class Product(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    weight_grams: int | None = None
 
 
 class Variant(msgspec.Struct, frozen=True):
     """What is sold. `options` is a JSON object such as `{"size": "M", "color": "أحمر"}`;
-    `price_dirhams` None means the product's price.
+    `price_dirhams` None means the product's price, `weight_grams` None the product's weight.
     """
 
     id: int
@@ -62,6 +64,7 @@ class Variant(msgspec.Struct, frozen=True):
     is_active: bool
     created_at: datetime
     version: int
+    weight_grams: int | None = None
 
 
 class ProductNotFound(NotFound):

@@ -8,6 +8,7 @@ import msgspec
 
 from eishro.errors import Conflict, Invalid, NotFound, Words
 from eishro.money import DIRHAMS_MAX
+from eishro.trace import Step
 
 LINES_MAX = 100
 QUANTITY_MAX = 10_000  # pieces in one line
@@ -28,7 +29,8 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
     "cancelled": (),
     "returned": (),
 }
-OFFLINE_METHODS = ("cod",)  # methods whose orders do not expire unpaid
+COD = "cod"  # cash to the courier
+OFFLINE_METHODS = (COD,)  # methods whose orders do not expire unpaid
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -196,13 +198,7 @@ class Offer(msgspec.Struct, frozen=True):
     unit_price_dirhams: int
     available: int | None
     is_sold: bool
-
-
-class Delivery(msgspec.Struct, frozen=True):
-    """The store's price of delivery, amounts in dirhams."""
-
-    rate_dirhams: int
-    free_above_dirhams: int | None
+    weight_grams: int = 0
 
 
 class Priced(msgspec.Struct, frozen=True):
@@ -222,44 +218,61 @@ class Basket(msgspec.Struct, frozen=True):
     shipping_dirhams: int
     total_dirhams: int
     reasons: dict[str, str]
+    steps: tuple[Step, ...] = ()
 
 
-def price(wanted: Sequence[Wanted], offers: Sequence[Offer], delivery: Delivery) -> Basket:
-    """Everything an order costs. The quote and the order both come from here.
+def match(
+    wanted: Sequence[Wanted], offers: Sequence[Offer], faults: Mapping[str, Words] | None = None
+) -> tuple[Priced, ...]:
+    """The lines of a basket with their offers and amounts.
 
     Args:
         wanted: shape (lines,), quantities >= 1.
         offers: every live variant of the wanted products.
+        faults: what is wrong elsewhere in the order, told together with what is found here.
 
     Raises:
         Invalid: a product or variant that is not on offer, a variant that must be named, the
-            same variant twice, an amount beyond `DIRHAMS_MAX`.
+            same variant twice, `faults`.
         OutOfStock: fewer pieces left than wanted.
     """
-    lines = _match(wanted, offers)
+    lines = _match(wanted, offers, dict(faults or {}))
     _check_stock(lines)
+    return lines
+
+
+def price(
+    lines: Sequence[Priced], shipping_dirhams: int, shipping_reason: str, steps: Sequence[Step] = ()
+) -> Basket:
+    """Everything an order costs. The quote and the order both come from here.
+
+    Args:
+        steps: why delivery costs that.
+
+    Raises:
+        Invalid: an amount beyond `DIRHAMS_MAX`.
+    """
     subtotal = sum(line.total_dirhams for line in lines)
-    threshold = delivery.free_above_dirhams
-    free = threshold is not None and subtotal >= threshold
-    shipping = 0 if free else delivery.rate_dirhams
-    if subtotal + shipping > DIRHAMS_MAX:
+    if subtotal + shipping_dirhams > DIRHAMS_MAX:
         raise Invalid({"items": Words("The total is too large.", "المجموع كبير جدا.")})
     return Basket(
-        lines=lines,
+        lines=tuple(lines),
         subtotal_dirhams=subtotal,
         discount_dirhams=0,
-        shipping_dirhams=shipping,
-        total_dirhams=subtotal + shipping,
-        reasons={"shippingCost": "free_above_threshold" if free else "store_rate"},
+        shipping_dirhams=shipping_dirhams,
+        total_dirhams=subtotal + shipping_dirhams,
+        reasons={"shippingCost": shipping_reason},
+        steps=tuple(steps),
     )
 
 
-def _match(wanted: Sequence[Wanted], offers: Sequence[Offer]) -> tuple[Priced, ...]:
+def _match(
+    wanted: Sequence[Wanted], offers: Sequence[Offer], faults: dict[str, Words]
+) -> tuple[Priced, ...]:
     by_product: dict[int, list[Offer]] = {}
     for offer in offers:
         if offer.is_sold:
             by_product.setdefault(offer.product_id, []).append(offer)
-    faults: dict[str, Words] = {}
     lines: list[Priced] = []
     taken: set[int] = set()
     for position, item in enumerate(wanted):

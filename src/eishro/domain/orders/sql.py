@@ -127,6 +127,7 @@ _variants = sa.table(
     sa.column("price_dirhams", Int),
     sa.column("position", Int),
     sa.column("is_active", Flag),
+    sa.column("weight_grams", Int),
 )
 _products = sa.table(
     "products",
@@ -137,6 +138,7 @@ _products = sa.table(
     sa.column("sells", Flag),
     sa.column("status", Text),
     sa.column("version", Int),
+    sa.column("weight_grams", Int),
 )
 _stock = sa.table("stock", sa.column("variant_id", Int), sa.column("available", Int))
 _stores = sa.table("stores", sa.column("id", Int), sa.column("version", Int))
@@ -174,6 +176,7 @@ _OFFERS = Query(
         sa.func.coalesce(_variants.c.price_dirhams, _products.c.price_dirhams),
         _stock.c.available,
         _products.c.sells,
+        sa.func.coalesce(_variants.c.weight_grams, _products.c.weight_grams, 0),
     )
     .select_from(
         _products.join(_variants, _variants.c.product_id == _products.c.id).join(

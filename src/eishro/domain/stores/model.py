@@ -16,7 +16,9 @@ SHIPPING_RATE_DIRHAMS = 10_000  # where a store says nothing: 10 dinars to every
 class StoreSettings(msgspec.Struct, frozen=True):
     """What a merchant decides; kept as JSON in the store's row, amounts in dirhams.
 
-    `payment_methods` empty means every method the platform offers.
+    `payment_methods` empty means every method the platform offers. The rate and its threshold are
+    those of every city while the store has no active zones (domain/shipping). The total of an
+    order that is paid in cash is rounded up to `cod_rounding_dirhams` (0: it is not).
     """
 
     shipping_rate_dirhams: int = SHIPPING_RATE_DIRHAMS
@@ -26,6 +28,9 @@ class StoreSettings(msgspec.Struct, frozen=True):
     contact_email: str | None = None
     contact_address: str | None = None
     return_url: str | None = None
+    cod_rounding_dirhams: int = 0
+    pickup_enabled: bool = False
+    pickup_address: str | None = None
 
 
 class Store(msgspec.Struct, frozen=True):

@@ -1,0 +1,125 @@
+"""A store's settings as they are sent and shown."""
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from eishro.domain.stores.model import SHIPPING_RATE_DIRHAMS, StoreSettings
+from eishro.web.wire import (
+    CodRounding,
+    Dinars,
+    Email,
+    Phone,
+    ShortText,
+    WebAddress,
+    dinars,
+    optional_dinars,
+)
+
+
+class PickupSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Whether buyers may collect their orders, and where."""
+
+    enabled: bool = False
+    address: ShortText | None = None
+
+
+class ShippingSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """The store's price of delivery to every city (where it has no zones), and what holds for all
+    deliveries.
+    """
+
+    default_rate: Dinars | UnsetType = UNSET
+    free_above: Dinars | None = None
+    cod_rounding: CodRounding | UnsetType = UNSET
+    pickup: PickupSettings = PickupSettings()
+
+
+class ContactSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """How buyers reach the store."""
+
+    phone: Phone | None = None
+    email: Email | None = None
+    address: ShortText | None = None
+
+
+class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A store's settings as sent; what is left out gets its default."""
+
+    shipping: ShippingSettings = ShippingSettings()
+    payment_methods: Annotated[list[ShortText], Meta(max_length=30)] = []
+    contact: ContactSettings = ContactSettings()
+    return_url: WebAddress | None = None
+
+    def value(self) -> StoreSettings:
+        """As the store keeps them."""
+        shipping, contact = self.shipping, self.contact
+        above, rounding = shipping.free_above, shipping.cod_rounding
+        return StoreSettings(
+            shipping_rate_dirhams=(
+                rate.dirhams if (rate := shipping.default_rate) else SHIPPING_RATE_DIRHAMS
+            ),
+            free_shipping_above_dirhams=above.dirhams if above else None,
+            payment_methods=tuple(self.payment_methods),
+            contact_phone=contact.phone.number if contact.phone else None,
+            contact_email=contact.email.address if contact.email else None,
+            contact_address=contact.address,
+            return_url=self.return_url.url if self.return_url else None,
+            cod_rounding_dirhams=rounding.dirhams if rounding else 0,
+            pickup_enabled=shipping.pickup.enabled,
+            pickup_address=shipping.pickup.address,
+        )
+
+
+class PickupView(msgspec.Struct, frozen=True, rename="camel"):
+    """Collecting in an answer."""
+
+    enabled: bool
+    address: str | None
+
+
+class ShippingView(msgspec.Struct, frozen=True, rename="camel"):
+    """Delivery in an answer; zones are listed by a route of their own."""
+
+    default_rate: Decimal
+    free_above: Decimal | None
+    cod_rounding: Decimal
+    pickup: PickupView
+
+
+class ContactView(msgspec.Struct, frozen=True, rename="camel"):
+    """Contact in an answer."""
+
+    phone: str | None
+    email: str | None
+    address: str | None
+
+
+class SettingsView(msgspec.Struct, frozen=True, rename="camel"):
+    """Settings in an answer; they can be sent back as they are."""
+
+    shipping: ShippingView
+    payment_methods: list[str]
+    contact: ContactView
+    return_url: str | None
+
+
+def settings_view(settings: StoreSettings) -> SettingsView:
+    """The settings as the API shows them."""
+    return SettingsView(
+        shipping=ShippingView(
+            default_rate=dinars(settings.shipping_rate_dirhams),
+            free_above=optional_dinars(settings.free_shipping_above_dirhams),
+            cod_rounding=dinars(settings.cod_rounding_dirhams),
+            pickup=PickupView(settings.pickup_enabled, settings.pickup_address),
+        ),
+        payment_methods=list(settings.payment_methods),
+        contact=ContactView(
+            phone=settings.contact_phone,
+            email=settings.contact_email,
+            address=settings.contact_address,
+        ),
+        return_url=settings.return_url,
+    )

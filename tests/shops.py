@@ -36,8 +36,9 @@ from eishro.flows.edit_promotion import PromotionChange, create_promotion
 from eishro.flows.edit_staff import Newcomer
 from eishro.flows.edit_zones import ZoneChange, create_zone
 from eishro.flows.open_store import NewStore
-from eishro.flows.place_order import Placed, PlaceOrder, place_order
+from eishro.flows.place_order import Placed, place_order
 from eishro.flows.price_list import PriceList
+from eishro.flows.price_order import PlaceOrder
 from eishro.flows.product_card import ProductState
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.flows.sign_in import Device, Registration, SignedIn, login, register

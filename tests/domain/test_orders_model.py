@@ -19,8 +19,8 @@ from eishro.domain.orders.model import (
     PaymentStatus,
     Status,
     Wanted,
+    basket_of,
     match,
-    price,
 )
 from eishro.errors import Invalid, Words
 from eishro.money import DIRHAMS_MAX
@@ -144,7 +144,12 @@ def test_a_paid_order_confirms_itself_and_waits_no_more(seen: Status) -> None:
 
 
 def priced(wanted: list[Wanted], offers: list[Offer], shipping: int = RATE) -> Basket:
-    return price(match(wanted, offers), shipping, "store_rate")
+    return basket_of(
+        match(wanted, offers),
+        discount_dirhams=0,
+        shipping_dirhams=shipping,
+        shipping_reason="store_rate",
+    )
 
 
 @st.composite

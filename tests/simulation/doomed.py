@@ -22,7 +22,8 @@ from eishro.db.statements import Batch, Query
 from eishro.domain.orders.model import Wanted
 from eishro.domain.payments import sql as payments
 from eishro.flows.pay_order import store_news, work_off_news
-from eishro.flows.place_order import PlaceOrder, place_order
+from eishro.flows.place_order import place_order
+from eishro.flows.price_order import PlaceOrder
 from eishro.flows.shop import Shop
 from eishro.flows.start_payment import start_payment
 from tests.dummy_provider import DummyProvider

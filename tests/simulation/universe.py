@@ -16,8 +16,8 @@ from eishro.db.id_blocks import IntegerIds
 from eishro.db.statements import Statement
 from eishro.domain.orders.model import Wanted
 from eishro.flows.edit_product import ProductDraft, create_product
-from eishro.flows.place_order import PlaceOrder
 from eishro.flows.price_list import PriceList
+from eishro.flows.price_order import PlaceOrder
 from eishro.flows.product_card import ProductState
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.keyring import Keyring

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.app import open_shop
+from eishro.cli.doctor_amounts import find_wrong_amounts
 from eishro.db import audit_seals, migrate
 from eishro.db.database import Database
 from eishro.db.outbox import outbox
@@ -199,6 +200,8 @@ async def find_faults(db: Database) -> list[str]:
         rows = await db.all(query)
         if rows:
             findings.append(f"{what}: {', '.join(str(row) for row in rows)}")
+    if wrong := await find_wrong_amounts(db):
+        findings.append(f"orders that do not cost what their traces say: {', '.join(wrong)}")
     received, cleared = await db.one(_RECEIVED) or 0, await db.one(_CLEARED) or 0
     if received != cleared:
         findings.append(f"gateways received {received} dirhams, the books say {cleared}")

@@ -2,7 +2,8 @@
 
 Stock follows in the same batch: a cancelled order gives its held pieces back, a shipped one
 consumes them, a returned one puts them on the shelf again (inspection comes with returns).
-Cancelling reverses the opening entries; money already paid becomes due for refund.
+Cancelling reverses the opening entries and gives the used promotions back; money already paid
+becomes due for refund.
 """
 
 from datetime import datetime
@@ -10,6 +11,7 @@ from datetime import datetime
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
+from eishro.domain.discounts import uses
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import InvalidTransition, Line, Order, Status
@@ -76,7 +78,12 @@ async def _move(
         orders.note_history(after, f"order.{to}", actor.name, at, note),
     )
     if to == "cancelled":
-        batch.add(*_closing(order, at), *await closing_attempts(shop, order, at, closes_as))
+        used = await uses.list_uses(shop.db, order.store_id, order.id)
+        batch.add(
+            *_closing(order, at),
+            *await closing_attempts(shop, order, at, closes_as),
+            *uses.give_back(used),
+        )
     batch.add(
         outbox.publish(f"order.{to}", order.id, at, store_id=order.store_id),
         audit.record(

@@ -2,7 +2,8 @@
 
 Read and decided on: price, status and stock of each variant (guarded by the hold: the product's
 version and the quantity), the store's activity, delivery prices and methods (guarded by the
-store's version in the order's insert; zones move it). Because all of it is guarded, it may come
+store's version in the order's insert; zones and promotions move it), the coupon and how often it
+was used (guarded by their own rows). Because all of it is guarded, it may come
 from memory (`price_list.py`); whatever the memory would refuse is decided again from the database.
 """
 
@@ -13,10 +14,11 @@ import msgspec
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch
+from eishro.domain.discounts import uses
+from eishro.domain.discounts.model import subjects_of
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import (
-    COD,
     NUMBER_LENGTH,
     OFFLINE_METHODS,
     Basket,
@@ -24,38 +26,17 @@ from eishro.domain.orders.model import (
     Line,
     Offer,
     Order,
-    Wanted,
-    match,
-    price,
 )
 from eishro.domain.payments.model import AmountNotCarried, MethodNotOffered
 from eishro.domain.payments.port import PaymentMethod
-from eishro.domain.shipping import rates
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
 from eishro.errors import ShopError, Stale
 from eishro.flows.price_list import PricedStore
+from eishro.flows.price_order import PlaceOrder, PricedOrder, price_order
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
-
-
-class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked order request; the phone is E.164, the city a code of `shipping.cities`."""
-
-    store_id: int
-    items: tuple[Wanted, ...]
-    customer_user_id: int | None
-    customer_name: str
-    customer_phone: str
-    customer_email: str | None
-    city_code: str
-    area: str | None
-    address: str
-    shipping_notes: str | None
-    shipping_method: str
-    payment_method: str
-    notes: str | None
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -73,10 +54,12 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     Raises:
         Invalid, OutOfStock, MethodNotOffered, StoreNotFound, idempotency.AlreadyClaimed.
     """
-    store, basket = _from_memory(shop, command) or await _from_database(shop, command)
     at = shop.clock.now()
-    placed = _decide(shop, command, basket, actor, at)
+    store, priced = await _from_memory(shop, command, at) or await _from_database(shop, command, at)
+    basket = priced.basket
+    placed = _decide(shop, command, priced, actor, at)
     order = placed.order
+    subjects = subjects_of(order.customer_phone, order.customer_user_id)
     batch = Batch(*once.claim(placed))
     takings = [
         Taking(order.store_id, line.offer.variant_id, line.quantity, line.offer.product_version)
@@ -85,6 +68,8 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     batch.add(
         *stock.hold(takings, order.id, at, Stale()),
         *orders.insert_order(order, list(placed.lines), store.version),
+        orders.insert_trace(order, priced.trace),
+        *(statement for one in priced.applied for statement in uses.use(one, subjects, order.id)),
         *(orders.insert_history(entry) for entry in placed.history),
         ledger.post(order.store_id, "order.placed", at, _opening(order), order_id=order.id),
         outbox.publish("order.placed", order.id, at, store_id=order.store_id),
@@ -100,70 +85,58 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     return placed
 
 
-def _from_memory(shop: Shop, command: PlaceOrder) -> tuple[Store, Basket] | None:
+async def _from_memory(
+    shop: Shop, command: PlaceOrder, at: datetime
+) -> tuple[Store, PricedOrder] | None:
     known = shop.prices.recall(command.store_id, {item.product_id for item in command.items})
     if known is None:
         return None
     try:
-        return _priced(shop, command, *known)
+        return await _priced(shop, command, *known, at)
     except ShopError:
         return None
 
 
-async def _from_database(shop: Shop, command: PlaceOrder) -> tuple[Store, Basket]:
-    found = await shop.prices.read(command.store_id, [i.product_id for i in command.items])
+async def _from_database(
+    shop: Shop, command: PlaceOrder, at: datetime
+) -> tuple[Store, PricedOrder]:
+    found = await shop.prices.read(command.store_id, [i.product_id for i in command.items], at)
     if found is None:
         raise StoreNotFound()
-    return _priced(shop, command, *found)
+    return await _priced(shop, command, *found, at)
 
 
-def _priced(
-    shop: Shop, command: PlaceOrder, priced: PricedStore, offers: list[Offer]
-) -> tuple[Store, Basket]:
+async def _priced(
+    shop: Shop, command: PlaceOrder, priced: PricedStore, offers: list[Offer], at: datetime
+) -> tuple[Store, PricedOrder]:
     """What the order costs, if the store takes it.
 
     Raises:
-        Invalid, OutOfStock, MethodNotOffered, StoreNotFound.
+        Invalid, OutOfStock, MethodNotOffered, StoreNotFound, CouponUnusable.
     """
-    basket = _basket(priced, command, offers)
+    order = await price_order(shop.db, command, priced, offers, at)
     offered = {m.method: m for m in _methods(shop, priced.settings)}
     method = offered.get(command.payment_method)
     if method is None:
         raise MethodNotOffered("payment.method")
-    if not method.carries(basket.total_dirhams):
+    if not method.carries(order.basket.total_dirhams):
         raise AmountNotCarried("payment.method")
-    return priced.store, basket
-
-
-def _basket(priced: PricedStore, command: PlaceOrder, offers: list[Offer]) -> Basket:
-    if not priced.store.is_active:
-        raise StoreNotFound()
-    plan, is_cod = priced.plan, command.payment_method == COD
-    where = (plan, command.city_code, command.shipping_method)
-    lines = match(command.items, offers, rates.faults_of(*where, is_cod=is_cod))
-    goods = sum(line.total_dirhams for line in lines)
-    charge = rates.charge(
-        *where,
-        goods_dirhams=goods,
-        weight_grams=sum(line.offer.weight_grams * line.quantity for line in lines),
-        is_cod=is_cod,
-    )
-    if is_cod:
-        charge = rates.rounded(charge, goods + charge.dirhams, plan.cod_rounding_dirhams)
-    return price(lines, charge.dirhams, charge.reason, charge.steps)
+    return priced.store, order
 
 
 async def price_basket(shop: Shop, command: PlaceOrder) -> Basket:
     """What the order would cost in an active store now: the quote, which nothing guards.
 
     Raises:
-        Invalid, OutOfStock, StoreNotFound.
+        Invalid, OutOfStock, StoreNotFound, CouponUnusable.
     """
-    found = await shop.prices.read(command.store_id, [item.product_id for item in command.items])
+    at = shop.clock.now()
+    found = await shop.prices.read(
+        command.store_id, [item.product_id for item in command.items], at
+    )
     if found is None:
         raise StoreNotFound()
-    priced, offers = found
-    return _basket(priced, command, offers)
+    return (await price_order(shop.db, command, *found, at)).basket
 
 
 def methods_of(shop: Shop, store: Store) -> tuple[PaymentMethod, ...]:
@@ -176,7 +149,10 @@ def _methods(shop: Shop, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
     return tuple(m for m in shop.methods if not chosen or m.method in chosen)
 
 
-def _decide(shop: Shop, command: PlaceOrder, basket: Basket, actor: Actor, at: datetime) -> Placed:
+def _decide(
+    shop: Shop, command: PlaceOrder, priced: PricedOrder, actor: Actor, at: datetime
+) -> Placed:
+    basket = priced.basket
     online = command.payment_method not in OFFLINE_METHODS
     order = Order(
         id=text_id("ord", at),
@@ -204,6 +180,8 @@ def _decide(shop: Shop, command: PlaceOrder, basket: Basket, actor: Actor, at: d
         created_at=at,
         updated_at=at,
         version=1,
+        weight_grams=basket.weight_grams,
+        coupon_code=priced.inputs.coupon.code if priced.inputs.coupon else None,
     )
     lines = tuple(
         Line(
@@ -218,6 +196,8 @@ def _decide(shop: Shop, command: PlaceOrder, basket: Basket, actor: Actor, at: d
             unit_price_dirhams=line.offer.unit_price_dirhams,
             quantity=line.quantity,
             total_dirhams=line.total_dirhams,
+            discount_dirhams=line.discount_dirhams,
+            weight_grams=line.offer.weight_grams,
         )
         for position, line in enumerate(basket.lines)
     )

@@ -1,4 +1,4 @@
-"""What orders are priced from, remembered: stores with their delivery, and offers of products.
+"""What orders are priced from, remembered: stores with their delivery and promotions, and offers.
 
 An order is guarded by the versions it was priced from, so what is remembered may be outdated
 without harm: the batch is refused, the memory forgets, and the order is priced from the database.
@@ -7,10 +7,13 @@ Pieces in stock are not remembered at all; only the hold knows them.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
 from eishro.db.database import Database
+from eishro.domain.discounts import sql as promotions
+from eishro.domain.discounts.model import Rule
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Offer
 from eishro.domain.shipping import rates, zones_sql
@@ -24,11 +27,14 @@ STORES_MAX = 2_000
 
 
 class PricedStore(msgspec.Struct, frozen=True):
-    """A store with its settings and its delivery read. Zones move the store's version, too."""
+    """A store with its settings, delivery and automatic promotions read. Zones and promotions move
+    the store's version, too.
+    """
 
     store: Store
     settings: StoreSettings
     plan: DeliveryPlan
+    promotions: tuple[Rule, ...]
 
 
 def delivery_plan(settings: StoreSettings, zones: Iterable[Zone]) -> DeliveryPlan:
@@ -68,7 +74,7 @@ class PriceList:
         return store, offers
 
     async def read(
-        self, store_id: int, product_ids: Sequence[int]
+        self, store_id: int, product_ids: Sequence[int], at: datetime
     ) -> tuple[PricedStore, list[Offer]] | None:
         """From the database, stock included, and remembered; None: there is no such store."""
         store = await stores.find_store(self._db, store_id)
@@ -78,7 +84,8 @@ class PriceList:
         # After the store: an order is refused if its version is older than what was read here.
         settings = store.settings_value()
         zones = await zones_sql.list_zones(self._db, store_id)
-        priced = PricedStore(store, settings, delivery_plan(settings, zones))
+        automatic = await promotions.list_automatic(self._db, store_id, at)
+        priced = PricedStore(store, settings, delivery_plan(settings, zones), tuple(automatic))
         self._remember(priced, offers)
         return priced, offers
 

@@ -673,6 +673,15 @@ ORDER_ROUTES = (
         answer=orders.OrderView,
     ),
     Route(
+        method="GET",
+        path=_ORDER + "/trace",
+        handler=orders.read_trace,
+        needs=order_party("orders:read"),
+        summary="Why each of an order's amounts is what it is",
+        tag="Orders",
+        answer=list[shipping.StepView],
+    ),
+    Route(
         method="PUT",
         path=_ORDER + "/status",
         handler=orders.change_status,

@@ -28,7 +28,9 @@ from eishro.domain.shipping.cities import CITIES
 from eishro.domain.shipping.zones import Method
 from eishro.errors import Unauthenticated, Words
 from eishro.flows import change_order
-from eishro.flows.place_order import Placed, PlaceOrder, place_order, price_basket
+from eishro.flows.place_order import Placed, place_order, price_basket
+from eishro.flows.price_order import PlaceOrder
+from eishro.trace import Step
 from eishro.web.access import may, order_token
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.shipping import StepView, step_view
@@ -89,6 +91,7 @@ class OrderBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     customer: CustomerBody
     shipping: ShippingBody
     payment: PaymentChoice
+    coupon_code: ShortText | None = None
     notes: Note | None = None
 
 
@@ -116,6 +119,7 @@ class LineView(msgspec.Struct, frozen=True, rename="camel"):
     unit_price: Decimal
     quantity: int
     total: Decimal
+    discount: Decimal
 
 
 class CustomerView(msgspec.Struct, frozen=True, rename="camel"):
@@ -183,6 +187,7 @@ class OrderView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     customer: CustomerView
     shipping: AddressView
     payment: OrderPaymentView
+    coupon_code: str | None
     notes: str | None
     history: list[HistoryView]
     expires_at: datetime | None
@@ -201,6 +206,7 @@ class QuoteLine(msgspec.Struct, frozen=True, rename="camel"):
     unit_price: Decimal
     quantity: int
     total: Decimal
+    discount: Decimal
 
 
 class QuoteView(msgspec.Struct, frozen=True, rename="camel"):
@@ -214,6 +220,12 @@ class QuoteView(msgspec.Struct, frozen=True, rename="camel"):
     currency: str
     reasons: dict[str, str]
     steps: list[StepView]
+
+
+class TraceSteps(msgspec.Struct, frozen=True):
+    """What is shown of a kept trace; what it was made from stays inside."""
+
+    steps: tuple[Step, ...]
 
 
 class OrderQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -266,6 +278,7 @@ def _command(call: Call, body: OrderBody) -> PlaceOrder:
         shipping_method=body.shipping.method,
         payment_method=body.payment.method,
         notes=body.notes,
+        coupon_code=body.coupon_code,
     )
 
 
@@ -323,6 +336,14 @@ def _by_order(rows: Sequence[Any]) -> dict[str, list[Any]]:
 async def read(call: Call) -> Reply:
     """One order, for its store, its customer or whoever holds its token."""
     return Reply(await _whole(call, call.found["order"]))
+
+
+async def read_trace(call: Call) -> Reply:
+    """Why each of the order's amounts is what it is."""
+    order: Order = call.found["order"]
+    trace = await orders.find_trace(call.shop.db, order.store_id, order.id)
+    steps = msgspec.json.decode(trace, type=TraceSteps).steps if trace else ()
+    return Reply([step_view(step) for step in steps])
 
 
 async def change_status(call: Call, body: StatusBody) -> Reply:
@@ -397,6 +418,7 @@ def order_view(
             method=order.shipping_method,
         ),
         payment=OrderPaymentView(order.payment_method, order.payment_status, payment_id),
+        coupon_code=order.coupon_code,
         notes=order.notes,
         history=[HistoryView(h.event, h.status, h.actor, h.note, h.at) for h in history],
         expires_at=order.expires_at,
@@ -424,6 +446,7 @@ def _line_view(line: Line) -> LineView:
         unit_price=dinars(line.unit_price_dirhams),
         quantity=line.quantity,
         total=dinars(line.total_dirhams),
+        discount=dinars(line.discount_dirhams),
     )
 
 
@@ -438,6 +461,7 @@ def _quote_view(basket: Basket) -> QuoteView:
                 unit_price=dinars(line.offer.unit_price_dirhams),
                 quantity=line.quantity,
                 total=dinars(line.total_dirhams),
+                discount=dinars(line.discount_dirhams),
             )
             for line in basket.lines
         ],

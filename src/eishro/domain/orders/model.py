@@ -202,11 +202,12 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class Priced(msgspec.Struct, frozen=True):
-    """One basket position with its offer and amounts."""
+    """One basket position with its offer and amounts; the total is before the discount."""
 
     offer: Offer
     quantity: int
     total_dirhams: int
+    discount_dirhams: int = 0
 
 
 class Basket(msgspec.Struct, frozen=True):
@@ -219,6 +220,7 @@ class Basket(msgspec.Struct, frozen=True):
     total_dirhams: int
     reasons: dict[str, str]
     steps: tuple[Step, ...] = ()
+    weight_grams: int = 0
 
 
 def match(
@@ -241,13 +243,20 @@ def match(
     return lines
 
 
-def price(
-    lines: Sequence[Priced], shipping_dirhams: int, shipping_reason: str, steps: Sequence[Step] = ()
+def basket_of(
+    lines: Sequence[Priced],
+    *,
+    discount_dirhams: int,
+    shipping_dirhams: int,
+    shipping_reason: str,
+    steps: Sequence[Step] = (),
+    weight_grams: int = 0,
 ) -> Basket:
-    """Everything an order costs. The quote and the order both come from here.
+    """The lines and amounts of an order together.
 
     Args:
-        steps: why delivery costs that.
+        lines: with their shares of the discount.
+        steps: why each amount is what it is.
 
     Raises:
         Invalid: an amount beyond `DIRHAMS_MAX`.
@@ -255,14 +264,18 @@ def price(
     subtotal = sum(line.total_dirhams for line in lines)
     if subtotal + shipping_dirhams > DIRHAMS_MAX:
         raise Invalid({"items": Words("The total is too large.", "المجموع كبير جدا.")})
+    reasons = {"shippingCost": shipping_reason}
+    if discount_dirhams:
+        reasons["discount"] = "promotions"
     return Basket(
         lines=tuple(lines),
         subtotal_dirhams=subtotal,
-        discount_dirhams=0,
+        discount_dirhams=discount_dirhams,
         shipping_dirhams=shipping_dirhams,
-        total_dirhams=subtotal + shipping_dirhams,
-        reasons={"shippingCost": shipping_reason},
+        total_dirhams=subtotal - discount_dirhams + shipping_dirhams,
+        reasons=reasons,
         steps=tuple(steps),
+        weight_grams=weight_grams,
     )
 
 

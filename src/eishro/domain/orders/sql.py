@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
 from eishro.db.database import Database
@@ -220,6 +221,14 @@ _INSERT = Write(
         ),
     )
 )
+_INSERT_TRACE = Write(sa.insert(order_traces))
+_TRACE = Query(
+    sa.select(order_traces.c.trace).where(
+        order_traces.c.store_id == sa.bindparam("store_id"),
+        order_traces.c.order_id == sa.bindparam("order_id"),
+    ),
+    lambda trace: trace,
+)
 _INSERT_LINES = Write(sa.insert(order_lines))
 _INSERT_HISTORY = Write(sa.insert(order_history))
 _SAVE = Write(save_by_version(orders, Order, ("store_id", "id")))
@@ -259,6 +268,16 @@ def insert_order(order: Order, lines: list[Line], store_version: int) -> list[St
     """A new order; `Stale` if the store changed since it was read or the number is taken."""
     insert = _INSERT(store_key=order.store_id, store_version=store_version, **values_of(order))
     return [insert.guarded(Stale()), _INSERT_LINES.each([values_of(line) for line in lines])]
+
+
+def insert_trace(order: Order, trace: object) -> Statement:
+    """How the order's amounts came about; stands after the order's own insert."""
+    return _INSERT_TRACE(order_id=order.id, store_id=order.store_id, trace=trace)
+
+
+async def find_trace(db: Database, store_id: int, order_id: str) -> msgspec.Raw | None:
+    """The kept trace; None for an order from before there were traces."""
+    return await db.one(_TRACE, store_id=store_id, order_id=order_id)
 
 
 def save_order(order: Order, seen: Order) -> Statement:

@@ -116,6 +116,12 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/stores/{store_id}/promotions/{promotion_id}": {**_DISCOUNT, "priority": -5},
     "POST /api/stores/{store_id}/quote": order_body(1, 1, 1, "cod"),
     "POST /api/stores/{store_id}/orders": {**order_body(1, 1, 1, "cod"), "notes": "x"},
+    "POST /api/checkout": {
+        **{name: order_body(1, 1, 1, "cod")[name] for name in ("customer", "shipping", "payment")},
+        "orders": [
+            {"storeId": 1, "items": [{"productId": 1, "quantity": 1, "variantId": 1}], "notes": "x"}
+        ],
+    },
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
     "PUT /api/orders/{order_id}/cancel": {"reason": "x"},
     "POST /api/orders/{order_id}/payments": {

@@ -219,6 +219,12 @@ async def _walk(till: Till) -> None:
     guest = {"X-Order-Token": placed["accessToken"]}
     at = f"/api/orders/{placed['id']}"
     await till.send("GET /api/orders/{order_id}", at, **guest)
+    await till.send("GET /api/orders/{order_id}/trace", f"{at}/trace", **guest)
+    basket = {"storeId": 1, "items": order["items"]}
+    both = {name: order[name] for name in ("customer", "shipping", "payment")}
+    await till.send(
+        "POST /api/checkout", "/api/checkout", body={**both, "orders": [basket]}, expect=201
+    )
     payment = await till.send(
         "POST /api/orders/{order_id}/payments",
         f"{at}/payments",

@@ -44,6 +44,8 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/stores/{store_id}/coupons": lambda body: {**body, "code": "ELSE"},
     "POST /api/stores/{store_id}/promotions": lambda body: {**body, "name": "else"},
     "POST /api/stores/{store_id}/orders": lambda body: {**body, "notes": "else"},
+    "POST /api/checkout": lambda body: {
+        **body, "customer": {**body["customer"], "name": "else"}},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
 }  # fmt: skip
 
@@ -82,7 +84,11 @@ async def _scene(world: World, route: Route) -> Scene:
     name = _row(route)
     if name == "POST /api/stores":
         scene.callers = [bearer(await world.merchant(store=False)) for _ in range(2)]
-    elif name in ("POST /api/auth/register", "POST /api/stores/{store_id}/orders"):
+    elif name in (
+        "POST /api/auth/register",
+        "POST /api/stores/{store_id}/orders",
+        "POST /api/checkout",
+    ):
         scene.callers = [{}, bearer(customer)]
     elif name == "POST /api/orders/{order_id}/payments":
         reply = await client.post(

@@ -7,13 +7,14 @@ was used (guarded by their own rows). Because all of it is guarded, it may come
 from memory (`price_list.py`); whatever the memory would refuse is decided again from the database.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
-from eishro.db.statements import Batch
+from eishro.db.statements import Batch, Statement
 from eishro.domain.discounts import uses
 from eishro.domain.discounts.model import subjects_of
 from eishro.domain.ledger import sql as ledger
@@ -32,7 +33,7 @@ from eishro.domain.payments.port import PaymentMethod
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
-from eishro.errors import ShopError, Stale
+from eishro.errors import Invalid, ShopError, Stale
 from eishro.flows.price_list import PricedStore
 from eishro.flows.price_order import PlaceOrder, PricedOrder, price_order
 from eishro.flows.shop import Once, Shop, again_if_stale
@@ -54,20 +55,72 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     Raises:
         Invalid, OutOfStock, MethodNotOffered, StoreNotFound, idempotency.AlreadyClaimed.
     """
+    (placed,) = await _place(shop, (command,), actor, once.claim, alone=True)
+    return placed
+
+
+@again_if_stale
+async def place_orders(
+    shop: Shop, commands: Sequence[PlaceOrder], actor: Actor, once: Once
+) -> tuple[Placed, ...]:
+    """One checkout over several stores: an order at each, all of them or none.
+
+    Args:
+        commands: at most one for each store.
+
+    Raises:
+        As `place_order`; faults name the command they are of (`orders[1].items[0].productId`).
+    """
+    return await _place(shop, commands, actor, once.claim, alone=False)
+
+
+async def _place(
+    shop: Shop,
+    commands: Sequence[PlaceOrder],
+    actor: Actor,
+    claim: Callable[[object], tuple[Statement, ...]],
+    *,
+    alone: bool,
+) -> tuple[Placed, ...]:
     at = shop.clock.now()
-    store, priced = await _from_memory(shop, command, at) or await _from_database(shop, command, at)
-    basket = priced.basket
-    placed = _decide(shop, command, priced, actor, at)
+    batch, all_placed = Batch(), []
+    for position, command in enumerate(commands):
+        try:
+            store, priced = await _from_memory(shop, command, at) or await _from_database(
+                shop, command, at
+            )
+        except Invalid as error:
+            if alone:
+                raise
+            named = {f"orders[{position}].{name}": words for name, words in error.faults.items()}
+            raise Invalid(named) from error
+        placed = _decide(shop, command, priced, actor, at)
+        all_placed.append(placed)
+        batch.add(*_statements(placed, priced, store.version, actor, at))
+    result = tuple(all_placed)
+    whole = Batch(*claim(result[0] if alone else result)).add(*batch)
+    try:
+        await shop.db.commit(whole)
+    except Stale:
+        for command in commands:
+            shop.prices.forget(command.store_id, {item.product_id for item in command.items})
+        raise
+    return result
+
+
+def _statements(
+    placed: Placed, priced: PricedOrder, store_version: int, actor: Actor, at: datetime
+) -> list[Statement]:
+    """Everything that an order means, in rows."""
     order = placed.order
     subjects = subjects_of(order.customer_phone, order.customer_user_id)
-    batch = Batch(*once.claim(placed))
     takings = [
         Taking(order.store_id, line.offer.variant_id, line.quantity, line.offer.product_version)
-        for line in sorted(basket.lines, key=lambda line: line.offer.variant_id)
+        for line in sorted(priced.basket.lines, key=lambda line: line.offer.variant_id)
     ]
-    batch.add(
+    return [
         *stock.hold(takings, order.id, at, Stale()),
-        *orders.insert_order(order, list(placed.lines), store.version),
+        *orders.insert_order(order, list(placed.lines), store_version),
         orders.insert_trace(order, priced.trace),
         *(statement for one in priced.applied for statement in uses.use(one, subjects, order.id)),
         *(orders.insert_history(entry) for entry in placed.history),
@@ -76,13 +129,7 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
         audit.record(
             actor, "order.placed", order.id, at, store_id=order.store_id, number=order.number
         ),
-    )
-    try:
-        await shop.db.commit(batch)
-    except Stale:
-        shop.prices.forget(order.store_id, {item.product_id for item in command.items})
-        raise
-    return placed
+    ]
 
 
 async def _from_memory(

@@ -252,9 +252,8 @@ async def place(call: Call, body: OrderBody) -> Reply:
     command = _command(call, body)
 
     def view(placed: Placed) -> Reply:
-        token = order_token(call, placed.order.id) if call.caller is None else UNSET
         return Reply(
-            order_view(placed.order, placed.lines, placed.history, None, token=token),
+            placed_view(call, placed),
             status=201,
             message=Words("Your order is placed.", "تم تسجيل طلبك."),
         )
@@ -263,10 +262,16 @@ async def place(call: Call, body: OrderBody) -> Reply:
     return once.reply(await place_order(call.shop, command, call.actor, once))
 
 
+def placed_view(call: Call, placed: Placed) -> OrderView:
+    """A new order; a guest gets its token with it."""
+    token = order_token(call, placed.order.id) if call.caller is None else UNSET
+    return order_view(placed.order, placed.lines, placed.history, None, token=token)
+
+
 def _command(call: Call, body: OrderBody) -> PlaceOrder:
     return PlaceOrder(
         store_id=call.store,
-        items=_wanted(body),
+        items=wanted_of(body.items),
         customer_user_id=call.caller.user_id if call.caller else None,
         customer_name=body.customer.name.strip(),
         customer_phone=body.customer.phone.number,
@@ -475,5 +480,6 @@ def _quote_view(basket: Basket) -> QuoteView:
     )
 
 
-def _wanted(body: OrderBody) -> tuple[Wanted, ...]:
-    return tuple(Wanted(i.product_id, i.quantity, i.variant_id) for i in body.items)
+def wanted_of(items: Sequence[ItemBody]) -> tuple[Wanted, ...]:
+    """The basket's positions as flows take them."""
+    return tuple(Wanted(i.product_id, i.quantity, i.variant_id) for i in items)

@@ -289,7 +289,7 @@ async def _files(till: Till) -> None:
     await till.send("GET /health/ready", "/health/ready")
     await till.send("GET /docs", "/docs")
     await till.send("GET /docs/{name}", "/docs/swagger-ui-bundle.js")
-    await till.send("GET /assets/{name}", "/assets/pay.css")
+    await till.send("GET /assets/{name}", "/assets/pay.js")
     await till.world.shop.files.put("media/a.webp", b"x" * 10_000, "image/webp")
     await till.send("GET /media/{key:path}", "/media/a.webp")
 

@@ -34,7 +34,7 @@ from eishro.domain.shipping import rates
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
-from eishro.errors import ShopError, Stale
+from eishro.errors import Invalid, ShopError, Stale
 from eishro.flows.price_list import PricedStore
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
@@ -140,7 +140,10 @@ def _basket(priced: PricedStore, command: PlaceOrder, offers: list[Offer]) -> Ba
         raise StoreNotFound()
     plan, is_cod = priced.plan, command.payment_method == COD
     where = (plan, command.city_code, command.shipping_method)
-    lines = match(command.items, offers, rates.faults_of(*where, is_cod=is_cod))
+    try:
+        lines = match(command.items, offers)
+    except Invalid as error:  # every fault of the order is told at once
+        raise Invalid({**error.faults, **rates.faults_of(*where, is_cod=is_cod)}) from None
     goods = sum(line.total_dirhams for line in lines)
     charge = rates.charge(
         *where,

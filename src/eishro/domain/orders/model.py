@@ -223,22 +223,19 @@ class Basket(msgspec.Struct, frozen=True):
     weight_grams: int = 0
 
 
-def match(
-    wanted: Sequence[Wanted], offers: Sequence[Offer], faults: Mapping[str, Words] | None = None
-) -> tuple[Priced, ...]:
+def match(wanted: Sequence[Wanted], offers: Sequence[Offer]) -> tuple[Priced, ...]:
     """The lines of a basket with their offers and amounts.
 
     Args:
         wanted: shape (lines,), quantities >= 1.
         offers: every live variant of the wanted products.
-        faults: what is wrong elsewhere in the order, told together with what is found here.
 
     Raises:
         Invalid: a product or variant that is not on offer, a variant that must be named, the
-            same variant twice, `faults`.
+            same variant twice.
         OutOfStock: fewer pieces left than wanted.
     """
-    lines = _match(wanted, offers, dict(faults or {}))
+    lines = _match(wanted, offers)
     _check_stock(lines)
     return lines
 
@@ -279,13 +276,12 @@ def basket_of(
     )
 
 
-def _match(
-    wanted: Sequence[Wanted], offers: Sequence[Offer], faults: dict[str, Words]
-) -> tuple[Priced, ...]:
+def _match(wanted: Sequence[Wanted], offers: Sequence[Offer]) -> tuple[Priced, ...]:
     by_product: dict[int, list[Offer]] = {}
     for offer in offers:
         if offer.is_sold:
             by_product.setdefault(offer.product_id, []).append(offer)
+    faults: dict[str, Words] = {}
     lines: list[Priced] = []
     taken: set[int] = set()
     for position, item in enumerate(wanted):

@@ -24,10 +24,14 @@ from eishro.db.opening import open_database
 from eishro.domain.accounts.model import Caller
 from eishro.domain.accounts.permissions import permissions_of
 from eishro.domain.accounts.tokens import AccessTokens
+from eishro.domain.discounts.model import Rule
+from eishro.domain.discounts.promotion import Promotion
+from eishro.domain.discounts.sql import get_coupon
 from eishro.domain.orders.model import Wanted
 from eishro.domain.stores.model import StoreSettings
 from eishro.flows import edit_staff
 from eishro.flows.edit_product import ProductDraft, create_product
+from eishro.flows.edit_promotion import PromotionChange, create_promotion
 from eishro.flows.edit_staff import Newcomer
 from eishro.flows.open_store import NewStore
 from eishro.flows.place_order import Placed, PlaceOrder, place_order
@@ -201,6 +205,26 @@ class World:
             shipping_method="standard",
             payment_method=method,
             notes=None,
+        )
+
+    async def coupon(self, store_id: int, code: str = "EID", **change: Any) -> Rule:
+        """A coupon as the calculation sees it; by default 10 % off."""
+        change = {"kind": "percent", "value": 10_000, **change}
+        await create_promotion(
+            self.shop,
+            store_id,
+            PromotionChange(code=code, **change),
+            TESTER,
+            NotOnce(),
+            is_coupon=True,
+        )
+        return await get_coupon(self.db, store_id, code)
+
+    async def promotion(self, store_id: int, **change: Any) -> Promotion:
+        """An automatic promotion; by default 10 % off."""
+        change = {"kind": "percent", "value": 10_000, "name": "عرض", **change}
+        return await create_promotion(
+            self.shop, store_id, PromotionChange(**change), TESTER, NotOnce(), is_coupon=False
         )
 
     async def order(

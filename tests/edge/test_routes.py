@@ -93,10 +93,21 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "session_id": "ses_0",
         "invitation_id": "inv_0",
         "key_id": "key_0",
+        "coupon_id": _discount(story, store, merchant, "coupons", {"code": "FIRST"}),
+        "promotion_id": _discount(story, store, merchant, "promotions", {"name": "عرض"}),
         "user_id": "999999",
     }
     callers = [{}, {"X-Order-Token": basket.token}, merchant, _admin(story, ids)]
     return callers, ids, product
+
+
+def _discount(
+    story: EdgeStory, store: Json, merchant: dict[str, str], noun: str, named: Json
+) -> str:
+    path = f"/api/stores/{store['id']}/{noun}"
+    body = {**named, "kind": "percent", "value": 10}
+    made = story.client.post(path, json=body, headers=merchant)
+    return str(made.json()["data"]["id"])
 
 
 def _admin(story: EdgeStory, ids: dict[str, str]) -> dict[str, str]:
@@ -142,6 +153,8 @@ def _body(
         return {**order_of(product), "payment": {"method": "cod"}}
     if name.endswith("/categories"):
         return {**body, "parentId": None, "slug": "more-shoes"}
+    if name.endswith(("/coupons", "/promotions", "/{coupon_id}", "/{promotion_id}")):
+        return {**body, "scope": {"kind": "all"}}
     if name.startswith("PUT /api/products/"):
         return {"name": body["name"], "price": body["price"]}  # its SKUs are another's by now
     if name.startswith("POST /api/auth/register"):

@@ -71,6 +71,8 @@ async def test_members_that_nobody_may_send_are_refused_in_every_object_of_every
         "category_id": state.categories[0].id,
         "order_id": (await world.order(state)).order.id,
         "user_id": (await world.join(merchant, "viewer")).user.id,
+        "coupon_id": (await world.coupon(merchant.store.id)).id,
+        "promotion_id": (await world.promotion(merchant.store.id)).id,
     }
     client, tried = world.client(), 0
     before = await _counts(world)

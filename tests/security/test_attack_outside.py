@@ -80,6 +80,8 @@ async def test_no_address_in_any_body_is_ever_asked(
         "category_id": state.categories[0].id,
         "order_id": (await world.order(state)).order.id,
         "user_id": (await world.join(merchant, "viewer")).user.id,
+        "coupon_id": (await world.coupon(merchant.store.id)).id,
+        "promotion_id": (await world.promotion(merchant.store.id)).id,
     }
     client, admin = world.client(), bearer(await world.admin())
     hosts = (

@@ -41,6 +41,8 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "orders:read|party":  (401, 404,   2, 401, 404, 404, 404,   2, 403,   2,   2,   2, 403,   2,   2, 2),
     "orders:write|party": (401, 404,   2, 401, 404, 404, 404, 403, 403,   2,   2,   2, 403,   2,   2, 2),
     "orders:write|order": (401, 404, 403, 401, 404, 404, 404, 403, 403,   2,   2,   2, 403,   2,   2, 2),
+    "discounts:read":     (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
+    "discounts:write":    (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
     "staff:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "staff:write":        (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "staff:write|self":   (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
@@ -61,7 +63,8 @@ _GROUPS = {
     for name in dict.fromkeys(route.needs.name for route in ROUTES)
 }
 _KEY_SCOPES = ("store:read", "store:write", "products:read", "products:write", "orders:read",
-               "orders:write", "orders:refund", "audit:read")  # fmt: skip
+               "orders:write", "orders:refund", "discounts:read", "discounts:write",
+               "audit:read")  # fmt: skip
 
 
 def test_every_permission_has_a_row_and_no_row_is_left_over() -> None:
@@ -192,6 +195,8 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "user_id": "999999",
         "invitation_id": "inv_0",
         "key_id": "key_0",
+        "coupon_id": "prm_0",
+        "promotion_id": "prm_0",
     }
     return headers, ids
 

@@ -19,6 +19,14 @@ _SETTINGS = {
     "contact": {"phone": "0912345678", "email": "a@example.ly", "address": "x"},
     "returnUrl": "https://shop.example.ly/",
 }
+_DISCOUNT = {
+    "name": "عرض", "kind": "buy_x_get_y", "value": 50, "buyQuantity": 2, "getQuantity": 1,
+    "usesPerOrderMax": 3, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z",
+    "minimum": 20.5, "usageLimit": 10, "perCustomerLimit": 1, "active": True, "stackable": False,
+    "scope": {
+        "kind": "products", "ids": [1], "excludedProducts": [1], "excludedCategories": [1],
+    },
+}  # fmt: skip
 # One right body for each route that takes one.
 RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/register": {
@@ -72,6 +80,10 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/stores/{store_id}/products": _PRODUCT,
     "PUT /api/products/{product_id}": {**_PRODUCT, "status": "active"},
+    "POST /api/stores/{store_id}/coupons": {"code": "عيد ٢٠", **_DISCOUNT},
+    "PUT /api/stores/{store_id}/coupons/{coupon_id}": {"code": "EID-30", **_DISCOUNT},
+    "POST /api/stores/{store_id}/promotions": {**_DISCOUNT, "priority": 5},
+    "PUT /api/stores/{store_id}/promotions/{promotion_id}": {**_DISCOUNT, "priority": -5},
     "POST /api/stores/{store_id}/quote": order_body(1, 1, 1, "cod"),
     "POST /api/stores/{store_id}/orders": {**order_body(1, 1, 1, "cod"), "notes": "x"},
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},

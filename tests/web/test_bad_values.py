@@ -50,8 +50,12 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
     assert merchant.store is not None
     state = await world.product(merchant.store.id, stock=50, categories=["قمصان"])
     placed = await world.order(state)
+    coupon = await world.coupon(merchant.store.id)
+    promotion = await world.promotion(merchant.store.id)
     ids = {
         "store_id": str(merchant.store.id),
+        "coupon_id": coupon.id,
+        "promotion_id": promotion.id,
         "product_id": str(state.product.id),
         "category_id": str(state.categories[0].id),
         "order_id": placed.order.id,

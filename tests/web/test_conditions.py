@@ -19,6 +19,8 @@ async def _targets(world: World) -> tuple[dict[str, str], dict[str, dict[str, An
         store: {"name": "متجر آخر"},
         f"{store}/categories/{state.categories[0].id}": {"name": "أحذية"},
         f"/api/products/{state.product.id}": {"name": "حذاء"},
+        f"{store}/coupons/{(await world.coupon(merchant.store.id)).id}": {"value": 20},
+        f"{store}/promotions/{(await world.promotion(merchant.store.id)).id}": {"value": 20},
         "/api/auth/profile": {"firstName": "علي"},
         f"/api/orders/{placed.order.id}/status": {"status": "confirmed"},
         f"/api/orders/{placed.order.id}/cancel": {},

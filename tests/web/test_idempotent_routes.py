@@ -40,6 +40,8 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
         **body, "variants": [{"options": {"size": "S"}, "sku": "ELSE"}]},
     "POST /api/stores/{store_id}/staff": lambda body: {**body, "email": "else@example.ly"},
     "POST /api/stores/{store_id}/api-keys": lambda body: {**body, "name": "else"},
+    "POST /api/stores/{store_id}/coupons": lambda body: {**body, "code": "ELSE"},
+    "POST /api/stores/{store_id}/promotions": lambda body: {**body, "name": "else"},
     "POST /api/stores/{store_id}/orders": lambda body: {**body, "notes": "else"},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
 }  # fmt: skip

@@ -52,6 +52,8 @@ async def test_made_up_requests_get_described_answers(world: World, mode: Genera
     placed = await world.order(state)
     known = {
         "store_id": str(merchant.store.id),
+        "coupon_id": (await world.coupon(merchant.store.id)).id,
+        "promotion_id": (await world.promotion(merchant.store.id)).id,
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "order_id": placed.order.id,

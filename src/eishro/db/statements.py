@@ -152,6 +152,21 @@ def upsert(into: sa.Table, where: ColumnElement[bool] | None = None) -> sa.sql.d
     return insert
 
 
+def count_up(
+    into: sa.Table, column: sa.Column[int], where: ColumnElement[bool]
+) -> sa.sql.dml.Insert:
+    """Insert, or add one to the column of the row with the same primary key.
+
+    Args:
+        where: a condition on the row that is there; if it fails, no row is touched.
+    """
+    key = ", ".join(each.name for each in into.primary_key)
+    insert = _InsertWithTail(into)
+    insert.tail = f"ON CONFLICT ({key}) DO UPDATE SET {column.name} = {into.name}.{column.name} + 1"
+    insert.tail_where = where
+    return insert
+
+
 class in_list(ColumnElement[bool]):  # noqa: N801 - reads like the SQL it stands for
     """`column IN (the values of one parameter)`, a list of any length in one parameter.
 

@@ -21,6 +21,8 @@ PERMISSIONS: Mapping[str, str] = {
     "orders:read": "see orders and their buyers",
     "orders:write": "move orders on, cancel them, start their payments",
     "orders:refund": "give money back",
+    "discounts:read": "see coupons and promotions",
+    "discounts:write": "add, change and delete coupons and promotions",
     "staff:read": "see who works in the store",
     "staff:write": "invite people, change their roles, remove them",
     "keys:read": "see the store's API keys, never the secrets",

@@ -111,6 +111,12 @@ _STORE_ID = Query(
     int,
     across_stores=True,
 )
+_KNOWN_IDS = Query(
+    sa.select(products.c.id)
+    .where(products.c.store_id == sa.bindparam("store_id"), in_list(products.c.id, "ids"))
+    .limit(sa.bindparam("limit")),
+    int,
+)
 _SKUS = Query(
     sa.select(variants.c.sku)
     .where(variants.c.store_id == sa.bindparam("store_id"), in_list(variants.c.sku, "skus"))
@@ -216,6 +222,11 @@ async def list_products(db: Database, ids: list[int]) -> list[Product]:
 async def find_skus(db: Database, store_id: int, skus: list[str]) -> set[str]:
     """Which of these SKUs the store uses or has used."""
     return set(await db.all(_SKUS, store_id=store_id, skus=skus, limit=1000))
+
+
+async def find_product_ids(db: Database, store_id: int, ids: list[int]) -> set[int]:
+    """Which of these are products of the store, of any status."""
+    return set(await db.all(_KNOWN_IDS, store_id=store_id, ids=ids, limit=len(ids)))
 
 
 def insert_product(product: Product) -> Statement:

@@ -1,6 +1,7 @@
 """Coupons and promotions over HTTP: making, reading, changing, deleting them."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -189,6 +190,7 @@ async def test_lists_count_what_orders_used(world: World) -> None:
     client, path, store_id = await _own(world)
     product = await world.product(store_id)
     limited = await world.coupon(store_id, "LIMITED", usage_limit=5)
+    world.clock.turn(timedelta(seconds=1))
     free = await world.coupon(store_id, "FREE")
     for rule, count in ((limited, 2), (free, 3)):
         for _ in range(count):
@@ -229,10 +231,10 @@ async def test_a_change_of_an_automatic_promotion_moves_the_store_s_version(worl
 async def test_promotions_that_apply_are_listed_by_priority(world: World) -> None:
     _, _, store_id = await _own(world)
     now = world.clock.now()
-    for name, change in {
-        "low": {}, "high": {"priority": 9}, "off": {"is_active": False}, "over": {"ends_at": now},
-    }.items():  # fmt: skip
-        await world.promotion(store_id, name=name, **change)
+    await world.promotion(store_id, name="low")
+    await world.promotion(store_id, name="high", priority=9)
+    await world.promotion(store_id, name="off", is_active=False)
+    await world.promotion(store_id, name="over", ends_at=now)
     await world.coupon(store_id)
     found = await discounts.list_automatic(world.db, store_id, now)
     assert [rule.name for rule in found] == ["high", "low"]

@@ -117,7 +117,8 @@ class DatabaseContract:
         outcomes = await asyncio.gather(*(db.commit(c) for c in counts), return_exceptions=True)
         assert sum(o is None for o in outcomes) == 10
         assert all(o is None or isinstance(o, TooFew) for o in outcomes)
-        assert [await db.one(_LAST, name=n) for n in "ab"] == [10, 10]
+        for name in "ab":
+            assert await db.one(_LAST, name=name) == 10
 
     async def test_a_taken_key_is_the_guard_s_own_error(self, db: Database) -> None:
         await db.commit(Batch(_ONCE(name="a", last=1)))

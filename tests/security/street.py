@@ -13,8 +13,11 @@ import sqlalchemy as sa
 
 from eishro.db.database import Database
 from eishro.db.schema import METADATA
-from eishro.db.statements import Query
+from eishro.db.statements import Batch, Query
 from eishro.domain.catalog import sql as catalog
+from eishro.domain.discounts import sql as discounts
+from eishro.domain.discounts import uses
+from eishro.domain.discounts.model import Applied
 from eishro.flows.shop import Shop
 from eishro.jobs.schedule import expire_unpaid_orders
 from eishro.jobs.seal_audit import seal_audit
@@ -98,6 +101,14 @@ async def build(world: World) -> Street:
             things["category"] = made["categories"][0]["id"]
         for number in range(7, 8 if side == "ours" else 9):
             await send("POST", f"{at}/products", {**_product(side, number), "status": "draft"}, who)
+        for number in range(1 if side == "ours" else 2):
+            # The first code is the same in both stores.
+            named = {"code": f"EID{number or ''}", "name": f"عيد{mark}", "usageLimit": 9}
+            made = await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
+            things["coupon"] = made["id"]
+            named = {"name": f"عرض{mark}", "perCustomerLimit": 9}
+            made = await send("POST", f"{at}/promotions", {**_DISCOUNT, **named}, who)
+            things["promotion"] = made["id"]
         made = await send("POST", f"{at}/categories", {"name": f"فارغ{mark}"}, who)
         things["spare"] = made["id"]
         # A little dearer at the neighbour's, and with a zone more.
@@ -111,6 +122,7 @@ async def build(world: World) -> Street:
                 body["customer"]["name"] += mark
                 made = await send("POST", f"{at}/orders", body, {})
                 things[f"{state} order"] = made["id"]
+        await _use(world.shop, things, "new order")
         for state, _ in _MOVED:
             for move in _MOVES[: _MOVES.index(state) + 1]:
                 status = f"/api/orders/{things[f'{state} order']}/status"
@@ -153,6 +165,24 @@ def _zone(side: str, places: list[str]) -> dict[str, Any]:
     }
 
 
+_DISCOUNT = {"kind": "percent", "value": 10, "stackable": True}
+
+
+async def _use(shop: Shop, things: dict[str, Any], order: str) -> None:
+    """The order uses a coupon and a promotion."""
+    store, who = things["store"], ("phone:+218912345678",)
+    rules = [
+        await discounts.get_coupon(shop.db, store, "eid"),
+        *(await discounts.list_automatic(shop.db, store, shop.clock.now())),
+    ]
+    if {rule.store_id for rule in rules} != {store}:
+        raise Trespass("promotions of the neighbour are applied")
+    batch = Batch()
+    for rule in await uses.with_customer(shop.db, store, rules, who):
+        batch.add(*uses.use(Applied(rule, 100, frees_shipping=False), who, things[order]))
+    await shop.db.commit(batch)
+
+
 _ORDER = {
     **order_body(0, method="cod"),
     "items": [{"productId": "{ours[product0]}", "variantId": "{ours[variant0]}", "quantity": 2}],
@@ -176,6 +206,17 @@ async def _find_skus(shop: Shop, street: Street) -> None:
     found = await catalog.find_skus(shop.db, street.ours["store"], wanted)
     if found != {"ours-0"}:
         raise Trespass(f"SKUs of the store: {found}")
+
+
+async def _use_ours(shop: Shop, street: Street) -> None:
+    await _use(shop, street.ours, "pending order")
+
+
+async def _give_back(shop: Shop, street: Street) -> None:
+    found = await uses.list_uses(shop.db, street.ours["store"], street.ours["new order"])
+    if len(found) != 2:
+        raise Trespass(f"the order used {found}")
+    await shop.db.commit(Batch(*uses.give_back(found)))
 
 
 STEPS = (
@@ -244,6 +285,30 @@ STEPS = (
     Step("move product", "PUT", "/api/products/{ours[product0]}", {"category": "أحذية"}),
     Step("change theirs", "PUT", "/api/products/{theirs[product0]}", {"price": 1}, status=403),
     Step("no product", "DELETE", "/api/products/{ours[product1]}"),
+    Step("coupons", "GET", f"{_STORE}/coupons"),
+    Step("coupon", "GET", f"{_STORE}/coupons/{{ours[coupon]}}"),
+    Step("their coupon", "GET", f"{_STORE}/coupons/{{theirs[coupon]}}", status=404),
+    # The neighbour's second code is free here.
+    Step("new coupon", "POST", f"{_STORE}/coupons",
+         {**_DISCOUNT, "code": "EID1", "scope": {"kind": "products", "ids": ["{ours[product0]}"]}},
+         status=201),
+    Step("coupon for theirs", "POST", f"{_STORE}/coupons",
+         {**_DISCOUNT, "code": "X1", "scope": {"kind": "products", "ids": ["{theirs[product0]}"]}},
+         status=422),
+    Step("coupon on their shelf", "POST", f"{_STORE}/coupons",
+         {**_DISCOUNT, "code": "X1",
+          "scope": {"kind": "categories", "ids": ["{theirs[category]}"]}}, status=422),
+    Step("change coupon", "PUT", f"{_STORE}/coupons/{{ours[coupon]}}", {"value": 20}),
+    Step("change their coupon", "PUT", f"{_STORE}/coupons/{{theirs[coupon]}}", {"value": 20},
+         status=404),
+    Step("no coupon", "DELETE", f"{_STORE}/coupons/{{ours[coupon]}}"),
+    Step("promotions", "GET", f"{_STORE}/promotions"),
+    Step("new promotion", "POST", f"{_STORE}/promotions", {**_DISCOUNT, "name": "x"}, status=201),
+    Step("change promotion", "PUT", f"{_STORE}/promotions/{{ours[promotion]}}", {"value": 20}),
+    Step("not their promotion", "DELETE", f"{_STORE}/promotions/{{theirs[promotion]}}",
+         status=404),
+    Step("use", job=_use_ours),
+    Step("give back", job=_give_back),
     Step("quote", "POST", f"{_STORE}/quote", _ORDER, who="guest"),
     Step("quote theirs", "POST", f"{_STORE}/quote", _FOREIGN_ORDER, who="guest", status=422),
     Step("order", "POST", f"{_STORE}/orders", _ORDER, who="guest", status=201),
@@ -275,7 +340,10 @@ async def walk(world: World, street: Street, step: Step) -> None:
     """
     world.clock.turn(step.later)
     if step.job is not None:
-        await step.job(world.shop, street)
+        try:
+            await step.job(world.shop, street)
+        except Exception as error:  # as a request would answer
+            raise Trespass(f"{step.name}: {error!r}") from error
     else:
         await _request(world, street, step)
     await world.settle()

@@ -67,4 +67,4 @@ CREATE TABLE order_promotions (
 
 CREATE INDEX ix_order_promotions_promotion_id ON order_promotions (promotion_id) WHERE is_given_back = 0;
 
-UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0006';
+UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0007';

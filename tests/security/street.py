@@ -13,11 +13,8 @@ import sqlalchemy as sa
 
 from eishro.db.database import Database
 from eishro.db.schema import METADATA
-from eishro.db.statements import Batch, Query
+from eishro.db.statements import Query
 from eishro.domain.catalog import sql as catalog
-from eishro.domain.discounts import sql as discounts
-from eishro.domain.discounts import uses
-from eishro.domain.discounts.model import Applied
 from eishro.flows.shop import Shop
 from eishro.jobs.schedule import expire_unpaid_orders
 from eishro.jobs.seal_audit import seal_audit
@@ -120,9 +117,9 @@ async def build(world: World) -> Street:
             for _ in range(1 if side == "ours" else 2):
                 body = order_body(things["product0"], 1, things["variant0"], method=method)
                 body["customer"]["name"] += mark
+                body["couponCode"] = "eid"
                 made = await send("POST", f"{at}/orders", body, {})
                 things[f"{state} order"] = made["id"]
-        await _use(world.shop, things, "new order")
         for state, _ in _MOVED:
             for move in _MOVES[: _MOVES.index(state) + 1]:
                 status = f"/api/orders/{things[f'{state} order']}/status"
@@ -168,23 +165,9 @@ def _zone(side: str, places: list[str]) -> dict[str, Any]:
 _DISCOUNT = {"kind": "percent", "value": 10, "stackable": True}
 
 
-async def _use(shop: Shop, things: dict[str, Any], order: str) -> None:
-    """The order uses a coupon and a promotion."""
-    store, who = things["store"], ("phone:+218912345678",)
-    rules = [
-        await discounts.get_coupon(shop.db, store, "eid"),
-        *(await discounts.list_automatic(shop.db, store, shop.clock.now())),
-    ]
-    if {rule.store_id for rule in rules} != {store}:
-        raise Trespass("promotions of the neighbour are applied")
-    batch = Batch()
-    for rule in await uses.with_customer(shop.db, store, rules, who):
-        batch.add(*uses.use(Applied(rule, 100, frees_shipping=False), who, things[order]))
-    await shop.db.commit(batch)
-
-
 _ORDER = {
     **order_body(0, method="cod"),
+    "couponCode": "eid",
     "items": [{"productId": "{ours[product0]}", "variantId": "{ours[variant0]}", "quantity": 2}],
 }
 _FOREIGN_ORDER = {**_ORDER, "items": [{"productId": "{theirs[product0]}", "quantity": 1}]}
@@ -206,17 +189,6 @@ async def _find_skus(shop: Shop, street: Street) -> None:
     found = await catalog.find_skus(shop.db, street.ours["store"], wanted)
     if found != {"ours-0"}:
         raise Trespass(f"SKUs of the store: {found}")
-
-
-async def _use_ours(shop: Shop, street: Street) -> None:
-    await _use(shop, street.ours, "pending order")
-
-
-async def _give_back(shop: Shop, street: Street) -> None:
-    found = await uses.list_uses(shop.db, street.ours["store"], street.ours["new order"])
-    if len(found) != 2:
-        raise Trespass(f"the order used {found}")
-    await shop.db.commit(Batch(*uses.give_back(found)))
 
 
 STEPS = (
@@ -307,8 +279,6 @@ STEPS = (
     Step("change promotion", "PUT", f"{_STORE}/promotions/{{ours[promotion]}}", {"value": 20}),
     Step("not their promotion", "DELETE", f"{_STORE}/promotions/{{theirs[promotion]}}",
          status=404),
-    Step("use", job=_use_ours),
-    Step("give back", job=_give_back),
     Step("quote", "POST", f"{_STORE}/quote", _ORDER, who="guest"),
     Step("quote theirs", "POST", f"{_STORE}/quote", _FOREIGN_ORDER, who="guest", status=422),
     Step("order", "POST", f"{_STORE}/orders", _ORDER, who="guest", status=201),
@@ -316,6 +286,7 @@ STEPS = (
     Step("orders", "GET", f"{_STORE}/orders"),
     Step("pending orders", "GET", f"{_STORE}/orders?status=pending&q=فاطمة علي"),
     Step("one order", "GET", "/api/orders/{ours[pending order]}"),
+    Step("why it costs that", "GET", "/api/orders/{ours[pending order]}/trace"),
     Step("their order", "GET", "/api/orders/{theirs[new order]}", status=404),
     Step("confirm", "PUT", "/api/orders/{ours[new order]}/status", {"status": "confirmed"}),
     Step("ship", "PUT", "/api/orders/{ours[processing order]}/status", {"status": "shipped"}),

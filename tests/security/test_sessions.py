@@ -118,6 +118,25 @@ async def test_a_reused_refresh_token_ends_the_family_and_is_on_record(world: Wo
     assert trail.json()["data"][0]["action"] == "session.reuse_detected"
 
 
+async def test_a_made_up_refresh_token_signs_nobody_out(world: World) -> None:
+    """A session's id is no secret: lists, access tokens and the trail show it."""
+    client, person, other = world.client(), await world.customer(), await world.customer()
+    session, secret, signature = person.refresh_token.split(".")
+    theirs = other.refresh_token.split(".")
+    for forged in (
+        session, f"{session}.", f"{session}.x", f"{session}.{'A' * 43}", f"{session}.x.{signature}",
+        f"{session}.{secret}", f"{session}.{secret}.", f"{session}.{secret}.{signature[:-1]}",
+        f"{session}.{theirs[1]}.{theirs[2]}", f"{session}.{secret}.{theirs[2]}",
+        f"{session}.{secret}.{world.shop.keyring.sign('invitation', f'{session}.{secret}')}",
+    ):  # fmt: skip
+        reply = await client.post("/api/auth/refresh", json={"refreshToken": forged})
+        assert reply.status_code == 401, forged
+        await client.post("/api/auth/logout", json={"refreshToken": forged})
+        assert (await client.get("/api/auth/profile", headers=bearer(person))).status_code == 200
+    right = {"refreshToken": person.refresh_token}
+    assert (await client.post("/api/auth/refresh", json=right)).status_code == 200
+
+
 async def test_refused_logins_are_on_record_and_change_nothing_else(world: World) -> None:
     client, person, admin = world.client(), await world.customer(), await world.admin()
     world.clock.turn(timedelta(seconds=1))

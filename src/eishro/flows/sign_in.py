@@ -2,7 +2,8 @@
 
 A refresh token changes at every use. The old one shown again within `REFRESH_GRACE` (the reply
 was lost on a weak network) gets the very same successor; shown later it ends the session, since
-somebody else may hold a copy.
+somebody else may hold a copy. Every one carries our signature: a made-up token ends nothing, though
+the session's id, with which it begins, is no secret.
 """
 
 from datetime import datetime
@@ -36,6 +37,7 @@ from eishro.ids import text_id
 from eishro.keyring import BadSeal
 
 _SUCCESSOR = "refresh-successor"
+_REFRESH = "refresh-token"
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +175,8 @@ async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
     """A new pair for a live refresh token.
 
     Raises:
-        Unauthenticated: unknown, ended, expired or used long ago; the last ends the session.
+        Unauthenticated: unknown, ended, expired or used long ago; the last ends the session, if
+            the token was ours once.
     """
     session = await accounts.find_session(shop.db, token.partition(".")[0])
     at = shop.clock.now()
@@ -188,14 +191,15 @@ async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
         if successor is not None:
             return with_tokens(shop, tokens, user, store, session, successor, at)
     if not same_hash(session.refresh_hash, token):
-        await shop.db.commit(
-            Batch(
-                accounts.end_session(session.id, at),
-                audit.record(Actor(name="unknown"), "session.reuse_detected", session.id, at),
+        if _was_ours(shop, token):
+            await shop.db.commit(
+                Batch(
+                    accounts.end_session(session.id, at),
+                    audit.record(Actor(name="unknown"), "session.reuse_detected", session.id, at),
+                )
             )
-        )
         raise Unauthenticated()
-    successor = new_refresh_token(session.id)
+    successor = _signed_refresh_token(shop, session.id)
     after = msgspec.structs.replace(
         session,
         refresh_hash=hash_token(successor),
@@ -223,6 +227,17 @@ async def logout(shop: Shop, session_id: str | None, refresh_token: str | None) 
         await shop.db.commit(Batch(*(accounts.end_session(one, at) for one in sorted(ending))))
 
 
+def _signed_refresh_token(shop: Shop, session_id: str) -> str:
+    token = new_refresh_token(session_id)
+    return f"{token}.{shop.keyring.sign(_REFRESH, token)}"
+
+
+def _was_ours(shop: Shop, token: str) -> bool:
+    """True if we made the token, for this session or a former turn of it."""
+    text, _, signature = token.rpartition(".")
+    return shop.keyring.verify(_REFRESH, text, signature)
+
+
 def _successor_within_grace(shop: Shop, session: Session, at: datetime) -> str | None:
     if session.grace_until is None or session.grace_until < at or not session.successor_sealed:
         return None
@@ -240,7 +255,7 @@ async def find_own_store(shop: Shop, user: User) -> Store | None:
 def new_session(shop: Shop, user: User, device: Device, at: datetime) -> tuple[Session, str]:
     """A session to insert, and its refresh token."""
     session_id = text_id("ses", at)
-    token = new_refresh_token(session_id)
+    token = _signed_refresh_token(shop, session_id)
     session = Session(
         id=session_id,
         user_id=user.id,

@@ -88,7 +88,7 @@ async def reset_password(shop: Shop, token: str, password: str, address: str) ->
     )
     batch = Batch(
         accounts.save_user(after, seen=seen),
-        accounts.end_sessions(seen.id, at),
+        *accounts.end_sessions(seen, at),
         outbox.publish("user.password_changed", str(seen.id), at),
         audit.record(
             Actor(name=f"user:{seen.id}", address=address), "user.password_reset", seen.id, at

@@ -109,7 +109,7 @@ async def change_password(shop: Shop, proof: Proof, password: str, actor: Actor)
         Batch(
             *taken,
             accounts.save_user(after, seen=seen),
-            accounts.end_sessions(seen.id, at, but=proof.session_id),
+            *accounts.end_sessions(seen, at, but=proof.session_id),
             outbox.publish("user.password_changed", str(seen.id), at),
             audit.record(actor, "user.password_changed", seen.id, at),
         )

@@ -15,6 +15,7 @@ PASSWORD_LENGTH_MIN = 10
 PASSWORD_LENGTH_MAX = 200
 REFRESH_GRACE = timedelta(seconds=30)
 RECENT_LOGIN = timedelta(minutes=5)  # older ones prove themselves again for e-mail, password, 2FA
+ACTING = timedelta(minutes=30)  # an admin as somebody else, at a time
 SESSIONS_SHOWN_MAX = 100
 MEMBERS_SHOWN_MAX = 500
 MEMBERSHIPS_MAX = 50  # stores that one person works in

@@ -117,7 +117,7 @@ async def act_as(
         raise Forbidden()
     session, _ = new_session(shop, user, device, at)
     session = msgspec.structs.replace(session, expires_at=at + ACTING, admin_id=admin.id)
-    actor = Actor(name=f"user:{admin.id}", address=device.address)
+    actor = device.actor(f"user:{admin.id}")
     store_ids = await accounts.list_stores_of(shop.db, user.id)
     await shop.db.commit(
         Batch(

@@ -21,7 +21,7 @@ def verification_token(shop: Shop, user: User) -> str:
 
 
 @again_if_stale
-async def verify_email(shop: Shop, token: str) -> User:
+async def verify_email(shop: Shop, token: str, actor: Actor) -> User:
     """Confirm the address behind a token; confirming again is a success.
 
     Raises:
@@ -41,11 +41,10 @@ async def verify_email(shop: Shop, token: str) -> User:
         return user
     at = shop.clock.now()
     after = msgspec.structs.replace(user, email_verified_at=at, updated_at=at)
-    actor = Actor(name=f"user:{user.id}")
     await shop.db.commit(
         Batch(
             accounts.save_user(after, seen=user),
-            audit.record(actor, "user.email_verified", user.id, at),
+            audit.record(actor.named(f"user:{user.id}"), "user.email_verified", user.id, at),
         )
     )
     return after

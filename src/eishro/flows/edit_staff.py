@@ -154,7 +154,7 @@ async def accept(
             stores.touch(store),
             accounts.insert_membership(store.id, user.id, invitation.role, at, AlreadyMember()),
             audit.record(
-                Actor(name=f"user:{user.id}", request_id=actor.request_id, address=actor.address),
+                actor.named(f"user:{user.id}"),
                 "staff.joined",
                 user.id,
                 at,

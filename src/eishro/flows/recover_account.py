@@ -56,7 +56,7 @@ def reset_token(shop: Shop, user: User) -> str:
 
 
 @again_if_stale
-async def reset_password(shop: Shop, token: str, password: str, address: str) -> User:
+async def reset_password(shop: Shop, token: str, password: str, actor: Actor) -> User:
     """Set a new password; all sessions of the user end. The second factor stays on.
 
     An address that was never verified may have been registered by somebody else, who then set up
@@ -90,14 +90,12 @@ async def reset_password(shop: Shop, token: str, password: str, address: str) ->
         accounts.save_user(after, seen=seen),
         *accounts.end_sessions(seen, at),
         outbox.publish("user.password_changed", str(seen.id), at),
-        audit.record(
-            Actor(name=f"user:{seen.id}", address=address), "user.password_reset", seen.id, at
-        ),
+        audit.record(actor.named(f"user:{seen.id}"), "user.password_reset", seen.id, at),
     )
     if seen.email_verified_at is None:
         batch.add(*await two_factor.forget(shop, seen.id), identities.forget_identities(seen.id))
     await shop.db.commit(batch)
-    await login_limits.trust(shop, seen.email, address)
+    await login_limits.trust(shop, seen.email, actor.address)
     return msgspec.structs.replace(after, version=seen.version + 1)
 
 

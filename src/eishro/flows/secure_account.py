@@ -156,7 +156,7 @@ def email_change_token(shop: Shop, user: User, email: str, at: datetime) -> str:
 
 
 @again_if_stale
-async def confirm_email_change(shop: Shop, token: str) -> User:
+async def confirm_email_change(shop: Shop, token: str, actor: Actor) -> User:
     """Give the account the address behind the token; the old address is told.
 
     Raises:
@@ -182,7 +182,7 @@ async def confirm_email_change(shop: Shop, token: str) -> User:
         Batch(
             accounts.save_user(after, seen=seen, taken=EmailTaken()),
             outbox.publish("user.email_changed", str(seen.id), at, before=seen.email),
-            audit.record(Actor(name=f"user:{seen.id}"), "user.email_changed", seen.id, at),
+            audit.record(actor.named(f"user:{seen.id}"), "user.email_changed", seen.id, at),
         )
     )
     return after

@@ -53,10 +53,15 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """From where somebody signs in, as the session list shows it."""
+    """From where somebody signs in, as the session list shows it, and by which request."""
 
     user_agent: str
     address: str
+    request_id: str = ""
+
+    def actor(self, name: str) -> Actor:
+        """Who acts there, for the audit trail."""
+        return Actor(name=name, request_id=self.request_id, address=self.address)
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -83,14 +88,14 @@ async def register(
     if await accounts.find_user_by_email(shop.db, registration.email) is not None:
         await login_limits.count_taken(shop, device.address)
     user = await new_user(shop, registration, at)
+    actor = device.actor(f"user:{user.id}")
     store, store_statements = (
-        await prepare_store(shop, registration.store, user.id, at)
+        await prepare_store(shop, registration.store, user.id, actor, at)
         if registration.store
         else (None, [])
     )
     session, refresh = new_session(shop, user, device, at)
     signed_in = with_tokens(shop, tokens, user, store, session, refresh, at)
-    actor = Actor(name=f"user:{user.id}", address=device.address)
     await shop.db.commit(
         Batch(*once.claim(signed_in)).add(
             accounts.insert_user(user),
@@ -164,14 +169,14 @@ async def login(
 
 async def note_refusal(shop: Shop, user: User | None, device: Device, what: str) -> None:
     """A line of the trail; the same work whether the address has an account or not."""
-    actor = Actor(name="guest", address=device.address)
+    actor = device.actor("guest")
     subject = user.id if user else "unknown"
     at = shop.clock.now()
     await shop.db.commit(Batch(audit.record(actor, "login.refused", subject, at, wrong=what)))
 
 
 @again_if_stale
-async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
+async def refresh(shop: Shop, tokens: AccessTokens, token: str, device: Device) -> SignedIn:
     """A new pair for a live refresh token.
 
     Raises:
@@ -192,10 +197,11 @@ async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
             return with_tokens(shop, tokens, user, store, session, successor, at)
     if not same_hash(session.refresh_hash, token):
         if _was_ours(shop, token):
+            actor = device.actor("guest")
             await shop.db.commit(
                 Batch(
                     accounts.end_session(session.id, at),
-                    audit.record(Actor(name="unknown"), "session.reuse_detected", session.id, at),
+                    audit.record(actor, "session.reuse_detected", session.id, at, user_id=user.id),
                 )
             )
         raise Unauthenticated()

@@ -311,7 +311,7 @@ async def _open_session(
 
 
 def _actor(user: User, device: Device) -> Actor:
-    return Actor(name=f"user:{user.id}", address=device.address)
+    return device.actor(f"user:{user.id}")
 
 
 def _provider(shop: Shop, name: str) -> IdentityProvider:

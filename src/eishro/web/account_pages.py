@@ -60,7 +60,7 @@ async def reset(call: Call) -> Raw:
     if not PASSWORD_LENGTH_MIN <= len(sent.password) <= PASSWORD_LENGTH_MAX:
         return _again(_RESET, "/reset-password", sent, _LENGTH.in_(sent.language))
     try:
-        await recover_account.reset_password(call.shop, sent.token, sent.password, call.address)
+        await recover_account.reset_password(call.shop, sent.token, sent.password, call.actor)
     except Invalid as error:
         if "password" not in error.faults:
             return message_page(call, _OLD_LINK, _NOTHING, sent.language, status=422)

@@ -1,6 +1,7 @@
 """Sessions and their tokens: seen, ended, and not to be made by anybody else."""
 
 import base64
+import hmac
 import json
 import warnings
 from datetime import timedelta
@@ -8,6 +9,8 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from eishro.domain.accounts.tokens import AUDIENCE, TYPE
 from tests.shops import PASSWORD, World, bearer
@@ -45,16 +48,39 @@ def _forged(world: World, **changes: Any) -> str:
         return jwt.encode(claims, key, algorithm=algorithm, headers=header)
 
 
+def _by_hand(header: dict[str, str], payload: str, key: bytes) -> str:
+    """What libraries refuse to make: any header, signed by HMAC with whatever text."""
+    first = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
+    mac = hmac.digest(key, f"{first}.{payload}".encode(), "sha256")
+    return f"{first}.{payload}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+
+
 async def test_access_tokens_that_we_did_not_make_open_nothing(world: World) -> None:
     person = await world.customer()
     session = person.refresh_token.partition(".")[0]
     client = world.client()
     right = {"sub": str(person.user.id), "sid": session}
     parts = person.access_token.split(".")
+    rsa_key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    public = rsa_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     nothing = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": TYPE}).encode()).decode()
     forged = {
         "alg none": f"{nothing.rstrip('=')}.{parts[1]}.",
         "no signature": f"{parts[0]}.{parts[1]}.",
+        "alg None": _by_hand({"alg": "None", "typ": TYPE}, parts[1], b""),
+        "RS256 with the forger's key": _forged(world, **right, key=rsa_key, algorithm="RS256"),
+        "HMAC with a public key": _by_hand({"alg": "HS256", "typ": TYPE}, parts[1], public),
+        "HMAC with a public key, as RS256": _by_hand(
+            {"alg": "RS256", "typ": TYPE}, parts[1], public
+        ),
+        "our HMAC, as RS256": _by_hand(
+            {"alg": "RS256", "typ": TYPE}, parts[1], world.shop.keyring.derive("access-token")
+        ),
+        "a key that it brings along": _forged(
+            world, **right, key=rsa_key, algorithm="RS256", header={"jwk": {"kty": "RSA"}}
+        ),
         "another key": _forged(world, **right, key=b"k" * 32),
         "another purpose's key": _forged(
             world, **right, key=world.shop.keyring.derive("refresh-successor")

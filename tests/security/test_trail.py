@@ -3,11 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from eishro.db.audit import Record, audit_records
+from eishro.db.schema import METADATA
 from eishro.db.statements import Query
+from eishro.flows.refusals import LINES_MAX
 from tests.shops import PASSWORD, World, bearer
 
 pytestmark = pytest.mark.anyio
@@ -64,3 +67,83 @@ async def test_every_line_names_its_request_and_address(world: World) -> None:
     }  # fmt: skip
     for line in lines:
         assert (line.request_id, line.address) == ("request-of-the-test", "127.0.0.1"), line
+
+
+_COUNTS = {
+    table.name: Query(sa.select(sa.func.count()).select_from(table), int, across_stores=True)
+    for table in METADATA.sorted_tables
+}
+
+
+async def _counts(world: World) -> dict[str, int]:
+    return {name: await world.db.one(query) or 0 for name, query in _COUNTS.items()}
+
+
+async def test_a_failed_check_of_security_writes_one_line_and_nothing_else(world: World) -> None:
+    owner, other, person = await world.merchant(), await world.merchant(), await world.customer()
+    viewer = await world.join(owner, "viewer")
+    assert owner.store is not None
+    state = await world.product(owner.store.id, stock=5)
+    order = (await world.order(state)).order
+    key = await world.api_key(owner, "orders:read")
+    world.clock.turn(timedelta(seconds=1))
+    at, ours = f"/api/stores/{owner.store.id}", owner.store.id
+    link, long = {"token": "1.2.x"}, "x" * 12
+    made_up = f"{person.refresh_token.partition('.')[0]}.x.x"
+    attacks: list[tuple[str, str, Any, dict[str, str], str, int | None]] = [
+        ("GET", "/api/admin/users", None, bearer(owner), "permission", None),
+        ("GET", f"{at}/staff", None, bearer(other), "permission", None),
+        ("GET", f"{at}/staff", None, bearer(viewer), "permission", ours),
+        ("PUT", at, {"name": "x"}, key, "permission", ours),
+        ("PUT", at, {"name": "x"}, {"X-API-Key": "esk_a_b"}, "credential", None),
+        ("GET", f"{at}/orders", None, {"Authorization": "Bearer x.y.z"}, "credential", None),
+        ("GET", f"/api/orders/{order.id}", None, bearer(other), "permission", None),
+        ("GET", f"/api/orders/{order.id}", None, {"X-Order-Token": "x"}, "permission", None),
+        ("PUT", f"/api/orders/{order.id}/status", {}, bearer(viewer), "permission", ours),
+        ("POST", "/api/auth/verify-email", link, {}, "link to confirm an address", None),
+        ("GET", "/verify-email?token=1.2.3.4", None, {}, "link to another address", None),
+        ("POST", "/api/auth/reset-password", {**link, "password": long}, {}, "link for a new password", None),
+        ("POST", "/api/invitations/accept", link, {}, "invitation", None),
+        ("GET", "/invitation?token=x", None, {}, "invitation", None),
+        ("PUT", "/api/auth/password", {"currentPassword": "no", "password": long}, bearer(person), "password", None),
+        ("POST", "/api/auth/oauth/complete", {"ticket": "x", "otp": "1"}, {}, "ticket", None),
+        ("POST", "/api/auth/refresh", {"refreshToken": made_up}, {}, "refresh token", None),
+        ("POST", "/api/webhooks/payments/moamalat", {"signature": "bad"}, {}, "signature", None),
+    ]  # fmt: skip
+    client = world.client()
+    for method, path, body, headers, wrong, store_id in attacks:
+        world.clock.turn(timedelta(seconds=1))
+        before = await _counts(world)
+        reply = await client.request(method, path, json=body, headers=headers)
+        await world.settle()
+        assert 400 <= reply.status_code < 500, (path, reply.text)
+        after = await _counts(world)
+        assert after == {**before, "audit_records": before["audit_records"] + 1}, path
+        line = (await _lines(world))[-1]
+        assert (line.action, line.store_id) == ("access.refused", store_id), path
+        assert msgspec.json.decode(line.changes) == {"wrong": wrong}, path
+        assert (line.address, line.request_id) == ("127.0.0.1", reply.headers["X-Request-ID"])
+        assert not any(len(shown) > 5 and shown in str(line) for shown in headers.values())
+
+
+async def test_who_knocks_at_every_door_does_not_fill_the_trail(world: World) -> None:
+    person, client = await world.customer(), world.client()
+    before = len(await _lines(world))
+    for number in range(LINES_MAX + 5):
+        path = f"/api/admin/stores/{number}/approve"
+        assert (await client.put(path, json={}, headers=bearer(person))).status_code == 403
+    assert len(await _lines(world)) - before == LINES_MAX
+    world.clock.turn(timedelta(hours=1))
+    await client.get("/api/admin/users", headers=bearer(await world.customer()))
+    assert len(await _lines(world)) - before == LINES_MAX + 2  # and who registered meanwhile
+
+
+async def test_what_is_merely_missing_or_over_is_no_failed_check(world: World) -> None:
+    person, client = await world.customer(), world.client()
+    before = await _lines(world)
+    await client.get("/api/orders")
+    await client.get("/api/stores/nobody")
+    await client.get("/api/orders/ord_0", headers=bearer(person))
+    world.clock.turn(timedelta(minutes=16))
+    assert (await client.get("/api/orders", headers=bearer(person))).status_code == 401
+    assert await _lines(world) == before

@@ -13,10 +13,9 @@ from eishro.db.audit import Actor
 from eishro.db.statements import Batch
 from eishro.domain.accounts import identities
 from eishro.domain.accounts import sql as accounts
-from eishro.domain.accounts.model import User
+from eishro.domain.accounts.model import BadLink, User
 from eishro.domain.accounts.passwords import check_password
-from eishro.errors import Invalid, Words
-from eishro.flows import login_limits, two_factor
+from eishro.flows import login_limits, refusals, two_factor
 from eishro.flows.shop import Shop, again_if_stale
 
 RESET_LIFETIME = timedelta(hours=1)
@@ -63,22 +62,27 @@ async def reset_password(shop: Shop, token: str, password: str, actor: Actor) ->
     a second factor or a login through a provider: those go, since the mailbox is the only proof.
 
     Raises:
-        Invalid: the token is not (or no longer) good, or the password too common.
+        BadLink: the token is not (or no longer) good.
+        Invalid: the password is too common.
         HasherBusy.
     """
-    fault = Invalid({"token": Words("is not valid any more", "لم يعد صالحا")})
+    async with refusals.noting(shop, actor, "link for a new password", BadLink):
+        return await _reset_password(shop, token, password, actor)
+
+
+async def _reset_password(shop: Shop, token: str, password: str, actor: Actor) -> User:
     at = shop.clock.now()
     number, _, rest = token.partition(".")
     expires, _, signature = rest.partition(".")
     for digits in (number, expires):
         if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
-            raise fault
+            raise BadLink()
     seen = await accounts.find_user(shop.db, int(number))
     is_ours = seen is not None and shop.keyring.verify(
         _RESET, _signed_text(seen, int(expires)), signature
     )
     if seen is None or not is_ours or int(expires) < at.timestamp():
-        raise fault
+        raise BadLink()
     check_password(password, seen.email)
     after = msgspec.structs.replace(
         seen,

@@ -30,7 +30,7 @@ from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store
 from eishro.errors import Unauthenticated
-from eishro.flows import login_limits, two_factor
+from eishro.flows import login_limits, refusals, two_factor
 from eishro.flows.open_store import NewStore, prepare_store
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import text_id
@@ -204,6 +204,8 @@ async def refresh(shop: Shop, tokens: AccessTokens, token: str, device: Device) 
                     audit.record(actor, "session.reuse_detected", session.id, at, user_id=user.id),
                 )
             )
+        else:
+            await refusals.note(shop, device.actor("guest"), "refresh token", session.id)
         raise Unauthenticated()
     successor = _signed_refresh_token(shop, session.id)
     after = msgspec.structs.replace(

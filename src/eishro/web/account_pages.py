@@ -74,7 +74,7 @@ async def invitation_page(call: Call, query: LinkQuery) -> Raw:
     """Where the link of an invitation leads."""
     language = page_language(call, query.lang)
     try:
-        found = await edit_staff.find_invited(call.shop, query.token)
+        found = await edit_staff.find_invited(call.shop, query.token, call.actor)
     except ShopError as error:
         return message_page(call, _OLD_LINK, _NOTHING, language, status=status_of(error))
     store = await stores.get_store(call.shop.db, found.store_id)

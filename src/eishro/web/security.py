@@ -214,7 +214,7 @@ def _proof(call: Call, body: ProofBody) -> Proof:
     return Proof(
         caller=call.caller,
         session_id=call.session_id,
-        address=call.address,
+        actor=call.actor,
         password=body.current_password,
         code=body.otp,
     )

@@ -1,17 +1,20 @@
 """What the audit trail says of what happened to an account, and of what was refused."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pyotp
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from eishro.db.audit import Record, audit_records
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.flows.refusals import LINES_MAX
-from tests.shops import PASSWORD, World, bearer
+from tests.shops import PASSWORD, World, bearer, order_body
 
 pytestmark = pytest.mark.anyio
 
@@ -147,3 +150,58 @@ async def test_what_is_merely_missing_or_over_is_no_failed_check(world: World) -
     world.clock.turn(timedelta(minutes=16))
     assert (await client.get("/api/orders", headers=bearer(person))).status_code == 401
     assert await _lines(world) == before
+
+
+async def test_no_secret_lies_open_in_logs_trail_or_database(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Passwords, tokens, keys and codes of everything that people do with an account."""
+    client, secrets = world.client(), {PASSWORD, NEW_PASSWORD}
+
+    async def post(path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
+        named = {**(headers or {}), "Idempotency-Key": "one-of-this-test"}
+        reply = await client.post(path, json=body, headers=named)
+        assert reply.status_code < 300, (path, reply.text)
+        return reply.json()["data"]
+
+    with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as events:
+        email = "salma@example.ly"
+        account = {"email": email, "password": PASSWORD, "accountType": "merchant"}
+        joined = await post("/api/auth/register", {**account, "store": {"name": "متجر"}})
+        mine = {"Authorization": f"Bearer {joined['accessToken']}"}
+        at = f"/api/stores/{joined['store']['id']}"
+        secrets.add(await world.token(email, "verify-email"))
+        setup = await post("/api/auth/2fa/setup", {}, mine)
+        code = pyotp.TOTP(setup["secret"]).at(world.clock.now())
+        secrets.update({setup["secret"], setup["otpauthUrl"]})
+        secrets.update((await post("/api/auth/2fa/enable", {"otp": code}, mine))["recoveryCodes"])
+        key = {"name": "till", "scopes": ["orders:read"]}
+        secrets.add((await post(f"{at}/api-keys", key, mine))["key"])
+        await post(f"{at}/staff", {"email": "ali@example.ly", "role": "viewer"}, mine)
+        secrets.add(await world.token("ali@example.ly", "invitation"))
+        product = await post(f"{at}/products", {"name": "x", "price": 1, "stock": 5}, mine)
+        order = await post(f"{at}/orders", order_body(product["id"]))
+        secrets.add(order["accessToken"])
+        renewed = await post("/api/auth/refresh", {"refreshToken": joined["refreshToken"]})
+        for pair in (joined, renewed):
+            secrets.update({pair["accessToken"], pair["refreshToken"]})
+        await post("/api/auth/forgot-password", {"email": email})
+        token = await world.token(email, "reset-password")
+        secrets.add(token)
+        await post("/api/auth/reset-password", {"token": token, "password": NEW_PASSWORD})
+        for shown in secrets:
+            body = {"email": email, "password": shown}
+            await client.post("/api/auth/login", json=body, headers={"X-API-Key": shown[:200]})
+        await world.settle()
+    kept = [msgspec.json.encode(await world.db.all(query)).decode() for query in _ROWS.values()]
+    assert any(email in text for text in kept)
+    for secret in secrets:
+        assert secret not in caplog.text
+        assert secret not in str(events)
+        assert [text for text in kept if secret in text] == [], secret
+
+
+_ROWS = {
+    table.name: Query(sa.select(table), lambda *row: row, across_stores=True)
+    for table in METADATA.sorted_tables
+}

@@ -13,8 +13,11 @@ import sqlalchemy as sa
 
 from eishro.db.database import Database
 from eishro.db.schema import METADATA
-from eishro.db.statements import Query
+from eishro.db.statements import Batch, Query
 from eishro.domain.catalog import sql as catalog
+from eishro.domain.discounts import sql as discounts
+from eishro.domain.discounts import uses
+from eishro.domain.discounts.model import Applied
 from eishro.flows.shop import Shop
 from eishro.jobs.schedule import expire_unpaid_orders
 from eishro.jobs.seal_audit import seal_audit
@@ -103,6 +106,8 @@ async def build(world: World) -> Street:
             named = {"code": f"EID{number or ''}", "name": f"عيد{mark}", "usageLimit": 9}
             made = await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
             things["coupon"] = made["id"]
+            named = {"code": f"LATE{number or ''}", "name": f"متأخر{mark}", "perCustomerLimit": 9}
+            await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
             named = {"name": f"عرض{mark}", "perCustomerLimit": 9}
             made = await send("POST", f"{at}/promotions", {**_DISCOUNT, **named}, who)
             things["promotion"] = made["id"]
@@ -189,6 +194,14 @@ async def _find_skus(shop: Shop, street: Street) -> None:
     found = await catalog.find_skus(shop.db, street.ours["store"], wanted)
     if found != {"ours-0"}:
         raise Trespass(f"SKUs of the store: {found}")
+
+
+async def _use_late(shop: Shop, street: Street) -> None:
+    """A use counted for an order that is there already, so that each statement stands alone."""
+    store, who = street.ours["store"], ("phone:+218912345678",)
+    rule = await discounts.get_coupon(shop.db, store, "late")
+    used = uses.use(Applied(rule, 100, frees_shipping=False), who, street.ours["pending order"])
+    await shop.db.commit(Batch(*used))
 
 
 STEPS = (
@@ -286,6 +299,7 @@ STEPS = (
     Step("orders", "GET", f"{_STORE}/orders"),
     Step("pending orders", "GET", f"{_STORE}/orders?status=pending&q=فاطمة علي"),
     Step("one order", "GET", "/api/orders/{ours[pending order]}"),
+    Step("use", job=_use_late),
     Step("why it costs that", "GET", "/api/orders/{ours[pending order]}/trace"),
     Step("their order", "GET", "/api/orders/{theirs[new order]}", status=404),
     Step("confirm", "PUT", "/api/orders/{ours[new order]}/status", {"status": "confirmed"}),

@@ -126,6 +126,36 @@ async def test_a_hidden_store_is_unknown_to_all_but_its_own_people(world: World)
         assert reply.status_code == 200, caller
 
 
+async def test_a_suspended_store_s_routes_let_in_its_own_people_alone(world: World) -> None:
+    """Every route about the store: its people as before, others may not know that it is there."""
+    headers, ids = await _cast(world)
+    client = world.client()
+    path = f"/api/admin/stores/{ids['store_id']}/suspend"
+    done = await client.put(path, json={"reason": "a test"}, headers=headers["admin"])
+    assert done.status_code == 200
+    outside = ("guest", "customer", "buyer", "revoked key", *CALLERS[4:7])
+    wrong = []
+    for route, (number, caller) in itertools.product(ROUTES, enumerate(CALLERS)):
+        expected = EXPECTED[route.needs.name][number]
+        is_below = "{store_id}" in route.path or "{product_id}" in route.path
+        if not is_below and "{order_id}" not in route.path:
+            continue
+        reply = await client.request(
+            route.method,
+            route.path.format(**ids),
+            content=b"[]" if route.method in ("POST", "PUT") else None,
+            headers={**headers[caller], "Content-Type": "application/json"},
+        )
+        seen = reply.status_code
+        if is_below and caller in outside and route.needs.name != "admin" and expected != 401:
+            fits = seen == 404 or (expected == 0 and seen == 401)
+        else:
+            fits = _fits(route, expected, seen)
+        if not fits:
+            wrong.append((f"{route.method} {route.path}", caller, expected, seen))
+    assert wrong == []
+
+
 async def test_a_member_of_one_store_finds_nothing_of_another_through_its_own(
     world: World,
 ) -> None:

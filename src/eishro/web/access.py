@@ -152,6 +152,7 @@ def member(
         if may(call, permission):
             return
         if not _knows(call):
+            call.is_refused = True
             await see(call)
         raise Forbidden()
 
@@ -175,6 +176,7 @@ def order_party(permission: str) -> Needs:
         order = await _find_order(call)
         is_buyer = _is_customer(call, order) or _has_token(call, order, shown)
         if not (may(call, permission) or is_buyer):
+            call.is_refused = True
             raise Forbidden() if _knows(call) else OrderNotFound()
 
     return Needs(f"{permission}|party", check, takes_order_token=True)
@@ -188,6 +190,7 @@ def order_member(permission: str) -> Needs:
             raise Unauthenticated()
         order = await _find_order(call)
         if not may(call, permission):
+            call.is_refused = True
             if _knows(call) or _is_customer(call, order):
                 raise Forbidden()
             raise OrderNotFound()

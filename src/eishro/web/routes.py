@@ -96,6 +96,7 @@ class Call:
         "door",
         "found",
         "idempotency_key",
+        "is_refused",
         "language",
         "once_answer",
         "params",
@@ -130,6 +131,8 @@ class Call:
         # The version of the store's public answers, read with or before what is answered.
         self.version: int | None = None
         self.found: dict[str, Any] = {}
+        # What was asked for is not the caller's, also where the answer says that it is not there.
+        self.is_refused = False
         self.idempotency_key: str | None = None
         self.body_bytes = b""
         self.once_answer: tuple[int, bytes] | None = None

@@ -128,7 +128,7 @@ async def test_a_hidden_store_is_unknown_to_all_but_its_own_people(world: World)
 
 async def test_a_suspended_store_s_routes_let_in_its_own_people_alone(world: World) -> None:
     """Every route about the store: its people as before, others may not know that it is there."""
-    headers, ids = await _cast(world)
+    headers, ids = await cast(world)
     client = world.client()
     path = f"/api/admin/stores/{ids['store_id']}/suspend"
     done = await client.put(path, json={"reason": "a test"}, headers=headers["admin"])

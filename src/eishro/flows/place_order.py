@@ -228,7 +228,7 @@ def _decide(
         updated_at=at,
         version=1,
         weight_grams=basket.weight_grams,
-        coupon_code=priced.inputs.coupon.code if priced.inputs.coupon else None,
+        coupon_code=priced.coupon_code,
     )
     lines = tuple(
         Line(

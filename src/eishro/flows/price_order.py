@@ -100,6 +100,11 @@ class PricedOrder(msgspec.Struct, frozen=True):
     applied: tuple[Applied, ...]
 
     @property
+    def coupon_code(self) -> str | None:
+        """The coupon's code as the store spells it, if the coupon was applied."""
+        return next((one.rule.code for one in self.applied if one.rule.code is not None), None)
+
+    @property
     def trace(self) -> Trace:
         """As kept: of the automatic promotions only those that did something, since the others
         change nothing; the steps still say why they did not.

@@ -47,6 +47,9 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "keys:read":          (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "keys:write":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "audit:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
+    "money:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
+    "money:write":        (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
+    "money:write|owner":  (401, 403, 403, 401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403,   2, 403),
 }
 # fmt: on
 # A page of a product that is not there, an unsigned notification, a token that is not one: these
@@ -61,7 +64,7 @@ _GROUPS = {
     for name in dict.fromkeys(route.needs.name for route in ROUTES)
 }
 _KEY_SCOPES = ("store:read", "store:write", "products:read", "products:write", "orders:read",
-               "orders:write", "orders:refund", "audit:read")  # fmt: skip
+               "orders:write", "orders:refund", "audit:read", "money:read")  # fmt: skip
 
 
 def test_every_permission_has_a_row_and_no_row_is_left_over() -> None:
@@ -192,6 +195,8 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "user_id": "999999",
         "invitation_id": "inv_0",
         "key_id": "key_0",
+        "payout_id": "pyo_0",
+        "suspense_id": "sus_0",
     }
     return headers, ids
 

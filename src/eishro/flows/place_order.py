@@ -34,6 +34,7 @@ from eishro.domain.stock.sql import Taking
 from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
 from eishro.errors import ShopError, Stale
 from eishro.flows.price_list import PricedStore
+from eishro.flows.set_commission import commission_bp_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
@@ -73,7 +74,7 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     """
     store, basket = _from_memory(shop, command) or await _from_database(shop, command)
     at = shop.clock.now()
-    placed = _decide(shop, command, basket, actor, at)
+    placed = _decide(shop, command, basket, store, actor, at)
     order = placed.order
     batch = Batch(*once.claim(placed))
     takings = [
@@ -164,7 +165,9 @@ def _methods(shop: Shop, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
     return tuple(m for m in shop.methods if not chosen or m.method in chosen)
 
 
-def _decide(shop: Shop, command: PlaceOrder, basket: Basket, actor: Actor, at: datetime) -> Placed:
+def _decide(
+    shop: Shop, command: PlaceOrder, basket: Basket, store: Store, actor: Actor, at: datetime
+) -> Placed:
     online = command.payment_method not in OFFLINE_METHODS
     order = Order(
         id=text_id("ord", at),
@@ -192,6 +195,7 @@ def _decide(shop: Shop, command: PlaceOrder, basket: Basket, actor: Actor, at: d
         created_at=at,
         updated_at=at,
         version=1,
+        commission_bp=commission_bp_of(shop, store),
     )
     lines = tuple(
         Line(

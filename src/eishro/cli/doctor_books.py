@@ -29,7 +29,7 @@ def _sum(column: Any) -> Any:
 
 def _of_accounts(*accounts: str) -> Any:
     return sa.select(_entries.store_id.label("store_id"), _entries.dirhams.label("dirhams")).where(
-        _entries.account.in_(accounts)
+        sa.or_(*(_entries.account == account for account in accounts))
     )
 
 
@@ -55,7 +55,7 @@ _UNBALANCED = Query(
     str,
     across_stores=True,
 )
-_IS_PAYING = sa.and_(_entries.reason.in_(PAYING), _entries.account == "receivable")
+_IS_PAYING = sa.and_(sa.or_(*(_entries.reason == reason for reason in PAYING)), _entries.account == "receivable")
 _PAID_TWICE = Query(
     sa.select(_entries.order_id)
     .where(_IS_PAYING)

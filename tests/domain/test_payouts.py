@@ -1,5 +1,6 @@
 """Bank details and the two people of a payout, without a database."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -80,13 +81,14 @@ def test_it_waits_after_a_change_of_the_bank_account() -> None:
 
 def test_steps_have_an_order() -> None:
     approved = _payout(status="approved", approved_by=2)
-    for wrong in (
+    wrongs: tuple[Callable[[], Payout], ...] = (
         lambda: _payout().pay(2, AT, "x"),
         lambda: approved.approve(3, AT),
         lambda: approved.close("cancelled", 1, AT, None),
         lambda: _payout(status="paid").close("rejected", 1, AT, "x"),
         lambda: _payout(status="cancelled").approve(2, AT),
-    ):
+    )
+    for wrong in wrongs:
         with pytest.raises(PayoutNotPossible):
             wrong()
     assert approved.close("rejected", 2, AT, "x").status == "rejected"

@@ -21,7 +21,7 @@ from eishro.flows.shop import Shop
 from eishro.jobs.schedule import expire_unpaid_orders
 from eishro.jobs.seal_audit import seal_audit
 from eishro.jobs.settle_books import settle_books
-from tests.shops import World, bearer, changed, order_body
+from tests.shops import PASSWORD, World, bearer, changed, order_body
 
 MARK = "zenobia"  # in every text of the neighbour, so that it is seen wherever it turns up
 _SCOPES = ["store:write", "products:write", "orders:read", "orders:write", "audit:read"]
@@ -123,6 +123,8 @@ async def build(world: World) -> Street:
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
+        world.clock.turn(timedelta(minutes=3))
+        await settle_books(world.shop)
         await _earn(world, send, side, things, who, admin)
         world.clock.turn(timedelta(seconds=10))
     for at, who in ((ours["store"], callers["owner"]), (theirs["store"], callers["neighbour"])):
@@ -142,7 +144,12 @@ async def _earn(
 ) -> None:
     """Money for the store: orders paid twice, so that some is stranded; payouts of it."""
     at, mark = f"/api/stores/{things['store']}", "" if side == "ours" else f" {MARK}"
-    account = {"beneficiary": f"متجر{mark}", "bank": f"مصرف{mark}", "iban": IBAN}
+    account = {
+        "beneficiary": f"متجر{mark}",
+        "bank": f"مصرف{mark}",
+        "iban": IBAN,
+        "currentPassword": PASSWORD,
+    }
     await send("PUT", f"{at}/bank-account", account, who)
     for number in range(1 if side == "ours" else 2):
         body = order_body(things["product1"], 1, things["variant1"])
@@ -286,7 +293,7 @@ STEPS = (
     Step("settle", job=_settle, later=timedelta(minutes=5)),
     Step("bank account", "GET", f"{_STORE}/bank-account"),
     Step("another bank", "PUT", f"{_STORE}/bank-account",
-         {"beneficiary": "x", "bank": "y", "iban": "LY83002048000020100120361"}),
+         {"beneficiary": "x", "bank": "y", "iban": IBAN, "currentPassword": PASSWORD}),
     Step("payouts", "GET", f"{_STORE}/payouts"),
     Step("ask for a payout", "POST", f"{_STORE}/payouts", {"amount": 3}, status=201),
     Step("take it back", "PUT", f"{_STORE}/payouts/{{ours[payout]}}/cancel"),

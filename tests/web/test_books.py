@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -85,10 +84,10 @@ async def test_a_payout_goes_its_way_by_different_people(world: World) -> None:
     waiting = await world.client().get("/api/admin/payouts?status=requested", headers=first)
     assert [one["id"] for one in waiting.json()["data"]] == [asked["id"]]
     assert (await world.client().put(f"{path}/approve", headers=first)).status_code == 200
-    paying = {"json": {"reference": "FT1"}}
-    same: Any = await world.client().put(f"{path}/pay", headers=first, **paying)
+    paying = {"reference": "FT1"}
+    same = await world.client().put(f"{path}/pay", json=paying, headers=first)
     assert (same.status_code, same.json()["error"]["code"]) == (409, "TWO_PEOPLE_NEEDED")
-    paid: Any = await world.client().put(f"{path}/pay", headers=second, **paying)
+    paid = await world.client().put(f"{path}/pay", json=paying, headers=second)
     assert paid.json()["data"]["status"] == "paid"
 
 
@@ -151,9 +150,9 @@ async def test_a_commission_is_a_percentage_with_two_decimals(world: World) -> N
         assert reply.json()["data"] == {
             "storeId": owner.store.id, "percent": percent, "isOwn": True,
         }  # fmt: skip
-    for percent in (-1, 100.01, 2.555, "2", True, 1e300):
-        reply = await client.put(path, json={"percent": percent, "reason": "a test"})
-        assert reply.status_code == 422, percent
+    for wrong in (-1, 100.01, 2.555, "2", True, 1e300):
+        reply = await client.put(path, json={"percent": wrong, "reason": "a test"})
+        assert reply.status_code == 422, wrong
     back = await client.put(path, json={"percent": None, "reason": "a test"})
     assert back.json()["data"] == {"storeId": owner.store.id, "percent": 0, "isOwn": False}
 

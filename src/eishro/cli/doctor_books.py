@@ -55,7 +55,9 @@ _UNBALANCED = Query(
     str,
     across_stores=True,
 )
-_IS_PAYING = sa.and_(sa.or_(*(_entries.reason == reason for reason in PAYING)), _entries.account == "receivable")
+_IS_PAYING = sa.and_(
+    sa.or_(*(_entries.reason == reason for reason in PAYING)), _entries.account == "receivable"
+)
 _PAID_TWICE = Query(
     sa.select(_entries.order_id)
     .where(_IS_PAYING)

@@ -86,12 +86,15 @@ def _pair(account: str, dirhams: int) -> tuple[str, int]:
 
 
 _BALANCES = Query(
-    sa.select(_NOW.c.account, sa.func.sum(_NOW.c.dirhams)).group_by(_NOW.c.account), _pair
+    sa.select(_NOW.c.account, sa.func.sum(_NOW.c.dirhams))
+    .group_by(_NOW.c.account)
+    .having(sa.func.sum(_NOW.c.dirhams) != 0),
+    _pair,
 )
 _STATEMENT = Query(
-    sa.select(_MONTH.c.reason, _MONTH.c.account, sa.func.sum(_MONTH.c.dirhams)).group_by(
-        _MONTH.c.reason, _MONTH.c.account
-    ),
+    sa.select(_MONTH.c.reason, _MONTH.c.account, sa.func.sum(_MONTH.c.dirhams))
+    .group_by(_MONTH.c.reason, _MONTH.c.account)
+    .having(sa.func.sum(_MONTH.c.dirhams) != 0),
     Movement,
 )
 _OF_TRANSACTIONS = Query(
@@ -102,9 +105,10 @@ _OF_TRANSACTIONS = Query(
     Entry,
 )
 _MARK_OF = Query(
-    sa.select(sa.func.coalesce(sa.func.max(_KEPT.through_transaction_id), "")).where(
-        _KEPT.store_id == _STORE
-    ),
+    sa.select(_KEPT.through_transaction_id)
+    .where(_KEPT.store_id == _STORE)
+    .order_by(_KEPT.through_transaction_id.desc())
+    .limit(1),
     str,
 )
 _NEXT = (
@@ -119,7 +123,9 @@ _NEXT = (
     .subquery()
 )
 _SLICE_END = Query(
-    sa.select(sa.func.coalesce(sa.func.max(_NEXT.c.transaction_id), "")), str, store="store_id"
+    sa.select(sa.func.max(_NEXT.c.transaction_id)).having(sa.func.count() > 0),
+    str,
+    store="store_id",
 )
 # What each touched account has once the slice is in; where nothing is kept yet, only the slice.
 _SLICE = sa.union_all(
@@ -183,7 +189,7 @@ class LedgerFilter(msgspec.Struct, frozen=True, kw_only=True):
 async def read_balances(db: Database, store_id: int) -> dict[str, int]:
     """Dirhams by account, debits positive, accounts at zero left out."""
     found = dict(await db.all(_BALANCES, store_id=store_id))
-    return {account: int(found[account]) for account in sorted(found) if found[account]}
+    return {account: int(found[account]) for account in sorted(found)}
 
 
 async def read_statement(
@@ -234,7 +240,7 @@ async def next_sums(db: Database, store_id: int, before: datetime) -> Written | 
     """
     mark = await db.one(_MARK_OF, store_id=store_id) or ""
     through = await db.one(_SLICE_END, store_id=store_id, mark=mark, before=first_id("trn", before))
-    if not through:
+    if through is None:
         return None
     sums = await db.all(_SUMS, store_id=store_id, mark=mark, through=through)
     return _KEEP.each(

@@ -67,7 +67,8 @@ _ACCOUNT = Query(
 )
 _OPEN_SUM = Query(
     sa.select(sa.func.coalesce(sa.func.sum(payouts.c.amount_dirhams), 0)).where(
-        payouts.c.store_id == sa.bindparam("store_id"), sa.or_(*(payouts.c.status == status for status in OPEN))
+        payouts.c.store_id == sa.bindparam("store_id"),
+        sa.or_(*(payouts.c.status == status for status in OPEN)),
     ),
     int,
 )

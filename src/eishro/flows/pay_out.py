@@ -27,6 +27,7 @@ from eishro.domain.payouts.model import (
     PayoutNotCovered,
     available_of,
 )
+from eishro.errors import Stale
 from eishro.flows.secure_account import Proof, prove
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import text_id
@@ -210,6 +211,8 @@ async def _covered(shop: Shop, payout: Payout) -> list[Statement]:
     account = await payouts.get_account(shop.db, payout.store_id)
     owed = owed_of(await reading.read_balances(shop.db, payout.store_id))
     if owed < payout.amount_dirhams:
+        if await payouts.get_payout(shop.db, payout.id) != payout:
+            raise Stale()  # it was paid meanwhile, and that is why
         raise PayoutNotCovered(available_of(owed, 0))
     return [payouts.touch_account(account)]
 

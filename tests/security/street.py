@@ -312,7 +312,7 @@ STEPS = (
     Step("apply to theirs", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
          {"action": "apply", "orderId": "{theirs[pending order]}"}, status=404),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
-    Step("seal", job=_seal, later=timedelta(minutes=1)),
+    Step("seal", job=_seal, later=timedelta(minutes=9)),
     Step("SKUs", job=_find_skus),
     Step("expire", job=_expire, later=timedelta(minutes=30)),
 )  # fmt: skip

@@ -139,6 +139,9 @@ def rules_of(settings: Settings) -> Rules:
         access_token=settings.access_token,
         refresh_token=settings.refresh_token,
         store_approval=settings.store_approval,
+        commission_bp=settings.commission_bp,
+        payout_delay=settings.payout_delay,
+        suspense_deadline=settings.suspense_deadline,
     )
 
 

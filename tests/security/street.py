@@ -18,15 +18,19 @@ from eishro.domain.catalog import sql as catalog
 from eishro.domain.discounts import sql as discounts
 from eishro.domain.discounts import uses
 from eishro.domain.discounts.model import Applied
+from eishro.domain.payments.sql import get_payment
+from eishro.flows.pay_order import check_payment
 from eishro.flows.shop import Shop
 from eishro.jobs.schedule import expire_unpaid_orders
 from eishro.jobs.seal_audit import seal_audit
-from tests.shops import World, bearer, order_body
+from eishro.jobs.settle_books import settle_books
+from tests.shops import PASSWORD, World, bearer, changed, order_body
 
 MARK = "zenobia"  # in every text of the neighbour, so that it is seen wherever it turns up
 _SCOPES = ["store:write", "products:write", "orders:read", "orders:write", "audit:read"]
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
 _MOVED = (("processing", "cod"), ("delivered", "cod"))
+IBAN = "LY83002048000020100120361"
 _SHELF = {"ours": "قمصان", "theirs": f"قمصان {MARK}"}
 
 
@@ -57,9 +61,14 @@ class Trespass(AssertionError):
 
 async def build(world: World) -> Street:
     """Two stores with everything a store has; the neighbour has a little more of each."""
+    at_once = msgspec.structs.replace(world.shop.rules, payout_delay=timedelta())
+    world.shop = changed(world.shop, rules=at_once)
     owner, neighbour = await world.merchant(), await world.merchant()
-    admin = bearer(await world.admin())
-    callers = {"owner": bearer(owner), "neighbour": bearer(neighbour), "admin": admin, "guest": {}}
+    admin, other_admin = bearer(await world.admin()), bearer(await world.admin())
+    callers = {
+        "owner": bearer(owner), "neighbour": bearer(neighbour), "guest": {},
+        "admin": admin, "other admin": other_admin,
+    }  # fmt: skip
     assert owner.store is not None
     assert neighbour.store is not None
     ours: dict[str, Any] = {"store": owner.store.id}
@@ -132,6 +141,9 @@ async def build(world: World) -> Street:
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
+        world.clock.turn(timedelta(minutes=3))
+        await settle_books(world.shop)
+        await _earn(world, send, side, things, who, admin)
         world.clock.turn(timedelta(seconds=10))
     for at, who in ((ours["store"], callers["owner"]), (theirs["store"], callers["neighbour"])):
         # Something that nobody sealed yet.
@@ -143,6 +155,37 @@ async def build(world: World) -> Street:
         )
     await world.settle()
     return Street(callers, ours, theirs)
+
+
+async def _earn(
+    world: World, send: Any, side: str, things: dict[str, Any], who: Any, admin: Any
+) -> None:
+    """Money for the store: orders paid twice, so that some is stranded; payouts of it."""
+    at, mark = f"/api/stores/{things['store']}", "" if side == "ours" else f" {MARK}"
+    account = {
+        "beneficiary": f"متجر{mark}",
+        "bank": f"مصرف{mark}",
+        "iban": IBAN,
+        "currentPassword": PASSWORD,
+    }
+    await send("PUT", f"{at}/bank-account", account, who)
+    for number in range(1 if side == "ours" else 2):
+        body = order_body(things["product1"], 1, things["variant1"])
+        body["customer"]["name"] += mark
+        order = (await send("POST", f"{at}/orders", body, {}))["id"]
+        made = await send("POST", f"/api/orders/{order}/payments", {"method": "moamalat"}, who)
+        payment = await get_payment(world.db, made["id"])
+        world.provider.pay(
+            payment.reference, payment.amount_dirhams, f"{side}{number}", f"{side}{number}x"
+        )
+        await check_payment(world.shop, payment.id)
+        things["paid order"] = order
+        (item, *_) = await send("GET", f"{at}/suspense", None, who)
+        things["item"] = item["id"]
+        for name in ("approved", "payout"):
+            made = await send("POST", f"{at}/payouts", {"amount": 5 + number}, who)
+            things[name] = made["id"]
+        await send("PUT", f"/api/admin/payouts/{things['approved']}/approve", {}, admin)
 
 
 def _product(side: str, number: int) -> dict[str, Any]:
@@ -182,6 +225,10 @@ _VARIANTS = [{"options": {"size": "L"}, "sku": "ours-0", "stock": 4, "price": 30
 
 async def _seal(shop: Shop, _: Street) -> None:
     await seal_audit(shop)
+
+
+async def _settle(shop: Shop, _: Street) -> None:
+    await settle_books(shop)
 
 
 async def _expire(shop: Shop, _: Street) -> None:
@@ -310,8 +357,36 @@ STEPS = (
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",
          {"method": "moamalat"}, status=201),
     Step("report", "POST", "/api/payments/{ours[payment]}/result", {"cancelled": True}),
+    Step("ledger", "GET", f"{_STORE}/ledger?limit=100"),
+    Step("one account", "GET", f"{_STORE}/ledger?limit=100&account=clearing:moamalat"),
+    Step("sales", "GET", f"{_STORE}/ledger?limit=100&account=sales&from=2026-01-01T00:00:00Z"),
+    Step("books of an order", "GET", f"{_STORE}/ledger?order={{ours[paid order]}}"),
+    Step("books of theirs", "GET", f"{_STORE}/ledger?order={{theirs[paid order]}}"),
+    Step("balances", "GET", f"{_STORE}/ledger/balances"),
+    Step("statement", "GET", f"{_STORE}/ledger/statement?month=2026-01"),
+    Step("settle", job=_settle, later=timedelta(minutes=9)),
+    Step("bank account", "GET", f"{_STORE}/bank-account"),
+    Step("another bank", "PUT", f"{_STORE}/bank-account",
+         {"beneficiary": "x", "bank": "y", "iban": IBAN, "currentPassword": PASSWORD}),
+    Step("payouts", "GET", f"{_STORE}/payouts"),
+    Step("ask for a payout", "POST", f"{_STORE}/payouts", {"amount": 3}, status=201),
+    Step("take it back", "PUT", f"{_STORE}/payouts/{{ours[payout]}}/cancel"),
+    Step("take theirs", "PUT", f"{_STORE}/payouts/{{theirs[payout]}}/cancel", status=404),
+    Step("approve", "PUT", "/api/admin/payouts/{ours[payout]}/approve", who="admin",
+         later=timedelta(minutes=5)),
+    Step("pay out", "PUT", "/api/admin/payouts/{ours[approved]}/pay", {"reference": "FT1"},
+         who="other admin"),
+    Step("suspense", "GET", f"{_STORE}/suspense"),
+    Step("all suspense", "GET", f"{_STORE}/suspense?show=all"),
+    Step("assign", "PUT", f"{_STORE}/suspense/{{ours[item]}}/assign", {"userId": None}),
+    Step("assign theirs", "PUT", f"{_STORE}/suspense/{{theirs[item]}}/assign", {"userId": None},
+         status=404),
+    Step("apply", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
+         {"action": "apply", "orderId": "{ours[pending order]}"}),
+    Step("apply to theirs", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
+         {"action": "apply", "orderId": "{theirs[pending order]}"}, status=404),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
-    Step("seal", job=_seal, later=timedelta(minutes=1)),
+    Step("seal", job=_seal, later=timedelta(minutes=9)),
     Step("SKUs", job=_find_skus),
     Step("expire", job=_expire, later=timedelta(minutes=30)),
 )  # fmt: skip

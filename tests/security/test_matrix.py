@@ -49,6 +49,9 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "keys:read":          (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "keys:write":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "audit:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
+    "money:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
+    "money:write":        (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
+    "money:write|owner":  (401, 403, 403, 401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403,   2, 403),
 }
 # fmt: on
 # A page of a product that is not there, an unsigned notification, a token that is not one: these
@@ -64,7 +67,7 @@ _GROUPS = {
 }
 _KEY_SCOPES = ("store:read", "store:write", "products:read", "products:write", "orders:read",
                "orders:write", "orders:refund", "discounts:read", "discounts:write",
-               "audit:read")  # fmt: skip
+               "audit:read", "money:read")  # fmt: skip
 
 
 def test_every_permission_has_a_row_and_no_row_is_left_over() -> None:
@@ -232,6 +235,8 @@ async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "zone_id": "zon_0",
         "coupon_id": "prm_0",
         "promotion_id": "prm_0",
+        "payout_id": "pyo_0",
+        "suspense_id": "sus_0",
     }
     return headers, ids
 

@@ -46,6 +46,7 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/stores/{store_id}/orders": lambda body: {**body, "notes": "else"},
     "POST /api/checkout": lambda body: {
         **body, "customer": {**body["customer"], "name": "else"}},
+    "POST /api/stores/{store_id}/payouts": lambda body: {**body, "amount": 6},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
 }  # fmt: skip
 
@@ -100,6 +101,12 @@ async def _scene(world: World, route: Route) -> Scene:
         scene.callers = [bearer(customer), members]
     else:
         scene.callers = [members, admin]
+    if name == "POST /api/stores/{store_id}/payouts":
+        await world.earn(state)
+        account = RIGHT_BODIES["PUT /api/stores/{store_id}/bank-account"]
+        path = f"/api/stores/{owner.store.id}/bank-account"
+        named = await client.put(path, json={**account, "otp": None}, headers=members)
+        assert named.status_code == 200, named.text
     assert (owner.store.id, state.product.id) == (1, 1), "what the right bodies name"
     scene.path = scene.path.format(store_id=1)
     return scene

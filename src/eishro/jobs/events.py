@@ -105,6 +105,14 @@ async def mail_standing(shop: Shop, event: Event) -> None:
             )
 
 
+async def mail_bank_account(shop: Shop, event: Event) -> None:
+    """Tell the store's owners that its money goes elsewhere from now on."""
+    store = await stores.get_store(shop.db, int(event.subject_id))
+    for member in await accounts.list_members(shop.db, store.id):
+        if member.role == "owner":
+            await _send(shop, mails.bank_account_changed(member.email, store.name))
+
+
 async def mail_buyer(shop: Shop, event: Event) -> None:
     """Tell the buyer that the order, or its money, has arrived."""
     order, store = await _order_and_store(shop, event)
@@ -165,6 +173,7 @@ HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     "user.acted_for": (mail_acted_for,),
     "staff.invited": (mail_invitation,),
     "store.standing_changed": (mail_standing,),
+    "bank_account.changed": (mail_bank_account,),
     "order.placed": (mail_buyer, mail_merchant),
     "order.paid": (mail_buyer, mail_merchant),
     "category.renamed": (refile_shelf,),

@@ -23,6 +23,7 @@ from eishro.flows.change_order import expire_order
 from eishro.flows.shop import Shop
 from eishro.jobs.events import handlers_of
 from eishro.jobs.seal_audit import seal_audit, sweep_audit
+from eishro.jobs.settle_books import settle_books
 
 _LOG = structlog.get_logger("eishro.jobs")
 
@@ -160,7 +161,7 @@ async def tidy_up(shop: Shop) -> int:
             accounts.forget_sessions(now - KEEP_SESSIONS),
         )
     )
-    return await sweep_audit(shop)
+    return await sweep_audit(shop) + await settle_books(shop)
 
 
 STEPS: tuple[Step, ...] = (

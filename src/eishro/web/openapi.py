@@ -198,6 +198,8 @@ def _responses(route: Route) -> dict[str, Any]:
         "description": "Done",
         "content": {"application/json": {"schema": _envelope_schema(route)}},
     }
+    if route.also is not None:
+        responses[str(route.status)]["content"][route.also] = {"schema": {"type": "string"}}
     if route.is_public_read:
         responses["304"] = {"description": "Not modified"}
     return dict(sorted(responses.items()))

@@ -223,6 +223,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     `data` (for OpenAPI). `is_kept` answers to strangers follow the store's version row alone (or
     no store), so the response cache may keep them. `has_secret` answers are kept sealed for
     idempotent repeats. `may_redirect`: a browser may be sent elsewhere instead of answered.
+    `also` is another type that a query parameter asks for.
     """
 
     method: str
@@ -243,6 +244,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_enveloped: bool = True
     takes_raw_body: bool = False
     may_redirect: bool = False
+    also: str | None = None
 
 
 def fingerprint(body: bytes) -> str:

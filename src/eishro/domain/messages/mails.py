@@ -91,6 +91,18 @@ def store_standing(to: str, store: str, standing: str, reason: str) -> Message:
     )
 
 
+def bank_account_changed(to: str, store: str) -> Message:
+    """Tells that payouts of the store go to another account."""
+    return _both(
+        to,
+        f"تغيير الحساب المصرفي لمتجر {store} | The bank account of {store} was changed",
+        f"تم تغيير الحساب الذي تحول إليه أموال متجر {store}. إذا لم تكن أنت فاتصل بنا فورا.",
+        f"Payouts of {store} go to another bank account now. If it was not you, write to us at "
+        "once.",
+        None,
+    )
+
+
 def order_placed(to: str, store: str, number: str, total: str) -> Message:
     """Tells a buyer that the order has arrived."""
     return _both(

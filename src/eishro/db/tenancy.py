@@ -55,6 +55,7 @@ PRIVATE = frozenset(
         "order_history",
         "payments",
         "payment_receipts",
+        "refunds",
         "ledger_entries",
         "stock_movements",
         "audit_records",

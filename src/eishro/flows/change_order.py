@@ -13,7 +13,9 @@ from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import InvalidTransition, Line, Order, Status
+from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.model import Status as AttemptStatus
+from eishro.domain.payments.refunds import Refund
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.flows.pay_order import closing_attempts
@@ -76,7 +78,9 @@ async def _move(
         orders.note_history(after, f"order.{to}", actor.name, at, note),
     )
     if to == "cancelled":
-        batch.add(*_closing(order, at), *await closing_attempts(shop, order, at, closes_as))
+        earlier = await refunds.list_refunds_of_order(shop.db, order.store_id, order.id)
+        batch.add(*_closing(order, earlier, at))
+        batch.add(*await closing_attempts(shop, order, at, closes_as))
     batch.add(
         outbox.publish(f"order.{to}", order.id, at, store_id=order.store_id),
         audit.record(
@@ -98,15 +102,15 @@ def _stock_moves(order: Order, line: Line, to: Status, at: datetime) -> list[Sta
     return []
 
 
-def _closing(order: Order, at: datetime) -> list[Statement]:
-    """Undo the opening entries; what was paid is owed back to the buyer."""
-    owed = "refunds_due" if order.payment_status == "paid" else "receivable"
-    amounts = {
-        owed: -order.total_dirhams,
-        "sales": order.subtotal_dirhams - order.discount_dirhams,
-        "delivery": order.shipping_dirhams,
-    }
+def _closing(order: Order, earlier: list[Refund], at: datetime) -> list[Statement]:
+    """Undo the opening entries, but for what refunds have undone; what was paid is owed back."""
+    undone = [refund for refund in earlier if refund.is_of_order]
+    goods = order.subtotal_dirhams - order.discount_dirhams
+    goods -= sum(refund.goods_dirhams for refund in undone)
+    delivery = order.shipping_dirhams - sum(refund.delivery_dirhams for refund in undone)
+    owed = "refunds_due" if order.is_captured else "receivable"
+    amounts = {owed: -(goods + delivery), "sales": goods, "delivery": delivery}
     posted = ledger.post(order.store_id, "order.cancelled", at, amounts, order_id=order.id)
-    if order.payment_status != "paid":
+    if not order.is_captured:
         return [posted]
     return [posted, outbox.publish("refund.due", order.id, at, store_id=order.store_id)]

@@ -17,6 +17,7 @@ Status = Literal[
     "pending", "confirmed", "processing", "shipped", "delivered", "cancelled", "returned"
 ]
 PaymentStatus = Literal["pending", "paid", "failed", "partially_refunded", "refunded", "voided"]
+CAPTURED: frozenset[PaymentStatus] = frozenset({"paid", "partially_refunded", "refunded", "voided"})
 FulfilmentStatus = Literal["unfulfilled", "partial", "fulfilled", "returned"]
 
 MOVES: Mapping[Status, tuple[Status, ...]] = {
@@ -33,7 +34,8 @@ OFFLINE_METHODS = ("cod",)  # methods whose orders do not expire unpaid
 
 class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
-    unpaid.
+    unpaid. `refunds_opened_dirhams` is what refunds of it come to, `refunded_dirhams` what of that
+    has left.
     """
 
     id: str
@@ -61,6 +63,8 @@ class Order(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    refunds_opened_dirhams: int = 0
+    refunded_dirhams: int = 0
 
     @property
     def is_payable(self) -> bool:
@@ -69,6 +73,11 @@ class Order(msgspec.Struct, frozen=True):
             "cancelled",
             "returned",
         )
+
+    @property
+    def is_captured(self) -> bool:
+        """True if its money came, whatever has gone back since."""
+        return self.payment_status in CAPTURED
 
     @property
     def holds_stock(self) -> bool:
@@ -94,6 +103,17 @@ class Order(msgspec.Struct, frozen=True):
             status=to,
             fulfilment_status=fulfilment,
             expires_at=self.expires_at if keeps_waiting else None,
+            updated_at=at,
+        )
+
+    def refund(self, dirhams: int, captured_dirhams: int, at: datetime) -> "Order":
+        """The order after this much of `captured_dirhams` has left again."""
+        refunded = self.refunded_dirhams + dirhams
+        whole = refunded >= captured_dirhams
+        return msgspec.structs.replace(
+            self,
+            payment_status="refunded" if whole else "partially_refunded",
+            refunded_dirhams=refunded,
             updated_at=at,
         )
 

@@ -46,6 +46,8 @@ orders = table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("version", Int, nullable=False),
+    sa.Column("refunds_opened_dirhams", Int, nullable=False, server_default="0"),
+    sa.Column("refunded_dirhams", Int, nullable=False, server_default="0"),
     sa.UniqueConstraint("store_id", "id"),
     sa.UniqueConstraint("store_id", "number"),
     sa.CheckConstraint(

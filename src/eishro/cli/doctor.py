@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.app import open_shop
+from eishro.cli.doctor_money import MONEY_LISTS, WAS_PAID, find_money_adrift
 from eishro.db import audit_seals, migrate
 from eishro.db.database import Database
 from eishro.db.outbox import outbox
@@ -14,7 +15,6 @@ from eishro.domain.catalog.sql import products
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.messages.port import MailNotSent
 from eishro.domain.orders.sql import orders
-from eishro.domain.payments.sql import payment_receipts
 from eishro.domain.stock.sql import stock, stock_movements
 from eishro.domain.stores.sql import store_versions
 from eishro.errors import ShopError
@@ -93,19 +93,6 @@ _NEGATIVE = Query(
     int,
     across_stores=True,
 )
-# Money received through gateways, as the gateways' receipts and as the books say.
-_RECEIVED = Query(
-    sa.select(sa.func.coalesce(sa.func.sum(payment_receipts.c.amount_dirhams), 0)),
-    int,
-    across_stores=True,
-)
-_CLEARED = Query(
-    sa.select(sa.func.coalesce(sa.func.sum(ledger_entries.c.dirhams), 0)).where(
-        sa.func.substr(ledger_entries.c.account, 1, 9) == "clearing:"
-    ),
-    int,
-    across_stores=True,
-)
 _PAID_TWICE = Query(
     sa.select(ledger_entries.c.order_id)
     .where(ledger_entries.c.reason == "payment.received", ledger_entries.c.account == "receivable")
@@ -125,7 +112,7 @@ _PAID_WITHOUT_MONEY = Query(
     sa.select(orders.c.id)
     .select_from(orders.outerjoin(_PAID_ENTRIES, _PAID_ENTRIES.c.order_id == orders.c.id))
     .where(
-        orders.c.payment_status == "paid",
+        WAS_PAID,
         sa.func.coalesce(_PAID_ENTRIES.c.dirhams, 0) != -orders.c.total_dirhams,
     )
     .limit(SHOWN_MAX),
@@ -157,6 +144,7 @@ _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("variants with negative stock", _NEGATIVE),
     ("orders paid twice from one receivable", _PAID_TWICE),
     ("paid orders without their money in the books", _PAID_WITHOUT_MONEY),
+    *MONEY_LISTS,
     ("stores whose count of products on sale is wrong", _MISCOUNTED),
     ("events nobody could work off", _DEAD),
 )
@@ -199,9 +187,7 @@ async def find_faults(db: Database) -> list[str]:
         rows = await db.all(query)
         if rows:
             findings.append(f"{what}: {', '.join(str(row) for row in rows)}")
-    received, cleared = await db.one(_RECEIVED) or 0, await db.one(_CLEARED) or 0
-    if received != cleared:
-        findings.append(f"gateways received {received} dirhams, the books say {cleared}")
+    findings += await find_money_adrift(db)
     return findings
 
 

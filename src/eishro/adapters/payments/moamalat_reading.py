@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from eishro.clock import TRIPOLI
 from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Unknown
 
 NOTIFICATION_BYTES_MAX = 64_000
@@ -229,10 +228,9 @@ def _row(item: Mapping[str, Any]) -> Row:
 def _instant(text: str) -> datetime | None:
     """`15/01/26  10:30`, with any number of spaces."""
     try:
-        found = datetime.strptime(" ".join(text.split()), "%d/%m/%y %H:%M")
+        return datetime.strptime(f"{' '.join(text.split())} +0200", "%d/%m/%y %H:%M %z")
     except ValueError:
         return None
-    return found.replace(tzinfo=TRIPOLI)
 
 
 def _id(item: Mapping[str, Any], name: str) -> str:

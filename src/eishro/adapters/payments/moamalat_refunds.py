@@ -78,18 +78,18 @@ class TerminalRefunds:
         rows = await self._queries.list_rows({"MerchantReference": wanted.reference})
         if isinstance(rows, Unknown):
             return _not_now(wanted, rows.reason)
-        if wanted.sent_at is not None:
-            found = find_refund(wanted, rows)
-            if found is not None:
-                return found
+        found = find_refund(wanted, rows) if wanted.sent_at is not None else None
+        if found is not None:
+            return found
         sale = _sale_of(wanted, rows)
         if sale is None:
             return _not_now(wanted, "the gateway does not list the sale")
         gone = _gone(sale, rows)
-        if wanted.sent_at is not None:
-            unclear = await self._unclear(wanted, gone)
-            if unclear is not None:
-                return unclear
+        unclear = await self._unclear(wanted, gone) if wanted.sent_at is not None else None
+        return unclear or self._refusal(wanted, sale, gone) or sale
+
+    def _refusal(self, wanted: RefundIntent, sale: Row, gone: int) -> RefundAnswer | None:
+        """What the gateway would not do, seen without asking for it."""
         left = wanted.receipt_dirhams - max(gone, wanted.known_dirhams)
         if wanted.amount_dirhams > left:
             return RefundRefused(f"the gateway has {left} dirhams left of this sale")
@@ -97,7 +97,7 @@ class TerminalRefunds:
             return RefundLater(
                 "before settlement only the whole sale can go back", self._after_settlement()
             )
-        return sale
+        return None
 
     async def _unclear(self, wanted: RefundIntent, gone: int) -> RefundAnswer | None:
         """Where a call may have left before: done, or not clear yet; None: it did nothing."""

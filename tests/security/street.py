@@ -15,9 +15,12 @@ from eishro.db.database import Database
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.domain.catalog import sql as catalog
-from eishro.flows.shop import Shop
-from eishro.jobs.schedule import expire_unpaid_orders
+from eishro.domain.payments import sql as payments
+from eishro.flows.refund_order import open_suspense_refund
+from eishro.flows.shop import SYSTEM, NotOnce, Shop
+from eishro.jobs.schedule import expire_unpaid_orders, send_due_refunds
 from eishro.jobs.seal_audit import seal_audit
+from tests.dummy_refunds import Mood
 from tests.shops import World, bearer, order_body
 
 MARK = "zenobia"  # in every text of the neighbour, so that it is seen wherever it turns up
@@ -111,6 +114,7 @@ async def build(world: World) -> Street:
             for move in _MOVES[: _MOVES.index(state) + 1]:
                 status = f"/api/orders/{things[f'{state} order']}/status"
                 await send("PUT", status, {"status": move}, who)
+        await _refund(world, things, send, who, mark)
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
@@ -125,6 +129,36 @@ async def build(world: World) -> Street:
         )
     await world.settle()
     return Street(callers, ours, theirs)
+
+
+async def _refund(world: World, things: dict[str, Any], send: Any, who: Any, mark: str) -> None:
+    """A paid order with a refund that waits for people, one that was refused and one to send, and
+    money in suspense.
+    """
+    at = f"/api/stores/{things['store']}/orders"
+    body = order_body(things["product0"], 1, things["variant0"])
+    body["customer"]["name"] += mark
+    made = await send("POST", at, body, {})
+    things["paid order"] = made["id"]
+    paying = f"/api/orders/{made['id']}/payments"
+    payment = await send("POST", paying, {"method": "moamalat"}, who)
+    things["paid"] = payment["id"]
+    found = await payments.get_payment(world.db, payment["id"])
+    received = [f"{found.reference}-{number}" for number in (1, 2)]
+    world.provider.pay(found.reference, found.amount_dirhams, *received)
+    await send("POST", f"/api/payments/{payment['id']}/result", {"done": "yes"}, {})
+    at = f"/api/orders/{made['id']}/refunds"
+    moods: tuple[tuple[Mood, str], ...] = (
+        ("manual", "manual refund"),
+        ("refuse", "failed refund"),
+        ("later", "refund"),
+    )
+    for mood, name in moods * (2 if mark else 1):
+        world.provider.refunds.mood = mood
+        opened = await send("POST", at, {"reason": f"x{mark}", "amount": 1}, who)
+        things[name] = opened["id"]
+        await world.settle()
+    world.provider.refunds.mood = "done"
 
 
 def _product(side: str, number: int) -> dict[str, Any]:
@@ -146,6 +180,7 @@ _ORDER = {
 }
 _FOREIGN_ORDER = {**_ORDER, "items": [{"productId": "{theirs[product0]}", "quantity": 1}]}
 _STORE = "/api/stores/{ours[store]}"
+_REFUNDS = "/api/orders/{ours[paid order]}/refunds"
 _VARIANTS = [{"options": {"size": "L"}, "sku": "ours-0", "stock": 4, "price": 30}]
 
 
@@ -155,6 +190,18 @@ async def _seal(shop: Shop, _: Street) -> None:
 
 async def _expire(shop: Shop, _: Street) -> None:
     await expire_unpaid_orders(shop)
+
+
+async def _send_refunds(shop: Shop, _: Street) -> None:
+    await send_due_refunds(shop)
+
+
+async def _return_suspense(shop: Shop, street: Street) -> None:
+    found = await payments.list_receipts(shop.db, street.ours["paid"])
+    (receipt,) = [each for each in found if not each.applied]
+    key = receipt.terminal, receipt.provider_reference
+    payment = street.ours["paid"]
+    await open_suspense_refund(shop, payment, key, "x", SYSTEM, NotOnce())
 
 
 async def _find_skus(shop: Shop, street: Street) -> None:
@@ -236,6 +283,21 @@ STEPS = (
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",
          {"method": "moamalat"}, status=201),
     Step("report", "POST", "/api/payments/{ours[payment]}/result", {"cancelled": True}),
+    Step("refunds", "GET", f"{_STORE}/refunds"),
+    Step("manual refunds", "GET", f"{_STORE}/refunds?status=manual"),
+    Step("refunds of an order", "GET", _REFUNDS),
+    Step("refunds of theirs", "GET", "/api/orders/{theirs[paid order]}/refunds", status=404),
+    Step("refund", "POST", _REFUNDS, {"reason": "x", "amount": 1}, status=201),
+    Step("refund theirs", "POST", "/api/orders/{theirs[paid order]}/refunds", {"reason": "x"},
+         status=404),
+    Step("refund done", "POST", f"{_REFUNDS}/{{ours[manual refund]}}/complete", {"note": "x"}),
+    Step("theirs done", "POST", f"{_REFUNDS}/{{theirs[manual refund]}}/complete", {"note": "x"},
+         status=404),
+    Step("refund again", "POST", f"{_REFUNDS}/{{ours[failed refund]}}/retry", {}),
+    Step("theirs again", "POST", f"{_REFUNDS}/{{theirs[failed refund]}}/retry", {}, status=404),
+    Step("cancel paid", "PUT", "/api/orders/{ours[paid order]}/cancel", {}),
+    Step("send refunds", job=_send_refunds, later=timedelta(minutes=30)),
+    Step("return suspense", job=_return_suspense),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
     Step("seal", job=_seal, later=timedelta(minutes=1)),
     Step("SKUs", job=_find_skus),

@@ -53,6 +53,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "product_id": str(state.product.id),
         "category_id": str(state.categories[0].id),
         "order_id": placed.order.id,
+        "refund_id": "ref_0",
         "provider": "moamalat",
         "user_id": str((await world.join(merchant, "viewer")).user.id),
     }

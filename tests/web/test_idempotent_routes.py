@@ -15,6 +15,7 @@ from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
+from tests.flows.refunding import pay
 from tests.shops import World, bearer
 from tests.web.right_bodies import RIGHT_BODIES
 
@@ -41,6 +42,7 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/stores/{store_id}/staff": lambda body: {**body, "email": "else@example.ly"},
     "POST /api/stores/{store_id}/api-keys": lambda body: {**body, "name": "else"},
     "POST /api/stores/{store_id}/orders": lambda body: {**body, "notes": "else"},
+    "POST /api/orders/{order_id}/refunds": lambda body: {**body, "reason": "else"},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
 }  # fmt: skip
 
@@ -89,6 +91,10 @@ async def _scene(world: World, route: Route) -> Scene:
         )
         scene.path = scene.path.format(order_id=reply.json()["data"]["id"])
         scene.callers = [bearer(customer), members]
+    elif name == "POST /api/orders/{order_id}/refunds":
+        paid = await pay(world, (await world.order(state, quantity=3)).order.id)
+        scene.path = scene.path.format(order_id=paid.order.id)
+        scene.callers = [members, admin]
     else:
         scene.callers = [members, admin]
     assert (owner.store.id, state.product.id) == (1, 1), "what the right bodies name"

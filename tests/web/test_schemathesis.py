@@ -55,6 +55,7 @@ async def test_made_up_requests_get_described_answers(world: World, mode: Genera
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "order_id": placed.order.id,
+        "refund_id": "ref_0",
         "provider": "moamalat",
         "session": bearer(merchant),
     }

@@ -113,20 +113,19 @@ async def open_suspense_refund(
 
 
 @again_if_stale
-async def retry_refund(
-    shop: Shop, order_id: str, refund_id: str, actor: Actor, once: Once
-) -> Refund:
-    """Send a refund once more that the gateway has refused.
+async def retry_refund(shop: Shop, order_id: str, refund_id: str, actor: Actor) -> Refund:
+    """Send a refund once more that the gateway has refused; a repeat changes nothing.
 
     Raises:
-        RefundNotFound, RefundNotOpen, idempotency.AlreadyClaimed.
+        RefundNotFound, RefundNotOpen.
     """
     before = await _of_order(shop, order_id, refund_id)
+    if before.status in ("requested", "sending"):
+        return before
     at = shop.clock.now()
     after = before.asked_again(at)
     await shop.db.commit(
         Batch(
-            *once.claim(after),
             refunds.save_refund(after, seen=before),
             audit.record(actor, "refund.retried", refund_id, at, store_id=before.store_id),
         )
@@ -144,19 +143,23 @@ async def complete_refund(
     reference: str | None,
     through: Through,
     actor: Actor,
-    once: Once,
 ) -> Refund:
     """People have given the money back: in cash, by transfer, or in the gateway's own portal.
 
+    Saying the same again is a success that changes nothing: it needs no idempotency key.
+
     Raises:
-        RefundNotFound, RefundNotOpen, idempotency.AlreadyClaimed.
+        RefundNotFound, RefundNotOpen.
     """
     before = await _of_order(shop, order_id, refund_id)
-    at = shop.clock.now()
     way: Through = "cash" if before.receipt_reference is None else through
+    if before.status == "done" and before.completed_by is not None:
+        said = before.note, before.provider_reference, before.through
+        if said == (note, reference, way):
+            return before
+    at = shop.clock.now()
     after = before.completed(actor.name, note, reference, way, at)
-    settled = await settling(shop, after, before, actor, at)
-    await shop.db.commit(Batch(*once.claim(after), *settled))
+    await shop.db.commit(Batch(*await settling(shop, after, before, actor, at)))
     return after
 
 

@@ -707,7 +707,6 @@ REFUND_ROUTES = (
         tag="Refunds",
         body=refunds.CompleteBody,
         answer=refunds.RefundView,
-        idempotent=True,
     ),
     Route(
         method="POST",
@@ -718,7 +717,6 @@ REFUND_ROUTES = (
         tag="Refunds",
         body=refunds.RetryBody,
         answer=refunds.RefundView,
-        idempotent=True,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,24 @@ from eishro.web.wire import VISIBLE, Dinars, IntegerId, Note, ShortText, dinars
 Reason = Annotated[str, Meta(min_length=1, max_length=300, pattern=VISIBLE)]
 
 
+class Amount(Dinars):
+    """An amount of more than nothing."""
+
+    __slots__ = ()
+    expected = Words(
+        "must be an amount in dinars: a number above 0 with at most 3 decimals",
+        "يجب أن يكون مبلغا بالدينار: عددا أكبر من صفر وبثلاث خانات عشرية على الأكثر",
+    )
+    schema: ClassVar[dict[str, Any]] = {**Dinars.schema, "minimum": 0.001}
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        found = super().parse(value)
+        if found.dirhams == 0:
+            raise ValueError(cls.expected.en)
+        return found
+
+
 class RefundLineBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Pieces of a line, named by its `position` in the order (from 0) or by its `variantId`."""
 
@@ -34,7 +52,7 @@ class RefundBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     """
 
     reason: Reason
-    amount: Dinars | None = None
+    amount: Amount | None = None
     lines: Annotated[list[RefundLineBody], Meta(min_length=1, max_length=LINES_MAX)] | None = None
     delivery: bool = False
 
@@ -135,7 +153,6 @@ async def list_of_store(call: Call, query: RefundQuery) -> Reply:
 
 async def complete(call: Call, body: CompleteBody) -> Reply:
     """People have given the money back."""
-    once = call.once(lambda refund: Reply(refund_view(refund)))
     refund = await refund_order.complete_refund(
         call.shop,
         call.params["order_id"],
@@ -144,20 +161,18 @@ async def complete(call: Call, body: CompleteBody) -> Reply:
         reference=body.reference,
         through=body.through,
         actor=call.actor,
-        once=once,
     )
-    return once.reply(refund)
+    return Reply(refund_view(refund))
 
 
 async def retry(call: Call, body: RetryBody) -> Reply:
     """Send a refused refund once more."""
     del body
-    once = call.once(lambda refund: Reply(refund_view(refund)))
     refund = await refund_order.retry_refund(
-        call.shop, call.params["order_id"], call.params["refund_id"], call.actor, once
+        call.shop, call.params["order_id"], call.params["refund_id"], call.actor
     )
     _send(call, refund)
-    return once.reply(refund)
+    return Reply(refund_view(refund))
 
 
 def _send(call: Call, refund: Refund) -> None:
@@ -169,11 +184,9 @@ def _wanted(body: RefundBody) -> RefundWanted:
     """The wish, in dirhams.
 
     Raises:
-        Invalid: an amount of nothing, a line that is not named.
+        Invalid: a line that is not named.
     """
     faults = {}
-    if body.amount is not None and body.amount.dirhams == 0:
-        faults["amount"] = Words("must be more than 0", "يجب أن يكون أكبر من صفر")
     for number, line in enumerate(body.lines or ()):
         if line.position is None and line.variant_id is None:
             faults[f"lines[{number}].position"] = Words(

@@ -1,12 +1,14 @@
 """A refund on its way: one call, whatever crashes, is silent or comes twice."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from eishro.cli.doctor import find_faults
-from eishro.db.statements import Batch
+from eishro.db.database import Database
+from eishro.db.statements import Batch, Query
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.port import Claim, Refunded, RefundRefused, RefundUnknown
 from eishro.domain.payments.refunds import BUSY_PAUSE, SENDING, Refund
@@ -191,3 +193,58 @@ async def test_the_buyer_is_told(world: World) -> None:
     mail = world.shop.mail.newest()  # type: ignore[attr-defined]
     texts = [letter["text"] for letter in mail if letter["to"] == "buyer@example.ly"]
     assert any("1.500" in text and paid.order.number in text for text in texts)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Crashing:
+    """A database whose process dies at its n-th commit, before or after it is durable."""
+
+    def __init__(self, db: Database, at: int, *, applied: bool) -> None:
+        self._db = db
+        self._left = at
+        self._applied = applied
+        self.engine = db.engine
+
+    async def one(self, query: Query[Any], **values: object) -> Any:
+        return await self._db.one(query, **values)
+
+    async def all(self, query: Query[Any], **values: object) -> Any:
+        return await self._db.all(query, **values)
+
+    async def commit(self, batch: Batch) -> None:
+        self._left -= 1
+        if self._left == 0 and not self._applied:
+            raise Killed
+        await self._db.commit(batch)
+        if self._left == 0:
+            raise Killed
+
+    async def run_script(self, script: str) -> None:
+        await self._db.run_script(script)
+
+    async def aclose(self) -> None:
+        """The world closes it."""
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("at", [1, 2, 3])
+async def test_killed_at_every_commit_of_refunding(world: World, at: int, applied: bool) -> None:
+    paid = await paid_order(world)
+    healthy = world.shop
+    db = Crashing(world.db, at, applied=applied)
+    world.shop = changed(healthy, db=db)
+    with pytest.raises(Killed):
+        await send_refund(world.shop, (await refund(world, paid.order.id)).id)
+    world.shop = healthy
+    assert await find_faults(world.db) == []
+    for _ in range(3):
+        world.clock.turn(SENDING)
+        await run_once(world.shop)
+    was_opened = (at, applied) != (1, False)
+    assert world.provider.refunds.total == (paid.total if was_opened else 0)
+    order = await order_now(world, paid.order.id)
+    assert order.payment_status == ("refunded" if was_opened else "paid")
+    assert await find_faults(world.db) == []

@@ -253,7 +253,7 @@ ACCOUNT_ROUTES = (
         needs=PUBLIC,
         summary="Show the second factor for a sign-in that waits for it",
         tag="Accounts",
-        body=oauth.CompleteBody,
+        body=oauth.RefundDoneBody,
         answer=accounts.SignedInView,
     ),
 )
@@ -705,7 +705,7 @@ REFUND_ROUTES = (
         needs=order_member("orders:refund"),
         summary="Say that a refund was done by hand",
         tag="Refunds",
-        body=refunds.CompleteBody,
+        body=refunds.RefundDoneBody,
         answer=refunds.RefundView,
     ),
     Route(
@@ -715,7 +715,7 @@ REFUND_ROUTES = (
         needs=order_member("orders:refund"),
         summary="Send a refund once more that the gateway refused",
         tag="Refunds",
-        body=refunds.RetryBody,
+        body=refunds.RefundRetryBody,
         answer=refunds.RefundView,
     ),
 )

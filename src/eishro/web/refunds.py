@@ -57,7 +57,7 @@ class RefundBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     delivery: bool = False
 
 
-class CompleteBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class RefundDoneBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """How it was done; `through` the `gateway` means its own portal, anything else is `cash`."""
 
     note: Note
@@ -65,7 +65,7 @@ class CompleteBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     through: Through = "cash"
 
 
-class RetryBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class RefundRetryBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Nothing to say."""
 
 
@@ -151,7 +151,7 @@ async def list_of_store(call: Call, query: RefundQuery) -> Reply:
     return Reply([refund_view(refund) for refund in found], page=page)
 
 
-async def complete(call: Call, body: CompleteBody) -> Reply:
+async def complete(call: Call, body: RefundDoneBody) -> Reply:
     """People have given the money back."""
     refund = await refund_order.complete_refund(
         call.shop,
@@ -165,7 +165,7 @@ async def complete(call: Call, body: CompleteBody) -> Reply:
     return Reply(refund_view(refund))
 
 
-async def retry(call: Call, body: RetryBody) -> Reply:
+async def retry(call: Call, body: RefundRetryBody) -> Reply:
     """Send a refused refund once more."""
     del body
     refund = await refund_order.retry_refund(

@@ -253,7 +253,7 @@ ACCOUNT_ROUTES = (
         needs=PUBLIC,
         summary="Show the second factor for a sign-in that waits for it",
         tag="Accounts",
-        body=oauth.RefundDoneBody,
+        body=oauth.CompleteBody,
         answer=accounts.SignedInView,
     ),
 )

@@ -49,4 +49,4 @@ CREATE UNIQUE INDEX uq_refunds_under_way ON refunds (provider, terminal, receipt
 
 CREATE UNIQUE INDEX uq_refunds_suspense ON refunds (provider, terminal, receipt_reference) WHERE kind = 'suspense';
 
-UPDATE alembic_version SET version_num='0009' WHERE alembic_version.version_num = '0005';
+UPDATE alembic_version SET version_num='0009' WHERE alembic_version.version_num = '0006';

@@ -53,6 +53,7 @@ PRIVATE = frozenset(
         "orders",
         "order_lines",
         "order_history",
+        "order_traces",
         "payments",
         "payment_receipts",
         "refunds",

@@ -195,7 +195,7 @@ def _refundable(lines: Sequence[Line], earlier: Sequence[Refund]) -> list[Refund
             position=line.position,
             variant_id=line.variant_id,
             quantity=line.quantity,
-            net_dirhams=line.total_dirhams - getattr(line, "discount_dirhams", 0),
+            net_dirhams=line.total_dirhams - line.discount_dirhams,
             refunded=refunded.get(line.position, 0),
         )
         for line in lines

@@ -34,8 +34,8 @@ OFFLINE_METHODS = ("cod",)  # methods whose orders do not expire unpaid
 
 class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
-    unpaid. `refunds_opened_dirhams` is what refunds of it come to, `refunded_dirhams` what of that
-    has left.
+    unpaid. `commission_bp` is the platform's share in basis points, fixed at the time of sale;
+    `refunds_opened_dirhams` is what refunds come to, `refunded_dirhams` what of that has left.
     """
 
     id: str
@@ -63,6 +63,9 @@ class Order(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    weight_grams: int = 0
+    coupon_code: str | None = None
+    commission_bp: int = 0
     refunds_opened_dirhams: int = 0
     refunded_dirhams: int = 0
 
@@ -129,7 +132,10 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line, as it was when ordered. `options` is the variant's JSON object."""
+    """One line, as it was when ordered. `options` is the variant's JSON object.
+
+    `total_dirhams` is before discounts; `discount_dirhams` is the line's share of them.
+    """
 
     order_id: str
     position: int
@@ -142,6 +148,8 @@ class Line(msgspec.Struct, frozen=True):
     unit_price_dirhams: int
     quantity: int
     total_dirhams: int
+    discount_dirhams: int = 0
+    weight_grams: int = 0
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):

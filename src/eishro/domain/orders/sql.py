@@ -46,6 +46,9 @@ orders = table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("version", Int, nullable=False),
+    sa.Column("weight_grams", Int, nullable=False, server_default="0"),
+    sa.Column("coupon_code", Text),
+    sa.Column("commission_bp", Int, nullable=False, server_default="0"),
     sa.Column("refunds_opened_dirhams", Int, nullable=False, server_default="0"),
     sa.Column("refunded_dirhams", Int, nullable=False, server_default="0"),
     sa.UniqueConstraint("store_id", "id"),
@@ -83,6 +86,8 @@ order_lines = table(
     sa.Column("unit_price_dirhams", Int, nullable=False),
     sa.Column("quantity", Int, nullable=False),
     sa.Column("total_dirhams", Int, nullable=False),
+    sa.Column("discount_dirhams", Int, nullable=False, server_default="0"),
+    sa.Column("weight_grams", Int, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.ForeignKeyConstraint(["store_id", "variant_id"], ["variants.store_id", "variants.id"]),
     sa.CheckConstraint("quantity > 0", name="quantity"),
@@ -99,6 +104,17 @@ order_history = table(
     sa.Column("actor", Text, nullable=False),
     sa.Column("note", Text),
     sa.Column("at", Moment, nullable=False),
+    sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+    with_rowid=False,
+)
+
+# How the amounts came about: what they were made from, and each step with its reason. Beside the
+# order, since lists do not need it.
+order_traces = table(
+    "order_traces",
+    sa.Column("order_id", Id, primary_key=True),
+    sa.Column("store_id", Int, nullable=False),
+    sa.Column("trace", Json, nullable=False),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     with_rowid=False,
 )

@@ -6,7 +6,7 @@ from alembic import context, op
 from eishro.db import types
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

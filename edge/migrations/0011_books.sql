@@ -97,6 +97,8 @@ CREATE TABLE suspense_items (
  WITHOUT ROWID,
  STRICT;
 
+CREATE INDEX ix_suspense_items_resolved_order_id ON suspense_items (resolved_order_id) WHERE resolved_order_id IS NOT NULL;
+
 CREATE INDEX ix_suspense_items_waiting ON suspense_items (due_at, id) WHERE status <> 'resolved';
 
 INSERT INTO suspense_items (id, store_id, payment_id, order_id,
@@ -118,4 +120,4 @@ CREATE TRIGGER ledger_entries_no_delete BEFORE DELETE ON ledger_entries BEGIN
         SELECT RAISE(ABORT, 'the ledger is append-only');
     END;
 
-UPDATE alembic_version SET version_num='0011' WHERE alembic_version.version_num = '0008';
+UPDATE alembic_version SET version_num='0011' WHERE alembic_version.version_num = '0009';

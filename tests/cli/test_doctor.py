@@ -14,12 +14,15 @@ from eishro.db import migrate
 from eishro.db.opening import open_database
 from eishro.domain.accounts.model import Caller
 from eishro.domain.orders.model import Status
+from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.flows import pay_out
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.edit_product import ProductDraft, update_product
 from eishro.flows.pay_order import check_payment
 from eishro.flows.pay_out import BankDetails
+from eishro.flows.refund_order import open_refund
 from eishro.flows.secure_account import Proof
+from eishro.flows.send_refund import send_refund
 from eishro.flows.set_commission import set_commission
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
@@ -60,6 +63,13 @@ async def _trade(world: World) -> None:
     cancelled = (await world.order(shirt)).order.id
     await _pay(world, cancelled, 1, "t5")
     await cancel_order(world.shop, cancelled, TESTER, only_pending=False)
+    partly = (await world.order(shirt)).order.id
+    await _pay(world, partly, 1, "t7")
+    world.provider.refunds.mood = "manual"
+    part = RefundWanted(reason="a test", amount_dirhams=1_000)
+    manual = await open_refund(world.shop, partly, part, TESTER, NotOnce())
+    await send_refund(world.shop, manual.id)
+    world.provider.refunds.mood = "done"
     late = (await world.order(shirt, quantity=3)).order.id
     payment = await start_payment(world.shop, late, "moamalat", None, TESTER, NotOnce())
     world.clock.turn(timedelta(minutes=61))
@@ -214,6 +224,14 @@ _WITHOUT_MONEY = "paid orders without their money in the books"
          "paid payouts differ from the payouts account: 1"),
         ("UPDATE ledger_entries SET account = 'sales' WHERE account = 'platform_fees'",
          "commission differs from the platform's fees: 1"),
+        ("UPDATE refunds SET amount_dirhams = amount_dirhams + 1 WHERE status = 'done'",
+         "gateways received"),
+        ("UPDATE refunds SET through = 'cash' WHERE status = 'done'", "gateways received"),
+        ("UPDATE refunds SET amount_dirhams = 99999999", "more goes back than came"),
+        ("UPDATE refunds SET status = 'sending'", "refunds are counted wrongly"),
+        ("UPDATE orders SET refunded_dirhams = 1", "refunds are counted wrongly"),
+        ("UPDATE orders SET refunds_opened_dirhams = 0", "refunds are counted wrongly"),
+        ("DELETE FROM refunds WHERE status = 'manual'", "are owed back to buyers"),
         ("UPDATE store_versions SET active_products = 7", "count of products on sale is wrong: 1"),
         ("UPDATE outbox SET is_dead = 1 WHERE topic = 'order.paid'", "events nobody could work off"),
     ],

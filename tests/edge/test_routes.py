@@ -43,6 +43,9 @@ _REFUSED = {
     "POST /api/payments/{payment_id}/result": 422,  # nothing was signed
     "POST /api/webhooks/payments/{provider}": 401,  # nothing was signed
     "GET /media/{key:path}": 404,  # nothing was uploaded
+    "POST /api/orders/{order_id}/refunds": 409,  # nothing was paid
+    "POST /api/orders/{order_id}/refunds/{refund_id}/complete": 404,
+    "POST /api/orders/{order_id}/refunds/{refund_id}/retry": 404,
 }
 
 
@@ -102,6 +105,7 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "name": "pay.css",
         "session_id": "ses_0",
         "invitation_id": "inv_0",
+        "refund_id": "ref_0",
         "key_id": "key_0",
         "zone_id": zone["id"],
         "coupon_id": _discount(story, store, merchant, "coupons", {"code": "FIRST"}),

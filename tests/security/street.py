@@ -4,6 +4,7 @@
 first store's people on a copy of it. `walk` takes a step and looks at what became of the neighbour.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -18,12 +19,15 @@ from eishro.domain.catalog import sql as catalog
 from eishro.domain.discounts import sql as discounts
 from eishro.domain.discounts import uses
 from eishro.domain.discounts.model import Applied
-from eishro.domain.payments.sql import get_payment
+from eishro.domain.payments import sql as payments
+from eishro.errors import ShopError
 from eishro.flows.pay_order import check_payment
-from eishro.flows.shop import Shop
-from eishro.jobs.schedule import expire_unpaid_orders
+from eishro.flows.refund_order import open_suspense_refund
+from eishro.flows.shop import SYSTEM, NotOnce, Shop
+from eishro.jobs.schedule import expire_unpaid_orders, send_due_refunds
 from eishro.jobs.seal_audit import seal_audit
 from eishro.jobs.settle_books import settle_books
+from tests.dummy_refunds import Mood
 from tests.shops import PASSWORD, World, bearer, changed, order_body
 
 MARK = "zenobia"  # in every text of the neighbour, so that it is seen wherever it turns up
@@ -138,6 +142,7 @@ async def build(world: World) -> Street:
             for move in _MOVES[: _MOVES.index(state) + 1]:
                 status = f"/api/orders/{things[f'{state} order']}/status"
                 await send("PUT", status, {"status": move}, who)
+        await _refund(world, things, send, who, mark)
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
@@ -174,7 +179,7 @@ async def _earn(
         body["customer"]["name"] += mark
         order = (await send("POST", f"{at}/orders", body, {}))["id"]
         made = await send("POST", f"/api/orders/{order}/payments", {"method": "moamalat"}, who)
-        payment = await get_payment(world.db, made["id"])
+        payment = await payments.get_payment(world.db, made["id"])
         world.provider.pay(
             payment.reference, payment.amount_dirhams, f"{side}{number}", f"{side}{number}x"
         )
@@ -186,6 +191,36 @@ async def _earn(
             made = await send("POST", f"{at}/payouts", {"amount": 5 + number}, who)
             things[name] = made["id"]
         await send("PUT", f"/api/admin/payouts/{things['approved']}/approve", {}, admin)
+
+
+async def _refund(world: World, things: dict[str, Any], send: Any, who: Any, mark: str) -> None:
+    """A paid order with a refund that waits for people, one that was refused and one to send, and
+    money in suspense.
+    """
+    at = f"/api/stores/{things['store']}/orders"
+    body = order_body(things["product0"], 1, things["variant0"])
+    body["customer"]["name"] += mark
+    made = await send("POST", at, body, {})
+    things["refunded order"] = made["id"]
+    paying = f"/api/orders/{made['id']}/payments"
+    payment = await send("POST", paying, {"method": "moamalat"}, who)
+    things["paid"] = payment["id"]
+    found = await payments.get_payment(world.db, payment["id"])
+    received = [f"{found.reference}-{number}" for number in (1, 2)]
+    world.provider.pay(found.reference, found.amount_dirhams, *received)
+    await send("POST", f"/api/payments/{payment['id']}/result", {"done": "yes"}, {})
+    at = f"/api/orders/{made['id']}/refunds"
+    moods: tuple[tuple[Mood, str], ...] = (
+        ("manual", "manual refund"),
+        ("refuse", "failed refund"),
+        ("later", "refund"),
+    )
+    for mood, name in moods * (2 if mark else 1):
+        world.provider.refunds.mood = mood
+        opened = await send("POST", at, {"reason": f"x{mark}", "amount": 1}, who)
+        things[name] = opened["id"]
+        await world.settle()
+    world.provider.refunds.mood = "done"
 
 
 def _product(side: str, number: int) -> dict[str, Any]:
@@ -220,6 +255,7 @@ _ORDER = {
 }
 _FOREIGN_ORDER = {**_ORDER, "items": [{"productId": "{theirs[product0]}", "quantity": 1}]}
 _STORE = "/api/stores/{ours[store]}"
+_REFUNDS = "/api/orders/{ours[refunded order]}/refunds"
 _VARIANTS = [{"options": {"size": "L"}, "sku": "ours-0", "stock": 4, "price": 30}]
 
 
@@ -233,6 +269,19 @@ async def _settle(shop: Shop, _: Street) -> None:
 
 async def _expire(shop: Shop, _: Street) -> None:
     await expire_unpaid_orders(shop)
+
+
+async def _send_refunds(shop: Shop, _: Street) -> None:
+    await send_due_refunds(shop)
+
+
+async def _return_suspense(shop: Shop, street: Street) -> None:
+    found = await payments.list_receipts(shop.db, street.ours["paid"])
+    (receipt,) = [each for each in found if not each.applied]
+    key = receipt.terminal, receipt.provider_reference
+    payment = street.ours["paid"]
+    with contextlib.suppress(ShopError):  # a mutant may have been faster; that is noticed
+        await open_suspense_refund(shop, payment, key, "x", SYSTEM, NotOnce())
 
 
 async def _find_skus(shop: Shop, street: Street) -> None:
@@ -385,6 +434,21 @@ STEPS = (
          {"action": "apply", "orderId": "{ours[pending order]}"}),
     Step("apply to theirs", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
          {"action": "apply", "orderId": "{theirs[pending order]}"}, status=404),
+    Step("refunds", "GET", f"{_STORE}/refunds"),
+    Step("manual refunds", "GET", f"{_STORE}/refunds?status=manual"),
+    Step("refunds of an order", "GET", _REFUNDS),
+    Step("refunds of theirs", "GET", "/api/orders/{theirs[refunded order]}/refunds", status=404),
+    Step("refund", "POST", _REFUNDS, {"reason": "x", "amount": 1}, status=201),
+    Step("refund theirs", "POST", "/api/orders/{theirs[refunded order]}/refunds", {"reason": "x"},
+         status=404),
+    Step("refund done", "POST", f"{_REFUNDS}/{{ours[manual refund]}}/complete", {"note": "x"}),
+    Step("theirs done", "POST", f"{_REFUNDS}/{{theirs[manual refund]}}/complete", {"note": "x"},
+         status=404),
+    Step("refund again", "POST", f"{_REFUNDS}/{{ours[failed refund]}}/retry", {}),
+    Step("theirs again", "POST", f"{_REFUNDS}/{{theirs[failed refund]}}/retry", {}, status=404),
+    Step("cancel paid", "PUT", "/api/orders/{ours[refunded order]}/cancel", {}),
+    Step("send refunds", job=_send_refunds, later=timedelta(minutes=30)),
+    Step("return suspense", job=_return_suspense),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
     Step("seal", job=_seal, later=timedelta(minutes=9)),
     Step("SKUs", job=_find_skus),

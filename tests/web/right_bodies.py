@@ -136,6 +136,14 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/admin/stores/{store_id}/commission": {"percent": 2.5, "reason": "a test"},
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
     "PUT /api/orders/{order_id}/cancel": {"reason": "x"},
+    "POST /api/orders/{order_id}/refunds": {
+        "reason": "damaged", "amount": 1, "delivery": True,
+        "lines": [{"quantity": 1, "position": 0, "variantId": 1}],
+    },
+    "POST /api/orders/{order_id}/refunds/{refund_id}/complete": {
+        "note": "paid out", "reference": "R-1", "through": "gateway",
+    },
+    "POST /api/orders/{order_id}/refunds/{refund_id}/retry": {},
     "POST /api/orders/{order_id}/payments": {
         "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",

@@ -58,6 +58,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "category_id": str(state.categories[0].id),
         "zone_id": (await world.zone(merchant.store.id)).id,
         "order_id": placed.order.id,
+        "refund_id": "ref_0",
         "provider": "moamalat",
         "user_id": str((await world.join(merchant, "viewer")).user.id),
     }

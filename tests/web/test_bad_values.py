@@ -60,6 +60,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "category_id": str(state.categories[0].id),
         "zone_id": (await world.zone(merchant.store.id)).id,
         "order_id": placed.order.id,
+        "refund_id": "ref_0",
         "user_id": str((await world.join(merchant, "viewer")).user.id),
     }
     return world.client(), bearer(merchant), ids
@@ -97,6 +98,9 @@ async def test_the_right_bodies_are_right(world: World, row: str) -> None:
         "/api/auth/reset-password": 422,
         "/api/auth/2fa/enable": 422,
         "/api/invitations/accept": 404,
+        "/api/orders/{order_id}/refunds": 409,
+        "/api/orders/{order_id}/refunds/{refund_id}/complete": 404,
+        "/api/orders/{order_id}/refunds/{refund_id}/retry": 404,
     }
     success = next(r.status for r in ROUTES if (r.method, r.path) == (method, path))
     assert reply.status_code == wanted.get(path, success), reply.text

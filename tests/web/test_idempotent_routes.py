@@ -15,6 +15,7 @@ from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
+from tests.flows.refunding import pay
 from tests.shops import World, bearer
 from tests.web.right_bodies import RIGHT_BODIES
 
@@ -47,6 +48,7 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/checkout": lambda body: {
         **body, "customer": {**body["customer"], "name": "else"}},
     "POST /api/stores/{store_id}/payouts": lambda body: {**body, "amount": 6},
+    "POST /api/orders/{order_id}/refunds": lambda body: {**body, "reason": "else"},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
 }  # fmt: skip
 
@@ -99,6 +101,10 @@ async def _scene(world: World, route: Route) -> Scene:
         )
         scene.path = scene.path.format(order_id=reply.json()["data"]["id"])
         scene.callers = [bearer(customer), members]
+    elif name == "POST /api/orders/{order_id}/refunds":
+        paid = await pay(world, (await world.order(state, quantity=3)).order.id)
+        scene.path = scene.path.format(order_id=paid.order.id)
+        scene.callers = [members, admin]
     else:
         scene.callers = [members, admin]
     if name == "POST /api/stores/{store_id}/payouts":

@@ -58,6 +58,7 @@ async def test_made_up_requests_get_described_answers(world: World, mode: Genera
         "category_id": state.categories[0].id,
         "zone_id": (await world.zone(merchant.store.id)).id,
         "order_id": placed.order.id,
+        "refund_id": "ref_0",
         "provider": "moamalat",
         "session": bearer(merchant),
     }

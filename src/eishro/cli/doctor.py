@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from eishro.app import open_shop
 from eishro.cli.doctor_amounts import find_wrong_amounts
 from eishro.cli.doctor_books import SHOWN_MAX, find_faults_of_books
+from eishro.cli.doctor_money import MONEY_LISTS, find_money_adrift
 from eishro.db import audit_seals, migrate
 from eishro.db.database import Database
 from eishro.db.outbox import outbox
@@ -105,6 +106,7 @@ _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("variants whose stock differs from its movements", _STOCK_ADRIFT),
     ("variants whose pieces differ from what came and went", _MISCOUNTED_STOCK),
     ("variants with negative stock", _NEGATIVE),
+    *MONEY_LISTS,
     ("stores whose count of products on sale is wrong", _MISCOUNTED),
     ("events nobody could work off", _DEAD),
 )
@@ -149,6 +151,7 @@ async def find_faults(db: Database) -> list[str]:
             findings.append(f"{what}: {', '.join(str(row) for row in rows)}")
     if wrong := await find_wrong_amounts(db):
         findings.append(f"orders that do not cost what their traces say: {', '.join(wrong)}")
+    findings += await find_money_adrift(db)
     return findings
 
 

@@ -59,6 +59,7 @@ PRIVATE = frozenset(
         "promotions",
         "promotion_uses",
         "order_promotions",
+        "refunds",
         "ledger_entries",
         "ledger_balances",
         "payout_accounts",

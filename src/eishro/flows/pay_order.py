@@ -23,6 +23,7 @@ from eishro.domain.payments.model import News, Payment, Status, StoredReceipt
 from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Receipt, Unknown
 from eishro.domain.suspense import sql as suspense
 from eishro.domain.suspense.model import SuspenseItem
+from eishro.flows.send_refund import check_refunds
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.ids import text_id
 
@@ -205,7 +206,7 @@ def _why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | Non
         return "amount_differs"
     if order.is_payable:
         return None
-    return "paid_already" if order.payment_status == "paid" else "order_closed"
+    return "paid_already" if order.is_captured and order.status != "cancelled" else "order_closed"
 
 
 def _stored(payment: Payment, receipt: Receipt, reason: str | None, at: datetime) -> StoredReceipt:
@@ -278,6 +279,10 @@ async def work_off_news(shop: Shop, news: News) -> Payment | None:
     if payment is None:
         await shop.db.commit(Batch(payments.settle_news(news.id, "no_such_payment")))
         return None
+    if news.kind in ("refund", "void"):  # of money that goes back: nothing comes by it
+        count = await check_refunds(shop, payment)
+        await shop.db.commit(Batch(payments.settle_news(news.id, f"refunds_checked:{count}")))
+        return payment
     await _expect_soon(shop, payment.id)
     checked = await check_payment(shop, payment.id)
     await shop.db.commit(Batch(payments.settle_news(news.id, f"checked:{checked.status}")))

@@ -1,7 +1,6 @@
 """Settle suspense: give stranded money somebody who looks after it, and then a place.
 
-Each way to place it is one function that adds its statements to the batch which resolves the
-item: `_apply` pays another order with it.
+It pays another order, or goes back to whoever sent it.
 """
 
 from datetime import datetime
@@ -20,7 +19,8 @@ from eishro.domain.orders.model import OrderNotFound
 from eishro.domain.suspense import sql as suspense
 from eishro.domain.suspense.model import SuspenseDoesNotFit, SuspenseItem
 from eishro.flows.pay_order import closing_attempts, paying
-from eishro.flows.shop import Shop, again_if_stale
+from eishro.flows.refund_order import open_suspense_refund
+from eishro.flows.shop import NotOnce, Shop, again_if_stale
 
 
 @again_if_stale
@@ -91,6 +91,23 @@ async def apply_to_order(
         )
     )
     return msgspec.structs.replace(after, version=seen.version + 1)
+
+
+async def give_back(
+    shop: Shop, store_id: int, item_id: str, reason: str, actor: Actor
+) -> SuspenseItem:
+    """Refund the money to whoever sent it. The same again is a success that changes nothing.
+
+    Raises:
+        SuspenseNotFound, SuspenseResolved.
+    """
+    seen = await suspense.get_item(shop.db, store_id, item_id)
+    if seen.resolution == "refund":
+        return seen
+    seen.must_wait()
+    key = (seen.terminal, seen.provider_reference)
+    await open_suspense_refund(shop, seen.payment_id, key, reason, actor, NotOnce())
+    return await suspense.get_item(shop.db, store_id, item_id)
 
 
 async def _apply(

@@ -16,6 +16,7 @@ from eishro.web import (
     payments,
     payouts,
     products,
+    refunds,
     security,
     shipping,
     staff,
@@ -1384,6 +1385,60 @@ BOOK_ROUTES = (
     ),
 )
 
+REFUND_ROUTES = (
+    Route(
+        method="POST",
+        path=_ORDER + "/refunds",
+        handler=refunds.open_one,
+        needs=order_member("orders:refund"),
+        summary="Give money of an order back: an amount, lines, delivery or all that is left",
+        tag="Refunds",
+        body=refunds.RefundBody,
+        answer=refunds.RefundView,
+        status=201,
+        idempotent=True,
+    ),
+    Route(
+        method="GET",
+        path=_ORDER + "/refunds",
+        handler=refunds.list_of_order,
+        needs=order_member("orders:read"),
+        summary="The refunds of an order",
+        tag="Refunds",
+        answer=list[refunds.RefundView],
+    ),
+    Route(
+        method="GET",
+        path=_STORE + "/refunds",
+        handler=refunds.list_of_store,
+        needs=member("orders:read"),
+        summary="The refunds of a store; with status=manual, what people have to do",
+        tag="Refunds",
+        query=refunds.RefundQuery,
+        answer=list[refunds.RefundView],
+    ),
+    Route(
+        method="POST",
+        path=_ORDER + "/refunds/{refund_id}/complete",
+        handler=refunds.complete,
+        needs=order_member("orders:refund"),
+        summary="Say that a refund was done by hand",
+        tag="Refunds",
+        body=refunds.RefundDoneBody,
+        answer=refunds.RefundView,
+    ),
+    Route(
+        method="POST",
+        path=_ORDER + "/refunds/{refund_id}/retry",
+        handler=refunds.retry,
+        needs=order_member("orders:refund"),
+        summary="Send a refund once more that the gateway refused",
+        tag="Refunds",
+        body=refunds.RefundRetryBody,
+        answer=refunds.RefundView,
+    ),
+)
+
 ROUTES: tuple[Route, ...] = (
     *ACCOUNT_ROUTES,
     *STORE_ROUTES,
@@ -1394,6 +1449,7 @@ ROUTES: tuple[Route, ...] = (
     *PAYMENT_ROUTES,
     *DISCOUNT_ROUTES,
     *BOOK_ROUTES,
+    *REFUND_ROUTES,
     *ADMIN_ROUTES,
     *SYSTEM_ROUTES,
 )

@@ -9,11 +9,12 @@ from msgspec import Meta
 
 from eishro.domain.suspense import sql as suspense
 from eishro.domain.suspense.model import SuspenseItem
+from eishro.errors import Invalid, Words
 from eishro.flows import settle_suspense
 from eishro.web.books import OrderId
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.stores import has_condition, refuse_stale
-from eishro.web.wire import IntegerId, dinars
+from eishro.web.wire import IntegerId, Note, dinars
 
 
 class SuspenseQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,10 +39,11 @@ class AssignBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
 
 
 class ResolveBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Where the money goes: `apply` pays this order with it."""
+    """Where the money goes: `apply` pays `orderId` with it, `refund` gives it back."""
 
-    action: Literal["apply"]
-    order_id: OrderId
+    action: Literal["apply", "refund"]
+    order_id: OrderId | None = None
+    reason: Note | None = None
 
 
 class SuspenseView(msgspec.Struct, frozen=True, rename="camel"):
@@ -99,9 +101,14 @@ async def assign(call: Call, body: AssignBody) -> Reply:
 async def resolve(call: Call, body: ResolveBody) -> Reply:
     """Give the money its place; the same again changes nothing."""
     await _refuse_stale(call)
-    item = await settle_suspense.apply_to_order(
-        call.shop, call.store, call.params["suspense_id"], body.order_id, call.actor
-    )
+    where = (call.shop, call.store, call.params["suspense_id"])
+    if body.action == "refund":
+        reason = body.reason or "money that no order waits for"
+        item = await settle_suspense.give_back(*where, reason, call.actor)
+    elif body.order_id is None:
+        raise Invalid({"orderId": Words("Name the order to pay.", "اذكر الطلب المراد سداده.")})
+    else:
+        item = await settle_suspense.apply_to_order(*where, body.order_id, call.actor)
     return Reply(_view(call, item))
 
 

@@ -47,3 +47,11 @@ def commission_entries(amount_dirhams: int, basis_points: int) -> dict[str, int]
     """
     share = commission_of(amount_dirhams, basis_points)
     return {"commission": share, "platform_fees": -share}
+
+
+def commission_returned(
+    total_dirhams: int, basis_points: int, refunded_before: int, refunded_now: int
+) -> dict[str, int]:
+    """The entries that give the share of a refund back; as `commission_back` counts it."""
+    share = commission_back(total_dirhams, basis_points, refunded_before, refunded_now)
+    return {"commission": -share, "platform_fees": share}

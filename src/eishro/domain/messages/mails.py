@@ -125,6 +125,17 @@ def order_paid(to: str, store: str, number: str, total: str) -> Message:
     )
 
 
+def order_refunded(to: str, store: str, number: str, amount: str) -> Message:
+    """Tells a buyer that money has gone back."""
+    return _both(
+        to,
+        f"استرجاع مبلغ من طلبك {number} | A refund for your order {number}",
+        f"أعاد إليك متجر {store} مبلغ {amount} د.ل من طلبك رقم {number}.",
+        f"{store} has paid LYD {amount} of your order {number} back to you.",
+        None,
+    )
+
+
 def order_received(to: str, store: str, number: str, total: str, *, paid: bool) -> Message:
     """Tells a merchant about a new or paid order."""
     event_ar = "طلب مدفوع" if paid else "طلب جديد"

@@ -18,6 +18,7 @@ Status = Literal[
     "pending", "confirmed", "processing", "shipped", "delivered", "cancelled", "returned"
 ]
 PaymentStatus = Literal["pending", "paid", "failed", "partially_refunded", "refunded", "voided"]
+CAPTURED: frozenset[PaymentStatus] = frozenset({"paid", "partially_refunded", "refunded", "voided"})
 FulfilmentStatus = Literal["unfulfilled", "partial", "fulfilled", "returned"]
 
 MOVES: Mapping[Status, tuple[Status, ...]] = {
@@ -35,7 +36,8 @@ OFFLINE_METHODS = (COD,)  # methods whose orders do not expire unpaid
 
 class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
-    unpaid. `commission_bp` is the platform's share in basis points, fixed at the time of sale.
+    unpaid. `commission_bp` is the platform's share in basis points, fixed at the time of sale;
+    `refunds_opened_dirhams` is what refunds come to, `refunded_dirhams` what of that has left.
     """
 
     id: str
@@ -66,6 +68,8 @@ class Order(msgspec.Struct, frozen=True):
     weight_grams: int = 0
     coupon_code: str | None = None
     commission_bp: int = 0
+    refunds_opened_dirhams: int = 0
+    refunded_dirhams: int = 0
 
     @property
     def is_payable(self) -> bool:
@@ -74,6 +78,11 @@ class Order(msgspec.Struct, frozen=True):
             "cancelled",
             "returned",
         )
+
+    @property
+    def is_captured(self) -> bool:
+        """True if its money came, whatever has gone back since."""
+        return self.payment_status in CAPTURED
 
     @property
     def holds_stock(self) -> bool:
@@ -99,6 +108,17 @@ class Order(msgspec.Struct, frozen=True):
             status=to,
             fulfilment_status=fulfilment,
             expires_at=self.expires_at if keeps_waiting else None,
+            updated_at=at,
+        )
+
+    def refund(self, dirhams: int, captured_dirhams: int, at: datetime) -> "Order":
+        """The order after this much of `captured_dirhams` has left again."""
+        refunded = self.refunded_dirhams + dirhams
+        whole = refunded >= captured_dirhams
+        return msgspec.structs.replace(
+            self,
+            payment_status="refunded" if whole else "partially_refunded",
+            refunded_dirhams=refunded,
             updated_at=at,
         )
 

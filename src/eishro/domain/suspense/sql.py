@@ -44,6 +44,12 @@ suspense_items = table(
         sqlite_where=sa.text("status <> 'resolved'"),
         postgresql_where=sa.text("status <> 'resolved'"),
     ),
+    sa.Index(
+        "ix_suspense_items_resolved_order_id",
+        "resolved_order_id",
+        sqlite_where=sa.text("resolved_order_id IS NOT NULL"),
+        postgresql_where=sa.text("resolved_order_id IS NOT NULL"),
+    ),
     with_rowid=False,
 )
 
@@ -82,6 +88,21 @@ _WAITING_COUNT = Query(_COUNT.where(WAITING), int, across_stores=True)
 _OVERDUE = Query(
     _COUNT.where(WAITING, suspense_items.c.due_at < sa.bindparam("now")), int, across_stores=True
 )
+_OF_RECEIPT = Query(
+    _ITEM.where(
+        _OF_STORE,
+        suspense_items.c.provider == sa.bindparam("provider"),
+        suspense_items.c.terminal == sa.bindparam("terminal"),
+        suspense_items.c.provider_reference == sa.bindparam("reference"),
+    ),
+    SuspenseItem,
+)
+_APPLIED_TO = Query(
+    _ITEM.where(_OF_STORE, suspense_items.c.resolved_order_id == sa.bindparam("order_id"))
+    .order_by(suspense_items.c.id)
+    .limit(sa.bindparam("limit")),
+    SuspenseItem,
+)
 _INSERT = Write(sa.insert(suspense_items))
 _SAVE = Write(save_by_version(suspense_items, SuspenseItem, ("store_id", "id")))
 
@@ -92,6 +113,20 @@ async def get_item(db: Database, store_id: int, item_id: str) -> SuspenseItem:
     if item is None:
         raise SuspenseNotFound()
     return item
+
+
+async def find_item_of_receipt(
+    db: Database, store_id: int, provider: str, terminal: str, reference: str
+) -> SuspenseItem | None:
+    """The item that this receipt opened; None if its money never was in suspense."""
+    return await db.one(
+        _OF_RECEIPT, store_id=store_id, provider=provider, terminal=terminal, reference=reference
+    )
+
+
+async def list_applied_to(db: Database, store_id: int, order_id: str) -> list[SuspenseItem]:
+    """Items whose money paid this order."""
+    return await db.all(_APPLIED_TO, store_id=store_id, order_id=order_id, limit=10)
 
 
 async def list_items(

@@ -8,7 +8,7 @@ from alembic import context, op
 from eishro.db import types
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -195,6 +195,13 @@ def _suspense_items() -> None:
         ),
         sqlite_strict=True,
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_suspense_items_resolved_order_id",
+        "suspense_items",
+        ["resolved_order_id"],
+        sqlite_where=sa.text("resolved_order_id IS NOT NULL"),
+        postgresql_where=sa.text("resolved_order_id IS NOT NULL"),
     )
     op.create_index(
         "ix_suspense_items_waiting",

@@ -146,10 +146,11 @@ async def build(world: World) -> Street:
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
-        world.clock.turn(timedelta(minutes=3))
-        await settle_books(world.shop)
-        await _earn(world, send, side, things, who, admin)
         world.clock.turn(timedelta(seconds=10))
+    world.clock.turn(timedelta(minutes=3))
+    await settle_books(world.shop)  # what comes from here on is not kept yet
+    await _earn(world, send, "ours", ours, callers["owner"], admin)
+    await _earn(world, send, "theirs", theirs, callers["neighbour"], admin)
     for at, who in ((ours["store"], callers["owner"]), (theirs["store"], callers["neighbour"])):
         # Something that nobody sealed yet.
         await send(

@@ -46,6 +46,8 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "staff:write|self":   (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "keys:read":          (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "keys:write":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
+    "money:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
+    "money:write":        (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
     "audit:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
 }
 # fmt: on
@@ -61,7 +63,7 @@ _GROUPS = {
     for name in dict.fromkeys(route.needs.name for route in ROUTES)
 }
 _KEY_SCOPES = ("store:read", "store:write", "products:read", "products:write", "orders:read",
-               "orders:write", "orders:refund", "audit:read")  # fmt: skip
+               "orders:write", "orders:refund", "money:read", "money:write", "audit:read")  # fmt: skip
 
 
 def test_every_permission_has_a_row_and_no_row_is_left_over() -> None:
@@ -161,6 +163,12 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         headers=bearer(buyer),
     )
     assert placed.status_code == 201, placed.text
+    order = f"/api/orders/{placed.json()['data']['id']}"
+    await client.put(f"{order}/status", json={"status": "confirmed"}, headers=bearer(owner))
+    shipped = await client.post(
+        f"{order}/shipments", json={"carrier": "amyal"}, headers=bearer(owner)
+    )
+    assert shipped.status_code == 201, shipped.text
     headers: dict[str, Headers] = {
         "guest": {},
         "customer": bearer(customer),
@@ -190,6 +198,9 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "name": "pay.css",
         "session_id": "ses_0",
         "user_id": "999999",
+        "shipment_id": shipped.json()["data"]["id"],
+        "case_id": "cas_0",
+        "remittance_id": "rem_0",
         "invitation_id": "inv_0",
         "key_id": "key_0",
     }

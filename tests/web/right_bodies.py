@@ -76,6 +76,20 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/stores/{store_id}/orders": {**order_body(1, 1, 1, "cod"), "notes": "x"},
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
     "PUT /api/orders/{order_id}/cancel": {"reason": "x"},
+    "POST /api/orders/{order_id}/shipments": {
+        "carrier": "amyal", "service": "express", "trackingNumber": "AMY-284510", "note": "x",
+        "lines": [{"variantId": 1, "quantity": 1}],
+    },
+    "PUT /api/shipments/{shipment_id}": {
+        "status": "picked_up", "trackingNumber": "AMY-284511", "note": "x",
+    },
+    "POST /api/orders/{order_id}/cod/collect": {
+        "amount": 35.5, "courier": "amyal", "collectedAt": "2020-01-01T00:00:00Z",
+        "shipmentId": "shp_" + "0" * 26,
+    },
+    "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve": {
+        "resolution": "dismiss", "note": "x",
+    },
     "POST /api/orders/{order_id}/payments": {
         "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.app import open_shop
+from eishro.cli import doctor_shipping
 from eishro.db import audit_seals, migrate
 from eishro.db.database import Database
 from eishro.db.outbox import outbox
@@ -117,7 +118,10 @@ _PAID_TWICE = Query(
 )
 _PAID_ENTRIES = (
     sa.select(ledger_entries.c.order_id, sa.func.sum(ledger_entries.c.dirhams).label("dirhams"))
-    .where(ledger_entries.c.reason == "payment.received", ledger_entries.c.account == "receivable")
+    .where(
+        sa.or_(*(ledger_entries.c.reason == reason for reason in doctor_shipping.SETTLING)),
+        ledger_entries.c.account == "receivable",
+    )
     .group_by(ledger_entries.c.order_id)
     .subquery()
 )
@@ -158,6 +162,7 @@ _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("orders paid twice from one receivable", _PAID_TWICE),
     ("paid orders without their money in the books", _PAID_WITHOUT_MONEY),
     ("stores whose count of products on sale is wrong", _MISCOUNTED),
+    *doctor_shipping.LISTS,
     ("events nobody could work off", _DEAD),
 )
 
@@ -202,6 +207,7 @@ async def find_faults(db: Database) -> list[str]:
     received, cleared = await db.one(_RECEIVED) or 0, await db.one(_CLEARED) or 0
     if received != cleared:
         findings.append(f"gateways received {received} dirhams, the books say {cleared}")
+    findings += await doctor_shipping.find_courier_faults(db)
     return findings
 
 

@@ -62,6 +62,13 @@ PRIVATE = frozenset(
         "api_keys",
         "invitations",
         "outbox",
+        "shipments",
+        "shipment_lines",
+        "shipment_events",
+        "cod_collections",
+        "cod_cases",
+        "cod_remittances",
+        "cod_remittance_rows",
     }
 )
 

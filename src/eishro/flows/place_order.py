@@ -166,6 +166,7 @@ def _methods(shop: Shop, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
 
 def _decide(shop: Shop, command: PlaceOrder, basket: Basket, actor: Actor, at: datetime) -> Placed:
     online = command.payment_method not in OFFLINE_METHODS
+    waits = shop.rules.order_expiry if online else shop.rules.cod_confirmation
     order = Order(
         id=text_id("ord", at),
         store_id=command.store_id,
@@ -188,7 +189,7 @@ def _decide(shop: Shop, command: PlaceOrder, basket: Basket, actor: Actor, at: d
         discount_dirhams=basket.discount_dirhams,
         shipping_dirhams=basket.shipping_dirhams,
         total_dirhams=basket.total_dirhams,
-        expires_at=at + shop.rules.order_expiry if online else None,
+        expires_at=at + waits if waits else None,
         created_at=at,
         updated_at=at,
         version=1,

@@ -21,6 +21,8 @@ PERMISSIONS: Mapping[str, str] = {
     "orders:read": "see orders and their buyers",
     "orders:write": "move orders on, cancel them, start their payments",
     "orders:refund": "give money back",
+    "money:read": "see what couriers hold, their remittances and open cases",
+    "money:write": "import remittances and decide cases",
     "staff:read": "see who works in the store",
     "staff:write": "invite people, change their roles, remove them",
     "keys:read": "see the store's API keys, never the secrets",

@@ -28,12 +28,12 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
     "cancelled": (),
     "returned": (),
 }
-OFFLINE_METHODS = ("cod",)  # methods whose orders do not expire unpaid
+OFFLINE_METHODS = ("cod",)  # methods whose orders wait for the merchant, not for money
 
 
 class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
-    unpaid.
+    unpaid, or one to be paid on delivery unconfirmed.
     """
 
     id: str
@@ -88,7 +88,13 @@ class Order(msgspec.Struct, frozen=True):
             fulfilment = "fulfilled"
         elif to == "returned":
             fulfilment = "returned"
-        keeps_waiting = to == "confirmed" and self.payment_status != "paid"
+        # Who pays on delivery is waited for until the merchant has confirmed, who pays online
+        # until the money is there.
+        keeps_waiting = (
+            to == "confirmed"
+            and self.payment_status != "paid"
+            and self.payment_method not in OFFLINE_METHODS
+        )
         return msgspec.structs.replace(
             self,
             status=to,

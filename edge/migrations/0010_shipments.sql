@@ -79,6 +79,8 @@ CREATE TABLE cod_collections (
 
 CREATE INDEX ix_cod_collections_order_id ON cod_collections (order_id);
 
+CREATE INDEX ix_cod_collections_held ON cod_collections (collected_at) WHERE state = 'collected';
+
 CREATE INDEX ix_cod_collections_store_id_state_collected_at ON cod_collections (store_id, state, collected_at);
 
 CREATE UNIQUE INDEX uq_cod_collections_shipment_id ON cod_collections (shipment_id) WHERE shipment_id IS NOT NULL;
@@ -113,6 +115,8 @@ CREATE TABLE cod_cases (
 CREATE INDEX ix_cod_cases_store_id_state_id ON cod_cases (store_id, state, id);
 
 CREATE INDEX ix_cod_cases_order_id ON cod_cases (order_id);
+
+CREATE UNIQUE INDEX uq_cod_cases_late ON cod_cases (collection_id) WHERE kind = 'late';
 
 CREATE TABLE cod_remittances (
     id TEXT NOT NULL, 

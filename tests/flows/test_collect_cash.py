@@ -14,6 +14,7 @@ from eishro.domain.shipping.shipments import Shipment, ShipmentNotFound
 from eishro.errors import Invalid
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.collect_cash import Cash, Counted, record_collection
+from eishro.flows.flag_late_cash import flag_late_cash
 from eishro.flows.move_shipment import ShipmentChange, change_shipment
 from eishro.flows.parcels import Parcel
 from eishro.flows.resolve_cash import resolve_case
@@ -220,3 +221,10 @@ async def test_cash_that_stays_with_the_courier_is_late_after_a_week(world: Worl
     assert (till.collected_dirhams, till.outstanding_dirhams) == (2 * TOTAL, 2 * TOTAL)
     assert (till.late_dirhams, till.late_count, till.remitted_dirhams) == (TOTAL, 1, 0)
     assert [c.order_id for c in await cod_sql.list_late(world.db, courier.store_id, late)] == [old]
+    outcomes = [await flag_late_cash(world.shop) for _ in range(2)]
+    (case,) = await cod_sql.list_cases(world.db, courier.store_id, "open", 10, 0)
+    assert (outcomes, case.kind, case.order_id) == ([1, 0], "late", old)
+    await courier.resolve(case, "accept")
+    books = await balances_of_order(world.db, old)
+    assert (books["cod_short"], "courier:amyal" in books) == (TOTAL, False)
+    assert await find_faults(world.db) == []

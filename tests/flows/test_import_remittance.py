@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from eishro.domain.shipping import remittances_sql as remittances
 from eishro.domain.shipping.remittance_file import FileRow
 from eishro.errors import Stale
 from eishro.flows import import_remittance as flow
+from eishro.flows.flag_late_cash import flag_late_cash
 from eishro.flows.import_remittance import Imported, RemittanceFile, preview_remittance
 from eishro.flows.move_shipment import ShipmentChange, change_shipment
 from eishro.flows.shop import NotOnce
@@ -97,6 +99,18 @@ async def test_a_short_remittance_that_people_accept_is_booked_as_short(world: W
     assert "courier:amyal" not in books
     (collection,) = await cod_sql.list_collections(world.db, [parcel.order_id])
     assert (collection.state, collection.short_dirhams) == ("short", 500)
+    assert await find_faults(world.db) == []
+
+
+async def test_late_cash_that_comes_after_all_closes_its_case(world: World) -> None:
+    courier = await Courier(world).come()
+    await courier.collect((await courier.parcel("A-1")).order_id)
+    world.clock.turn(timedelta(days=8))
+    assert await flag_late_cash(world.shop) == 1
+    await _import(world, _file(courier, ("A-1", TOTAL, 0)))
+    (case,) = await cod_sql.list_cases(world.db, courier.store_id, None, 10, 0)
+    assert (case.kind, case.state, case.resolution) == ("late", "resolved", "dismiss")
+    assert await flag_late_cash(world.shop) == 0
     assert await find_faults(world.db) == []
 
 
@@ -194,5 +208,3 @@ async def test_another_store_s_parcels_are_unknown(world: World) -> None:
     imported = await _import(world, _file(courier, ("A-1", TOTAL, 0)))
     assert _outcomes(imported) == ["unknown_tracking"]
     assert await balances_of_store(world.db, courier.store_id) == {}
-
-

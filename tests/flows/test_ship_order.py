@@ -281,16 +281,16 @@ async def test_a_carrier_s_late_and_repeated_word_is_kept_and_moves_nothing(worl
     assert found.status == "delivered"
     events = await shipments_sql.list_events(world.db, [whole.shipment.id])
     assert [e.raw_status for e in events] == ["created", "on_track", "delivered", "مجهولة"]
-    nobody = await hear_carrier(world.shop, goods.store_id, "dexpress", News("AMY-7", "x", None, at))
+    nobody = await hear_carrier(
+        world.shop, goods.store_id, "dexpress", News("AMY-7", "x", None, at)
+    )
     assert nobody is None
     await goods.sums_up()
 
 
 async def test_two_parcels_of_the_same_pieces_at_once_leave_once(world: World) -> None:
     goods = await _Goods(world).come()
-    outcomes = await asyncio.gather(
-        *(goods.ship(4, 0) for _ in range(8)), return_exceptions=True
-    )
+    outcomes = await asyncio.gather(*(goods.ship(4, 0) for _ in range(8)), return_exceptions=True)
     assert sum(isinstance(o, Shipped) for o in outcomes) == 1
     assert all(isinstance(o, Shipped | NothingLeftToShip) for o in outcomes)
     assert await goods.stock() == [(14, 2, 4), (16, 4, 0)]

@@ -41,6 +41,7 @@ class _Desk:
         return {**order, "path": f"/api/orders/{order['id']}"}
 
     async def ship(self, order: dict[str, Any], **body: Any) -> dict[str, Any]:
+        self.world.clock.turn(timedelta(seconds=1))  # ids sort by time
         path = f"{order['path']}/shipments"
         reply = await self.merchant.post(path, json={"carrier": "amyal", **body})
         shipped: dict[str, Any] = _data(reply, 201)
@@ -184,9 +185,7 @@ async def test_another_amount_is_kept_for_people_who_decide(world: World) -> Non
     desk = await _Desk(world).come()
     order = await desk.order()
     await desk.ship(order)
-    collected = _data(
-        await desk.merchant.post(f"{order['path']}/cod/collect", json={"amount": 80})
-    )
+    collected = _data(await desk.merchant.post(f"{order['path']}/cod/collect", json={"amount": 80}))
     assert (collected["state"], collected["paymentStatus"]) == ("disputed", "pending")
     reply = await desk.merchant.get(f"{desk.store}/cod/cases?state=open")
     (case,) = _data(reply)

@@ -22,7 +22,7 @@ from eishro.domain.shipping import shipments_sql as shipments
 from eishro.domain.shipping.cod import Case, Collection, Outcome, Remittance, RemittanceRow
 from eishro.domain.shipping.remittance_file import FileRow
 from eishro.domain.shipping.shipments import Shipment
-from eishro.flows.shop import Once, Shop, again_if_stale
+from eishro.flows.shop import SYSTEM, Once, Shop, again_if_stale
 from eishro.ids import text_id
 
 ROWS_AT_ONCE = 100  # in one batch
@@ -50,8 +50,8 @@ class _Judged(msgspec.Struct, frozen=True):
     """A row with what it is about."""
 
     row: RemittanceRow
-    shipment: Shipment | None = None
     collection: Collection | None = None
+    late: Case | None = None
 
 
 async def preview_remittance(shop: Shop, file: RemittanceFile, actor: Actor) -> Imported:
@@ -162,6 +162,11 @@ async def _judge(
     found = await shipments.find_by_tracking(shop.db, file.store_id, file.carrier, numbers)
     cash: dict[str, list[Collection]] = {}
     order_ids = sorted({shipment.order_id for shipment in found.values()})
+    late = {
+        case.collection_id: case
+        for case in await cod_sql.list_open_cases(shop.db, order_ids)
+        if case.kind == "late"
+    }
     for known in await cod_sql.list_collections(shop.db, order_ids):
         cash.setdefault(known.order_id, []).append(known)
     judged = []
@@ -189,7 +194,8 @@ async def _judge(
             expected_dirhams=_expected(shipment, collection),
             shipment_id=shipment.id if shipment else None,
         )
-        judged.append(_Judged(made, shipment, collection))
+        said = late.get(collection.id) if collection is not None else None
+        judged.append(_Judged(made, collection, said))
     return judged
 
 
@@ -260,9 +266,17 @@ def _applied(remittance: Remittance, one: _Judged, at: datetime) -> list[Stateme
         before.carrier, before.amount_dirhams, row.amount_dirhams, row.fee_dirhams
     )
     return [
+        *_came(one.late, at),
         cod_sql.save_collection(after, seen=before),
         ledger.post(row.store_id, "cod.remitted", at, entries, order_id=before.order_id),
     ]
+
+
+def _came(late: Case | None, at: datetime) -> list[Statement]:
+    """What was late has come."""
+    if late is None:
+        return []
+    return [cod_sql.save_case(cod.closed(late, "dismiss", SYSTEM.name, None, at), seen=late)]
 
 
 def _case(remittance: Remittance, row: RemittanceRow, collection: Collection, at: datetime) -> Case:

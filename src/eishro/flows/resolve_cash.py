@@ -1,6 +1,7 @@
 """Decide a case of cash on delivery: an amount that was not the expected one.
 
 Accepting takes it for the expected one; what is missing, or too much, is booked as `cod_short`.
+Of cash that is late nothing came, so accepting that writes all of it off.
 Dismissing books nothing: somebody erred, and the right amount is told anew.
 """
 
@@ -40,15 +41,7 @@ async def resolve_case(
             return before
         raise CaseClosed()
     at = shop.clock.now()
-    after = msgspec.structs.replace(
-        before,
-        state="resolved",
-        resolution=resolution,
-        note=note,
-        resolved_at=at,
-        resolved_by=actor.name,
-        version=before.version + 1,
-    )
+    after = cod.closed(before, resolution, actor.name, note, at)
     batch = Batch(*once.claim(after), cod_sql.save_case(after, seen=before))
     if resolution == "accept":
         order = await orders.get_order(shop.db, before.order_id)

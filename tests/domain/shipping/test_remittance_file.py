@@ -91,7 +91,9 @@ def test_every_fault_is_told_by_row_and_column() -> None:
     }
 
 
-@pytest.mark.parametrize("rows", [(), ("a|b", "1|2"), ("tracking|amount",), ("tracking|fee", "A|1")])
+@pytest.mark.parametrize(
+    "rows", [(), ("a|b", "1|2"), ("tracking|amount",), ("tracking|fee", "A|1")]
+)
 def test_a_file_without_columns_or_rows_is_refused_as_a_file(rows: tuple[str, ...]) -> None:
     with pytest.raises(Invalid) as refused:
         read_rows(_rows(*rows))

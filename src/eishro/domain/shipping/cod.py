@@ -177,6 +177,19 @@ def kind_of(amount_dirhams: int, expected_dirhams: int, stage: CaseStage) -> Cas
     return "partial" if stage == "collection" else "short"
 
 
+def closed(case: Case, resolution: Resolution, by: str, note: str | None, at: datetime) -> Case:
+    """The case decided."""
+    return msgspec.structs.replace(
+        case,
+        state="resolved",
+        resolution=resolution,
+        note=note,
+        resolved_at=at,
+        resolved_by=by,
+        version=case.version + 1,
+    )
+
+
 def accepted(case: Case) -> dict[str, int]:
     """What the books say when people take a case's amount for the expected one."""
     if case.stage == "collection":

@@ -39,6 +39,12 @@ cod_collections = table(
     sa.CheckConstraint("amount_dirhams >= 0", name="amount"),
     sa.Index("ix_cod_collections_order_id", "order_id"),
     sa.Index("ix_cod_collections_store_id_state_collected_at", "store_id", "state", "collected_at"),
+    sa.Index(
+        "ix_cod_collections_held",
+        "collected_at",
+        sqlite_where=sa.text("state = 'collected'"),
+        postgresql_where=sa.text("state = 'collected'"),
+    ),
     # A parcel is paid for once.
     sa.Index(
         "uq_cod_collections_shipment_id",
@@ -75,6 +81,14 @@ cod_cases = table(
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.Index("ix_cod_cases_store_id_state_id", "store_id", "state", "id"),
     sa.Index("ix_cod_cases_order_id", "order_id"),
+    # Cash is late once.
+    sa.Index(
+        "uq_cod_cases_late",
+        "collection_id",
+        unique=True,
+        sqlite_where=sa.text("kind = 'late'"),
+        postgresql_where=sa.text("kind = 'late'"),
+    ),
     with_rowid=False,
 )
 
@@ -168,6 +182,25 @@ _OPEN_OF_ORDERS = Query(
     Case,
     across_stores=True,  # the orders tell the store
 )
+_LATE_UNSAID = Query(
+    sa.select(*_COLLECTION)
+    .where(
+        _HELD,
+        _LATE,
+        ~sa.exists(
+            sa.select(sa.literal_column("1")).where(
+                cod_cases.c.store_id == cod_collections.c.store_id,
+                cod_cases.c.order_id == cod_collections.c.order_id,
+                cod_cases.c.collection_id == cod_collections.c.id,
+                cod_cases.c.kind == "late",
+            )
+        ),
+    )
+    .order_by(cod_collections.c.collected_at)
+    .limit(LATE_SHOWN_MAX),
+    Collection,
+    across_stores=True,
+)
 _INSERT = Write(sa.insert(cod_collections))
 _SAVE = Write(save_by_version(cod_collections, Collection, ("store_id", "id")))
 _INSERT_CASE = Write(sa.insert(cod_cases))
@@ -189,6 +222,11 @@ async def list_tills(db: Database, store_id: int, late: datetime) -> list[Till]:
 async def list_late(db: Database, store_id: int, late: datetime) -> list[Collection]:
     """Cash that couriers took before `late` and still have, oldest first."""
     return await db.all(_LATE_ONES, store_id=store_id, late=late)
+
+
+async def list_late_unsaid(db: Database, late: datetime) -> list[Collection]:
+    """Late cash of any store of which there is no case yet, some of it."""
+    return await db.all(_LATE_UNSAID, late=late)
 
 
 async def get_case(db: Database, store_id: int, case_id: str) -> Case:
@@ -233,8 +271,8 @@ def save_collection(collection: Collection, seen: Collection) -> Statement:
 
 
 def insert_case(case: Case) -> Statement:
-    """A case for people."""
-    return _INSERT_CASE(**values_of(case))
+    """A case for people; `Stale` if the same cash was said to be late meanwhile."""
+    return _INSERT_CASE(**values_of(case)).guarded(Stale())
 
 
 def save_case(case: Case, seen: Case) -> Statement:

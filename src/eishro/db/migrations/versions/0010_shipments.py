@@ -161,6 +161,13 @@ def _cod_collections() -> None:
     )
     op.create_index("ix_cod_collections_order_id", "cod_collections", ["order_id"])
     op.create_index(
+        "ix_cod_collections_held",
+        "cod_collections",
+        ["collected_at"],
+        sqlite_where=sa.text("state = 'collected'"),
+        postgresql_where=sa.text("state = 'collected'"),
+    )
+    op.create_index(
         "ix_cod_collections_store_id_state_collected_at",
         "cod_collections",
         ["store_id", "state", "collected_at"],
@@ -209,6 +216,14 @@ def _cod_cases() -> None:
     )
     op.create_index("ix_cod_cases_store_id_state_id", "cod_cases", ["store_id", "state", "id"])
     op.create_index("ix_cod_cases_order_id", "cod_cases", ["order_id"])
+    op.create_index(
+        "uq_cod_cases_late",
+        "cod_cases",
+        ["collection_id"],
+        unique=True,
+        sqlite_where=sa.text("kind = 'late'"),
+        postgresql_where=sa.text("kind = 'late'"),
+    )
 
 
 def _cod_remittances() -> None:

@@ -39,7 +39,7 @@ _REFUSED = {
     "POST /api/orders/{order_id}/shipments": 409,  # not confirmed
     "GET /api/shipments/{shipment_id}": 404,  # nothing was shipped
     "PUT /api/shipments/{shipment_id}": 404,
-    "POST /api/orders/{order_id}/cod/collect": 404,  # no such shipment
+    "POST /api/orders/{order_id}/cod/collect": 409,  # not to be paid on delivery
     "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve": 404,  # no such case
     "POST /api/stores/{store_id}/cod/remittances": 415,  # no file
     "GET /api/stores/{store_id}/cod/remittances/{remittance_id}": 404,

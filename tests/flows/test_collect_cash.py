@@ -8,6 +8,7 @@ import pytest
 
 from eishro.cli.doctor import find_faults
 from eishro.domain.orders import sql as orders
+from eishro.domain.payments.model import NotPayable
 from eishro.domain.shipping import cod_sql
 from eishro.domain.shipping.cod import AlreadyCollected, Case, CaseClosed, NothingToCollect
 from eishro.domain.shipping.shipments import Shipment, ShipmentNotFound
@@ -20,6 +21,7 @@ from eishro.flows.parcels import Parcel
 from eishro.flows.resolve_cash import resolve_case
 from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
+from eishro.flows.start_payment import start_payment
 from tests.books import balances_of_order
 from tests.shops import TESTER, World
 
@@ -197,6 +199,19 @@ async def test_an_order_paid_at_the_counter_needs_no_parcel(world: World) -> Non
     shipped = await ship_order(world.shop, order_id, Parcel(), TESTER, NotOnce())
     assert shipped.shipment.cod_dirhams == 0
     assert await find_faults(world.db) == []
+
+
+async def test_what_was_paid_in_part_on_delivery_takes_no_online_payment(world: World) -> None:
+    courier = await Courier(world).come()
+    order_id = (await world.order(courier.state, 2, "cod")).order.id
+    await change_status(world.shop, order_id, "confirmed", TESTER)
+    pieces = {courier.state.variants[0].id: 1}
+    parcel = Parcel(carrier="amyal", pieces=pieces)
+    shipped = await ship_order(world.shop, order_id, parcel, TESTER, NotOnce())
+    await courier.collect(order_id, shipped.shipment.cod_dirhams)
+    assert await courier.payment_status(order_id) == "pending"
+    with pytest.raises(NotPayable):
+        await start_payment(world.shop, order_id, "moamalat", None, TESTER, NotOnce())
 
 
 async def test_money_taken_and_then_cancelled_is_owed_to_the_buyer(world: World) -> None:

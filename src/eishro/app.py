@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -135,6 +136,8 @@ def rules_of(settings: Settings) -> Rules:
     return Rules(
         public_url=settings.public_url.rstrip("/"),
         order_expiry=settings.order_expiry,
+        cod_confirmation=settings.cod_confirmation,
+        cod_late=timedelta(days=settings.cod_late_days),
         idempotency=settings.idempotency,
         access_token=settings.access_token,
         refresh_token=settings.refresh_token,

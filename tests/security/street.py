@@ -31,7 +31,20 @@ from tests.dummy_refunds import Mood
 from tests.shops import PASSWORD, World, bearer, changed, order_body
 
 MARK = "zenobia"  # in every text of the neighbour, so that it is seen wherever it turns up
-_SCOPES = ["store:write", "products:write", "orders:read", "orders:write", "audit:read"]
+_SCOPES = [
+    "store:write",
+    "products:write",
+    "orders:read",
+    "orders:write",
+    "money:read",
+    "audit:read",
+]
+# A courier's file that names our parcels, the neighbour's and nobody's; the amounts are right for
+# the first only.
+_REMITTANCE = (
+    "رقم الشحنة,المبلغ,العمولة\n"
+    "OURS-1,35.500,5\nOURS-2,30,5\nTHEIRS-1,35.500,5\nTHEIRS-2,35.500,5\nOURS-9,1,0\n"
+)
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
 _MOVED = (("processing", "cod"), ("delivered", "cod"))
 IBAN = "LY83002048000020100120361"
@@ -53,6 +66,7 @@ class Step(msgspec.Struct, frozen=True):
     method: str = ""
     path: str = ""
     body: Any = None
+    file: str | None = None
     who: str = "owner"
     status: int = 200
     job: Callable[[Shop, Street], Awaitable[object]] | None = None
@@ -80,7 +94,11 @@ async def build(world: World) -> Street:
     client = world.client()
 
     async def send(method: str, path: str, body: Any, who: dict[str, str]) -> Any:
-        reply = await client.request(method, path, json=body, headers=who)
+        if method == "FILE":
+            files, fields = body
+            reply = await client.post(path, files=files, data=fields, headers=who)
+        else:
+            reply = await client.request(method, path, json=body, headers=who)
         assert reply.status_code in (200, 201), (path, reply.text)
         return reply.json()["data"]
 
@@ -143,6 +161,7 @@ async def build(world: World) -> Street:
                 status = f"/api/orders/{things[f'{state} order']}/status"
                 await send("PUT", status, {"status": move}, who)
         await _refund(world, things, send, who, mark)
+        await _ship(send, side, things, who)
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
@@ -224,6 +243,32 @@ async def _refund(world: World, things: dict[str, Any], send: Any, who: Any, mar
     world.provider.refunds.mood = "done"
 
 
+async def _ship(send: Any, side: str, things: dict[str, Any], who: dict[str, str]) -> None:
+    """Parcels on their way: one new, two whose cash was collected, one in dispute."""
+    mark = "" if side == "ours" else f" {MARK}"
+    at = f"/api/stores/{things['store']}"
+    # A file that came before its parcels: sent again, it fits.
+    carrier = "amyal" if side == "ours" else f"amyal-{MARK}"
+    for amount in ("35.5",) if side == "ours" else ("35.5", "1", "2"):
+        files = {"file": ("a.csv", f"tracking,amount\n{side}-1,{amount}\n".encode())}
+        made = await send("FILE", f"{at}/cod/remittances", (files, {"carrier": carrier}), who)
+        things["remittance"] = made["id"]
+    for number in range(4 if side == "ours" else 6):
+        body = order_body(things["product0"], 1, things["variant0"], method="cod")
+        body["customer"]["name"] += mark
+        order = f"/api/orders/{(await send('POST', f'{at}/orders', body, {}))['id']}"
+        await send("PUT", f"{order}/status", {"status": "confirmed"}, who)
+        parcel = {"carrier": "amyal", "trackingNumber": f"{side}-{number}", "note": f"x{mark}"}
+        made = await send("POST", f"{order}/shipments", parcel, who)
+        things[f"shipment{number}"] = made["id"]
+        things[f"shipped{number}"] = made["orderId"]
+        if number in (1, 2, 4):
+            await send("POST", f"{order}/cod/collect", {"amount": 35.5}, who)
+        if number in (3, 5):
+            made = await send("POST", f"{order}/cod/collect", {"amount": 5}, who)
+            things["case"] = made["case"]["id"]
+
+
 def _product(side: str, number: int) -> dict[str, Any]:
     mark = "" if side == "ours" else f" {MARK}"
     return {
@@ -231,7 +276,7 @@ def _product(side: str, number: int) -> dict[str, Any]:
         "price": 25.5,
         "category": _SHELF[side],
         "variants": [
-            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 9}
+            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 29}
             for size, sku in (("S", f"{side}-{number}"), ("L", f"{side}-{number}-L"))
         ],
     }
@@ -402,6 +447,35 @@ STEPS = (
     Step("confirm", "PUT", "/api/orders/{ours[new order]}/status", {"status": "confirmed"}),
     Step("ship", "PUT", "/api/orders/{ours[processing order]}/status", {"status": "shipped"}),
     Step("return", "PUT", "/api/orders/{ours[delivered order]}/status", {"status": "returned"}),
+    Step("part", "POST", "/api/orders/{ours[processing order]}/shipments",
+         {"carrier": "x", "trackingNumber": "THEIRS-0",
+          "lines": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=201),
+    Step("parcels", "GET", "/api/orders/{ours[shipped0]}/shipments"),
+    Step("parcel", "GET", "/api/shipments/{ours[shipment0]}"),
+    Step("their parcel", "GET", "/api/shipments/{theirs[shipment0]}", status=404),
+    Step("parcel arrives", "PUT", "/api/shipments/{ours[shipment0]}", {"status": "delivered"}),
+    Step("parcel stays", "PUT", "/api/shipments/{ours[shipment0]}", {"status": "cancelled"}),
+    Step("parcel comes back", "PUT", "/api/shipments/{ours[shipment0]}", {"status": "returned"}),
+    Step("their parcel moves", "PUT", "/api/shipments/{theirs[shipment0]}",
+         {"status": "delivered"}, status=404),
+    Step("collect", "POST", "/api/orders/{ours[shipped0]}/cod/collect", {"amount": 35.5}),
+    Step("collect less", "POST", "/api/orders/{ours[shipped0]}/cod/collect", {"amount": 5}),
+    Step("collect theirs", "POST", "/api/orders/{theirs[shipped0]}/cod/collect",
+         {"amount": 35.5}, status=404),
+    Step("cash", "GET", f"{_STORE}/cod", who="ours key", later=timedelta(days=9)),
+    Step("cases", "GET", f"{_STORE}/cod/cases"),
+    Step("open cases", "GET", f"{_STORE}/cod/cases?state=open"),
+    Step("accept", "POST", f"{_STORE}/cod/cases/{{ours[case]}}/resolve",
+         {"resolution": "accept"}),
+    Step("accept theirs", "POST", f"{_STORE}/cod/cases/{{theirs[case]}}/resolve",
+         {"resolution": "accept"}, status=404),
+    Step("remit", "POST", f"{_STORE}/cod/remittances", {"carrier": "amyal"}, file=_REMITTANCE,
+         status=201),
+    Step("remit again", "POST", f"{_STORE}/cod/remittances", {"carrier": "amyal"},
+         file="tracking,amount\nours-1,35.5\n", status=201),
+    Step("remittances", "GET", f"{_STORE}/cod/remittances"),
+    Step("remittance", "GET", f"{_STORE}/cod/remittances/{{ours[remittance]}}"),
+    Step("their remittance", "GET", f"{_STORE}/cod/remittances/{{theirs[remittance]}}", status=404),
     Step("cancel", "PUT", "/api/orders/{ours[pending order]}/cancel", {}),
     Step("cancel theirs", "PUT", "/api/orders/{theirs[new order]}/cancel", {}, status=404),
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",
@@ -476,11 +550,12 @@ async def walk(world: World, street: Street, step: Step) -> None:
 
 async def _request(world: World, street: Street, step: Step) -> None:
     names = {"ours": street.ours, "theirs": street.theirs}
+    body = _filled(step.body, names)
     reply = await world.client().request(
         step.method,
         step.path.format(**names),
-        json=_filled(step.body, names),
         headers=street.callers[step.who],
+        **(_form(step.file, body) if step.file else {"json": body}),
     )
     if reply.status_code != step.status:
         raise Trespass(f"{step.name}: {reply.status_code} {reply.text}")
@@ -490,6 +565,10 @@ async def _request(world: World, street: Street, step: Step) -> None:
     total = (body.get("pagination") or {}).get("total")
     if total is not None and total != len(body["data"]):
         raise Trespass(f"{step.name}: counts {total}, shows {len(body['data'])}")
+
+
+def _form(file: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"files": {"file": ("a.csv", file.encode())}, "data": fields}
 
 
 def _filled(body: Any, names: dict[str, Any]) -> Any:

@@ -134,12 +134,18 @@ async def build(world: World) -> Street:
             await send("POST", f"{at}/products", {**_product(side, number), "status": "draft"}, who)
         for number in range(1 if side == "ours" else 2):
             # The first code is the same in both stores.
-            named = {"code": f"EID{number or ''}", "name": f"عيد{mark}", "usageLimit": 9}
+            named = {
+                "code": f"EID{number or ''}",
+                "name": f"عيد{mark}",
+                "usageLimit": 99,
+                "perCustomerLimit": 99,
+            }
             made = await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
             things["coupon"] = made["id"]
             named = {"code": f"LATE{number or ''}", "name": f"متأخر{mark}", "perCustomerLimit": 9}
             await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
-            named = {"name": f"عرض{mark}", "perCustomerLimit": 9}
+            scope = {"kind": "products", "ids": [things["product1"]]}
+            named = {"name": f"عرض{mark}", "perCustomerLimit": 99, "scope": scope}
             made = await send("POST", f"{at}/promotions", {**_DISCOUNT, **named}, who)
             things["promotion"] = made["id"]
         made = await send("POST", f"{at}/categories", {"name": f"فارغ{mark}"}, who)
@@ -201,12 +207,18 @@ async def _earn(
         made = await send("POST", f"/api/orders/{order}/payments", {"method": "moamalat"}, who)
         payment = await payments.get_payment(world.db, made["id"])
         world.provider.pay(
-            payment.reference, payment.amount_dirhams, f"{side}{number}", f"{side}{number}x"
+            payment.reference,
+            payment.amount_dirhams,
+            *(f"{side}{number}{name}" for name in ("", "x", "y")),
         )
         await check_payment(world.shop, payment.id)
         things["paid order"] = order
-        (item, *_) = await send("GET", f"{at}/suspense", None, who)
-        things["item"] = item["id"]
+        things["like order"] = (await send("POST", f"{at}/orders", body, {}))["id"]
+        waiting = await send("GET", f"{at}/suspense", None, who)
+        things["item"], other = (item["id"] for item in waiting if item["orderId"] == order)
+        things["settled order"] = (await send("POST", f"{at}/orders", body, {}))["id"]
+        applied = {"action": "apply", "orderId": things["settled order"]}
+        await send("PUT", f"{at}/suspense/{other}/resolve", applied, who)
         for name in ("approved", "payout"):
             made = await send("POST", f"{at}/payouts", {"amount": 5 + number}, who)
             things[name] = made["id"]
@@ -249,7 +261,9 @@ async def _ship(send: Any, side: str, things: dict[str, Any], who: dict[str, str
     at = f"/api/stores/{things['store']}"
     # A file that came before its parcels: sent again, it fits.
     carrier = "amyal" if side == "ours" else f"amyal-{MARK}"
-    for amount in ("35.5",) if side == "ours" else ("35.5", "1", "2"):
+    body = order_body(things["product0"], 1, things["variant0"], method="cod")
+    total = (await send("POST", f"{at}/quote", body, {}))["total"]
+    for amount in (total,) if side == "ours" else (total, 1, 2):
         files = {"file": ("a.csv", f"tracking,amount\n{side}-1,{amount}\n".encode())}
         made = await send("FILE", f"{at}/cod/remittances", (files, {"carrier": carrier}), who)
         things["remittance"] = made["id"]
@@ -263,7 +277,7 @@ async def _ship(send: Any, side: str, things: dict[str, Any], who: dict[str, str
         things[f"shipment{number}"] = made["id"]
         things[f"shipped{number}"] = made["orderId"]
         if number in (1, 2, 4):
-            await send("POST", f"{order}/cod/collect", {"amount": 35.5}, who)
+            await send("POST", f"{order}/cod/collect", {"amount": total}, who)
         if number in (3, 5):
             made = await send("POST", f"{order}/cod/collect", {"amount": 5}, who)
             things["case"] = made["case"]["id"]
@@ -283,7 +297,7 @@ def _product(side: str, number: int) -> dict[str, Any]:
 
 
 def _zone(side: str, places: list[str]) -> dict[str, Any]:
-    mark, rate = ("", 7) if side == "ours" else (f" {MARK}", 9)
+    mark, rate = ("", 10) if side == "ours" else (f" {MARK}", 12)
     return {
         "name": f"كل البلاد{mark}",
         "places": places,
@@ -506,14 +520,16 @@ STEPS = (
     Step("assign theirs", "PUT", f"{_STORE}/suspense/{{theirs[item]}}/assign", {"userId": None},
          status=404),
     Step("apply", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
-         {"action": "apply", "orderId": "{ours[pending order]}"}),
+         {"action": "apply", "orderId": "{ours[like order]}"}),
     Step("apply to theirs", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
-         {"action": "apply", "orderId": "{theirs[pending order]}"}, status=404),
+         {"action": "apply", "orderId": "{theirs[like order]}"}, status=404),
     Step("refunds", "GET", f"{_STORE}/refunds"),
     Step("manual refunds", "GET", f"{_STORE}/refunds?status=manual"),
     Step("refunds of an order", "GET", _REFUNDS),
     Step("refunds of theirs", "GET", "/api/orders/{theirs[refunded order]}/refunds", status=404),
     Step("refund", "POST", _REFUNDS, {"reason": "x", "amount": 1}, status=201),
+    Step("refund what suspense paid", "POST", "/api/orders/{ours[settled order]}/refunds",
+         {"reason": "x", "amount": 1}, status=201),
     Step("refund theirs", "POST", "/api/orders/{theirs[refunded order]}/refunds", {"reason": "x"},
          status=404),
     Step("refund done", "POST", f"{_REFUNDS}/{{ours[manual refund]}}/complete", {"note": "x"}),

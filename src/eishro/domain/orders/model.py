@@ -36,8 +36,9 @@ OFFLINE_METHODS = (COD,)  # methods whose orders wait for the merchant, not for 
 
 class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
-    unpaid, or one to be paid on delivery unconfirmed. `commission_bp` is the platform's share in basis points, fixed at the time of sale;
-    `refunds_opened_dirhams` is what refunds come to, `refunded_dirhams` what of that has left.
+    unpaid, or one to be paid on delivery unconfirmed. `commission_bp` is the platform's share in
+    basis points, fixed at the time of sale; `refunds_opened_dirhams` is what refunds come to,
+    `refunded_dirhams` what of that has left.
     """
 
     id: str

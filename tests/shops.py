@@ -12,6 +12,7 @@ import msgspec
 
 from eishro.adapters.bcrypt_hasher import BcryptHasher
 from eishro.adapters.cache.memory import MemoryKeyValue
+from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import METHODS
@@ -245,6 +246,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             kv=MemoryKeyValue(clock),
             files=FolderFiles(folder / "files"),
             mail=OutboxMail(folder / "mail"),
+            press=TypstPress(),
             clock=clock,
             ids=IntegerIds(db),
             prices=PriceList(db),

@@ -25,6 +25,7 @@ ALLOWED = {
     ("src/eishro/settings.py", "file too long"): "every setting with its meaning, in one place",
     ("src/eishro/web/orders.py", "file too long"): "one resource: its wire structs and handlers",
     ("src/eishro/web/products.py", "file too long"): "one resource: its wire structs and handlers",
+    ("src/eishro/web/stores.py", "file too long"): "one resource: its wire structs and handlers",
     ("src/eishro/flows/edit_product.py", "file too long"): "one verb: a product's whole change",
     ("src/eishro/sandbox/moamalat.py", "file too long"): "one gateway, as its papers say",
     ("src/eishro/clock.py", "datetime.now"): "the one place that asks the machine for the time",

@@ -36,6 +36,8 @@ _REFUSED = {
     "POST /api/payments/{payment_id}/result": 422,  # nothing was signed
     "POST /api/webhooks/payments/{provider}": 401,  # nothing was signed
     "GET /media/{key:path}": 404,  # nothing was uploaded
+    "GET /api/orders/{order_id}/invoice": 409,  # nothing was confirmed
+    "GET /api/orders/{order_id}/credit-notes/{number}": 404,  # nothing was refunded
 }
 
 
@@ -92,6 +94,7 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "name": "pay.css",
         "session_id": "ses_0",
         "invitation_id": "inv_0",
+        "number": "CN-000001",
         "key_id": "key_0",
         "user_id": "999999",
     }

@@ -4,17 +4,20 @@
 first store's people on a copy of it. `walk` takes a step and looks at what became of the neighbour.
 """
 
+import io
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pypdf
 import sqlalchemy as sa
 
 from eishro.db.database import Database
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.domain.catalog import sql as catalog
+from eishro.flows.issue_invoice import issue_credit_note
 from eishro.flows.shop import Shop
 from eishro.jobs.schedule import expire_unpaid_orders
 from eishro.jobs.seal_audit import seal_audit
@@ -111,6 +114,10 @@ async def build(world: World) -> Street:
             for move in _MOVES[: _MOVES.index(state) + 1]:
                 status = f"/api/orders/{things[f'{state} order']}/status"
                 await send("PUT", status, {"status": move}, who)
+        for number in range(1 if side == "ours" else 2):
+            await issue_credit_note(
+                world.shop, things["delivered order"], f"ref_{side}_{number}", 1_000
+            )
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
@@ -163,6 +170,13 @@ async def _find_skus(shop: Shop, street: Street) -> None:
     found = await catalog.find_skus(shop.db, street.ours["store"], wanted)
     if found != {"ours-0"}:
         raise Trespass(f"SKUs of the store: {found}")
+
+
+async def _credit(shop: Shop, street: Street) -> None:
+    """A refund of ours that is called like one of the neighbour's."""
+    note = await issue_credit_note(shop, street.ours["delivered order"], "ref_theirs_0", 2_000)
+    if note.store_id != street.ours["store"]:
+        raise Trespass("a credit note of the neighbour's")
 
 
 STEPS = (
@@ -236,6 +250,13 @@ STEPS = (
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",
          {"method": "moamalat"}, status=201),
     Step("report", "POST", "/api/payments/{ours[payment]}/result", {"cancelled": True}),
+    Step("new invoice", "GET", "/api/orders/{ours[processing order]}/invoice"),
+    Step("invoice", "GET", "/api/orders/{ours[delivered order]}/invoice"),
+    Step("their invoice", "GET", "/api/orders/{theirs[delivered order]}/invoice", status=404),
+    Step("credit notes", "GET", "/api/orders/{ours[delivered order]}/credit-notes"),
+    Step("credit note", "GET", "/api/orders/{ours[delivered order]}/credit-notes/CN-000001"),
+    Step("their number", "GET", "/api/orders/{ours[delivered order]}/credit-notes/2", status=404),
+    Step("credit", job=_credit),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
     Step("seal", job=_seal, later=timedelta(minutes=1)),
     Step("SKUs", job=_find_skus),
@@ -269,6 +290,10 @@ async def _request(world: World, street: Street, step: Step) -> None:
         raise Trespass(f"{step.name}: {reply.status_code} {reply.text}")
     if MARK in reply.text:
         raise Trespass(f"{step.name}: the answer shows what is the neighbour's")
+    if reply.headers["Content-Type"] == "application/pdf":
+        if MARK in pypdf.PdfReader(io.BytesIO(reply.content)).pages[0].extract_text():
+            raise Trespass(f"{step.name}: the document shows what is the neighbour's")
+        return
     body = reply.json()
     total = (body.get("pagination") or {}).get("total")
     if total is not None and total != len(body["data"]):

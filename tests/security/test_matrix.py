@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from eishro.flows.issue_invoice import issue_credit_note
 from eishro.flows.sign_in import SignedIn
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
@@ -161,6 +162,7 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         headers=bearer(buyer),
     )
     assert placed.status_code == 201, placed.text
+    await issue_credit_note(world.shop, placed.json()["data"]["id"], "ref_0", 1_000)
     headers: dict[str, Headers] = {
         "guest": {},
         "customer": bearer(customer),
@@ -191,6 +193,7 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "session_id": "ses_0",
         "user_id": "999999",
         "invitation_id": "inv_0",
+        "number": "CN-000001",
         "key_id": "key_0",
     }
     return headers, ids

@@ -17,6 +17,15 @@ _SETTINGS = {
     "shipping": {"defaultRate": 5, "freeAbove": 100},
     "paymentMethods": ["cod"],
     "contact": {"phone": "0912345678", "email": "a@example.ly", "address": "x"},
+    "business": {
+        "legalName": "شركة النور",
+        "registerNumber": "12345",
+        "licenceNumber": "L-9",
+        "taxNumber": "T-1",
+        "address": "x",
+        "phone": "0912345678",
+        "showsTax": True,
+    },
     "returnUrl": "https://shop.example.ly/",
 }
 # One right body for each route that takes one.

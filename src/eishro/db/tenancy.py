@@ -57,6 +57,8 @@ PRIVATE = frozenset(
         "payments",
         "payment_receipts",
         "ledger_entries",
+        "invoices",
+        "invoice_counters",
         "stock_movements",
         "audit_records",
         "audit_seals",

@@ -17,6 +17,7 @@ from eishro.db.keyvalue import KeyValue
 from eishro.db.statements import Statement
 from eishro.domain.accounts.port import Hasher, IdentityProvider
 from eishro.domain.files.port import Files
+from eishro.domain.invoices.port import Press
 from eishro.domain.messages.port import Mail
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.errors import Stale
@@ -49,6 +50,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     kv: KeyValue
     files: Files
     mail: Mail
+    press: Press
     clock: Clock
     ids: IntegerIds
     prices: PriceList

@@ -6,6 +6,7 @@ that fails is tried again alone. A handler may run twice for one event (a worker
 doing and noting), so a mail may arrive twice; nothing here moves money or stock.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from eishro.db.outbox import Event
 from eishro.domain.accounts import invitations
 from eishro.domain.accounts import sql as accounts
+from eishro.domain.invoices.model import NotInvoiced
 from eishro.domain.messages import mails
 from eishro.domain.messages.port import MailNotSent, Message
 from eishro.domain.orders import sql as orders
@@ -21,6 +23,7 @@ from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store
 from eishro.flows.edit_account import verification_token
 from eishro.flows.edit_staff import invitation_token
+from eishro.flows.issue_invoice import issue_invoice
 from eishro.flows.recover_account import reset_token
 from eishro.flows.refile_products import refile_products
 from eishro.flows.secure_account import email_change_token, is_still_asked_for
@@ -128,6 +131,12 @@ async def mail_merchant(shop: Shop, event: Event) -> None:
     await _send(shop, mails.order_received(address, store.name, order.number, total, paid=paid))
 
 
+async def issue_paid_invoice(shop: Shop, event: Event) -> None:
+    """Give a paid order its invoice; one that was cancelled since gets none here."""
+    with contextlib.suppress(NotInvoiced):
+        await issue_invoice(shop, event.subject_id)
+
+
 async def refile_shelf(shop: Shop, event: Event) -> None:
     """Let search find the products of a renamed category by its new name."""
     await refile_products(shop, int(event.subject_id))
@@ -166,7 +175,7 @@ HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     "staff.invited": (mail_invitation,),
     "store.standing_changed": (mail_standing,),
     "order.placed": (mail_buyer, mail_merchant),
-    "order.paid": (mail_buyer, mail_merchant),
+    "order.paid": (mail_buyer, mail_merchant, issue_paid_invoice),
     "category.renamed": (refile_shelf,),
 }
 

@@ -8,6 +8,7 @@ from eishro.web import (
     account_pages,
     accounts,
     admin,
+    invoices,
     oauth,
     orders,
     payments,
@@ -616,6 +617,37 @@ ORDER_ROUTES = (
     ),
 )
 
+INVOICE_ROUTES = (
+    Route(
+        method="GET",
+        path=_ORDER + "/invoice",
+        handler=invoices.read_invoice,
+        needs=order_party("orders:read"),
+        summary="The order's invoice, a PDF; Arabic first",
+        tag="Invoices",
+        is_enveloped=False,
+    ),
+    Route(
+        method="GET",
+        path=_ORDER + "/credit-notes",
+        handler=invoices.list_credit_notes,
+        needs=order_party("orders:read"),
+        summary="Credit notes of an order",
+        tag="Invoices",
+        query=stores.PageQuery,
+        answer=list[invoices.CreditNoteView],
+    ),
+    Route(
+        method="GET",
+        path=_ORDER + "/credit-notes/{number}",
+        handler=invoices.read_credit_note,
+        needs=order_party("orders:read"),
+        summary="One credit note, a PDF",
+        tag="Invoices",
+        is_enveloped=False,
+    ),
+)
+
 PAYMENT_ROUTES = (
     Route(
         method="POST",
@@ -898,6 +930,7 @@ ROUTES: tuple[Route, ...] = (
     *STAFF_ROUTES,
     *CATALOGUE_ROUTES,
     *ORDER_ROUTES,
+    *INVOICE_ROUTES,
     *PAYMENT_ROUTES,
     *ADMIN_ROUTES,
     *SYSTEM_ROUTES,

@@ -21,6 +21,7 @@ from eishro.flows import edit_store
 from eishro.flows.edit_store import CategoryChange, StoreChange
 from eishro.flows.open_store import NewStore, open_store
 from eishro.web.access import integer_in_path, is_admin, may
+from eishro.web.business import BusinessSettings, BusinessView, business_view
 from eishro.web.dispatch import etag_of
 from eishro.web.errors import PreconditionFailed
 from eishro.web.headers import matches_etag
@@ -62,6 +63,7 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     shipping: ShippingSettings = ShippingSettings()
     payment_methods: Annotated[list[ShortText], Meta(max_length=30)] = []
     contact: ContactSettings = ContactSettings()
+    business: BusinessSettings = BusinessSettings()
     return_url: WebAddress | None = None
 
     def value(self) -> StoreSettings:
@@ -78,6 +80,7 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
             contact_email=contact.email.address if contact.email else None,
             contact_address=contact.address,
             return_url=self.return_url.url if self.return_url else None,
+            business=self.business.value(),
         )
 
 
@@ -141,6 +144,7 @@ class SettingsView(msgspec.Struct, frozen=True, rename="camel"):
     shipping: ShippingView
     payment_methods: list[str]
     contact: ContactView
+    business: BusinessView
     return_url: str | None
 
 
@@ -223,6 +227,7 @@ def store_view(store: Store, categories: list[str]) -> StoreView:
                 email=settings.contact_email,
                 address=settings.contact_address,
             ),
+            business=business_view(settings.business),
             return_url=settings.return_url,
         ),
         is_active=store.is_active,

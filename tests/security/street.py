@@ -17,7 +17,8 @@ from eishro.db.database import Database
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.domain.catalog import sql as catalog
-from eishro.flows.issue_invoice import issue_credit_note
+from eishro.errors import ShopError
+from eishro.flows.issue_invoice import issue_credit_note, issue_invoice
 from eishro.flows.shop import Shop
 from eishro.jobs.schedule import expire_unpaid_orders
 from eishro.jobs.seal_audit import seal_audit
@@ -179,6 +180,16 @@ async def _credit(shop: Shop, street: Street) -> None:
         raise Trespass("a credit note of the neighbour's")
 
 
+async def _number(shop: Shop, street: Street) -> None:
+    """The neighbour's next number follows its own last one, not ours."""
+    try:
+        made = await issue_invoice(shop, street.theirs["processing order"])
+    except ShopError as refusal:
+        raise Trespass(f"the neighbour's invoice: {refusal}") from refusal
+    if made.number != 2:
+        raise Trespass(f"the neighbour's second invoice has the number {made.number}")
+
+
 STEPS = (
     # Somebody of both stores first: a membership is where a mix-up shows soonest.
     Step("a viewer reads", "GET", f"{_STORE}/orders", who="both"),
@@ -257,6 +268,7 @@ STEPS = (
     Step("credit note", "GET", "/api/orders/{ours[delivered order]}/credit-notes/CN-000001"),
     Step("their number", "GET", "/api/orders/{ours[delivered order]}/credit-notes/2", status=404),
     Step("credit", job=_credit),
+    Step("number", job=_number),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
     Step("seal", job=_seal, later=timedelta(minutes=1)),
     Step("SKUs", job=_find_skus),

@@ -15,9 +15,11 @@ import pytest
 from eishro.db.database import Database
 from eishro.db.statements import Batch, Query
 from eishro.domain.accounts.port import Attempt, Person
+from eishro.flows.change_order import change_status
+from eishro.flows.issue_invoice import issue_credit_note
 from eishro.flows.price_list import PriceList
 from eishro.web.api import ROUTES
-from tests.shops import PASSWORD, World, changed
+from tests.shops import PASSWORD, TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
 T = TypeVar("T")
@@ -233,6 +235,20 @@ async def _walk(till: Till) -> None:
     hook = "/api/webhooks/payments/moamalat"
     await till.send("POST /api/webhooks/payments/{provider}", hook, body=news)
     await till.send("PUT /api/orders/{order_id}/cancel", f"{at}/cancel", body={}, **guest)
+    key = {"Idempotency-Key": "order-9"}
+    again = await till.send(placing, "/api/stores/1/orders", body=order, expect=201, **key)
+    await _read_papers(till, again)
+
+
+async def _read_papers(till: Till, placed: Any) -> None:
+    """The invoice as whoever asks first gets it: it is issued and printed."""
+    guest, at = {"X-Order-Token": placed["accessToken"]}, f"/api/orders/{placed['id']}"
+    await change_status(till.world.shop, placed["id"], "confirmed", TESTER)
+    await till.send("GET /api/orders/{order_id}/invoice", f"{at}/invoice", **guest)
+    await issue_credit_note(till.world.shop, placed["id"], "ref_1", 1_000)
+    notes = f"{at}/credit-notes"
+    await till.send("GET /api/orders/{order_id}/credit-notes", notes, **guest)
+    await till.send("GET /api/orders/{order_id}/credit-notes/{number}", f"{notes}/1", **guest)
 
 
 async def _list_product(till: Till, token: dict[str, str], number: int) -> Any:

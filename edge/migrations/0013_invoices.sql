@@ -33,4 +33,4 @@ CREATE TABLE invoice_counters (
  WITHOUT ROWID,
  STRICT;
 
-UPDATE alembic_version SET version_num='0013' WHERE alembic_version.version_num = '0006';
+UPDATE alembic_version SET version_num='0013' WHERE alembic_version.version_num = '0012';

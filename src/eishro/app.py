@@ -143,6 +143,7 @@ def rules_of(settings: Settings) -> Rules:
         access_token=settings.access_token,
         refresh_token=settings.refresh_token,
         store_approval=settings.store_approval,
+        return_window=settings.return_window,
     )
 
 

@@ -130,6 +130,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     order_expiry_minutes: Annotated[
         int, Meta(ge=1, le=10_080), _about("How long an unpaid online order holds its stock.")
     ] = 60
+    return_days: Annotated[
+        int,
+        Meta(ge=0, le=365),
+        _about("How long after delivery a buyer may ask to return an order; merchants always may."),
+    ] = 14
     idempotency_hours: Annotated[
         int, Meta(ge=1, le=168), _about("How long an Idempotency-Key is remembered.")
     ] = 24
@@ -206,6 +211,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def order_expiry(self) -> timedelta:
         """`order_expiry_minutes` as a duration."""
         return timedelta(minutes=self.order_expiry_minutes)
+
+    @property
+    def return_window(self) -> timedelta:
+        """`return_days` as a duration."""
+        return timedelta(days=self.return_days)
 
     @property
     def idempotency(self) -> timedelta:

@@ -36,6 +36,10 @@ _REFUSED = {
     "POST /api/payments/{payment_id}/result": 422,  # nothing was signed
     "POST /api/webhooks/payments/{provider}": 401,  # nothing was signed
     "GET /media/{key:path}": 404,  # nothing was uploaded
+    "POST /api/orders/{order_id}/returns": 409,  # nothing was shipped
+    "PUT /api/returns/{return_id}/approve": 404,  # nothing was asked for
+    "PUT /api/returns/{return_id}/reject": 404,
+    "PUT /api/returns/{return_id}/receive": 404,
     "GET /api/orders/{order_id}/invoice": 409,  # nothing was confirmed
     "GET /api/orders/{order_id}/credit-notes/{number}": 404,  # nothing was refunded
 }
@@ -95,6 +99,7 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "session_id": "ses_0",
         "invitation_id": "inv_0",
         "number": "CN-000001",
+        "return_id": "ret_0",
         "key_id": "key_0",
         "user_id": "999999",
     }

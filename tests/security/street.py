@@ -27,7 +27,7 @@ from tests.shops import World, bearer, order_body
 MARK = "zenobia"  # in every text of the neighbour, so that it is seen wherever it turns up
 _SCOPES = ["store:write", "products:write", "orders:read", "orders:write", "audit:read"]
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
-_MOVED = (("processing", "cod"), ("delivered", "cod"))
+_MOVED = (("processing", "cod"), ("shipped", "cod"), ("delivered", "cod"))
 _SHELF = {"ours": "قمصان", "theirs": f"قمصان {MARK}"}
 
 
@@ -119,6 +119,16 @@ async def build(world: World) -> Street:
             await issue_credit_note(
                 world.shop, things["delivered order"], f"ref_{side}_{number}", 1_000
             )
+        for state in ("shipped", "delivered"):
+            for number in range(1 if side == "ours" else 2):
+                returning = f"/api/orders/{things[f'{state} order']}/returns"
+                line = {"variantId": things["variant0"], "quantity": 1, "reason": f"x{mark}"}
+                made = await send("POST", returning, {"lines": [line]}, who)
+                things[f"{state} return"] = made["id"]
+                if number == 0 and side == "theirs":
+                    path = f"/api/returns/{made['id']}/reject"
+                    await send("PUT", path, {"note": mark}, who)
+        await send("PUT", f"/api/returns/{things['shipped return']}/approve", {}, who)
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
@@ -269,6 +279,21 @@ STEPS = (
     Step("their number", "GET", "/api/orders/{ours[delivered order]}/credit-notes/2", status=404),
     Step("credit", job=_credit),
     Step("number", job=_number),
+    Step("ask back", "POST", "/api/orders/{ours[new order]}/returns",
+         {"lines": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=409),
+    Step("ask theirs back", "POST", "/api/orders/{theirs[delivered order]}/returns",
+         {"lines": [{"variantId": "{theirs[variant0]}", "quantity": 1}]}, status=404),
+    Step("returns", "GET", f"{_STORE}/returns"),
+    Step("asked returns", "GET", f"{_STORE}/returns?status=requested"),
+    Step("returns of an order", "GET", "/api/orders/{ours[delivered order]}/returns"),
+    Step("returns of theirs", "GET", "/api/orders/{theirs[delivered order]}/returns", status=404),
+    Step("approve", "PUT", "/api/returns/{ours[delivered return]}/approve", {}),
+    Step("approve theirs", "PUT", "/api/returns/{theirs[delivered return]}/approve", {}, status=404),
+    Step("reject", "PUT", "/api/returns/{ours[delivered return]}/reject", {}),
+    Step("receive", "PUT", "/api/returns/{ours[shipped return]}/receive", {}),
+    Step("receive theirs", "PUT", "/api/returns/{theirs[shipped return]}/receive", {}, status=404),
+    Step("more than left", "POST", "/api/orders/{ours[delivered order]}/returns",
+         {"lines": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=422),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
     Step("seal", job=_seal, later=timedelta(minutes=1)),
     Step("SKUs", job=_find_skus),

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from eishro.flows.change_order import change_status
 from eishro.flows.issue_invoice import issue_credit_note
 from eishro.flows.sign_in import SignedIn
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
-from tests.shops import World, bearer, order_body
+from tests.shops import TESTER, World, bearer, order_body
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +43,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "orders:read|party":  (401, 404,   2, 401, 404, 404, 404,   2, 403,   2,   2,   2, 403,   2,   2, 2),
     "orders:write|party": (401, 404,   2, 401, 404, 404, 404, 403, 403,   2,   2,   2, 403,   2,   2, 2),
     "orders:write|order": (401, 404, 403, 401, 404, 404, 404, 403, 403,   2,   2,   2, 403,   2,   2, 2),
+    "orders:write|return": (401, 404, 403, 401, 404, 404, 404, 403, 403,  2,   2,   2, 403,   2,   2, 2),
     "staff:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "staff:write":        (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "staff:write|self":   (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
@@ -163,6 +165,15 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
     )
     assert placed.status_code == 201, placed.text
     await issue_credit_note(world.shop, placed.json()["data"]["id"], "ref_0", 1_000)
+    order_id = placed.json()["data"]["id"]
+    for status in ("confirmed", "processing", "shipped"):
+        await change_status(world.shop, order_id, status, TESTER)  # type: ignore[arg-type]
+    asked = await client.post(
+        f"/api/orders/{order_id}/returns",
+        json={"lines": [{"variantId": state.variants[0].id, "quantity": 1}]},
+        headers=bearer(buyer),
+    )
+    assert asked.status_code == 201, asked.text
     headers: dict[str, Headers] = {
         "guest": {},
         "customer": bearer(customer),
@@ -194,6 +205,7 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "user_id": "999999",
         "invitation_id": "inv_0",
         "number": "CN-000001",
+        "return_id": asked.json()["data"]["id"],
         "key_id": "key_0",
     }
     return headers, ids

@@ -85,6 +85,15 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/stores/{store_id}/orders": {**order_body(1, 1, 1, "cod"), "notes": "x"},
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
     "PUT /api/orders/{order_id}/cancel": {"reason": "x"},
+    "POST /api/orders/{order_id}/returns": {
+        "lines": [{"variantId": 1, "quantity": 1, "reason": "x"}], "reason": "x",
+        "replacement": [{"productId": 1, "variantId": 1, "quantity": 1}],
+    },
+    "PUT /api/returns/{return_id}/approve": {"note": "x"},
+    "PUT /api/returns/{return_id}/reject": {"note": "x"},
+    "PUT /api/returns/{return_id}/receive": {
+        "lines": [{"variantId": 1, "outcome": "written_off"}], "note": "x",
+    },
     "POST /api/orders/{order_id}/payments": {
         "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",

@@ -59,6 +59,8 @@ PRIVATE = frozenset(
         "ledger_entries",
         "invoices",
         "invoice_counters",
+        "returns",
+        "return_lines",
         "stock_movements",
         "audit_records",
         "audit_seals",

@@ -1,11 +1,14 @@
 """Change an order's status: by the merchant, by the buyer who cancels, or by time.
 
 Stock follows in the same batch: a cancelled order gives its held pieces back, a shipped one
-consumes them, a returned one puts them on the shelf again (inspection comes with returns).
+consumes them, a returned one puts what is
+still out on the shelf again (`return_goods.py` looks at the goods first).
 Cancelling reverses the opening entries; money already paid becomes due for refund.
 """
 
 from datetime import datetime
+
+import msgspec
 
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
@@ -14,6 +17,7 @@ from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import InvalidTransition, Line, Order, Status
 from eishro.domain.payments.model import Status as AttemptStatus
+from eishro.domain.returns import sql as returns
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.flows.pay_order import closing_attempts
@@ -69,6 +73,8 @@ async def _move(
     after = order.move(to, at)
     batch = Batch()
     lines = await orders.list_lines(shop.db, [order.id])
+    if to == "returned":
+        lines = await _still_out(shop, order, lines)
     for line in sorted(lines, key=lambda line: line.variant_id):
         batch.add(*_stock_moves(order, line, to, at))
     batch.add(
@@ -85,6 +91,13 @@ async def _move(
     )
     await shop.db.commit(batch)
     return after
+
+
+async def _still_out(shop: Shop, order: Order, lines: list[Line]) -> list[Line]:
+    """The lines without the pieces that came back in returns; the order's version guards it."""
+    _, arrived = await returns.count_pieces(shop.db, order.store_id, order.id)
+    left = [(line, line.quantity - arrived.get(line.variant_id, 0)) for line in lines]
+    return [msgspec.structs.replace(line, quantity=count) for line, count in left if count]
 
 
 def _stock_moves(order: Order, line: Line, to: Status, at: datetime) -> list[Statement]:

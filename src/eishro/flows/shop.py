@@ -39,6 +39,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: timedelta = timedelta(hours=24)
     access_token: timedelta = timedelta(minutes=15)
     refresh_token: timedelta = timedelta(days=30)
+    return_window: timedelta = timedelta(days=14)
     store_approval: bool = False
     checks_at_once: int = 20
 

@@ -9,6 +9,8 @@ from eishro.domain.catalog import sql as catalog
 from eishro.domain.catalog.model import ProductNotFound
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order, OrderNotFound
+from eishro.domain.returns import sql as returns
+from eishro.domain.returns.model import ReturnNotFound
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import StoreNotFound
 from eishro.errors import Forbidden, Unauthenticated
@@ -193,6 +195,24 @@ def order_member(permission: str) -> Needs:
             raise OrderNotFound()
 
     return Needs(f"{permission}|order", check)
+
+
+def return_member(permission: str) -> Needs:
+    """Who has this permission in the store of the return; others may not know of it."""
+
+    async def check(call: Call) -> None:
+        if call.caller is None:
+            raise Unauthenticated()
+        found = await returns.get_return(call.shop.db, call.params["return_id"])
+        call.store_id = found.store_id
+        if may(call, permission):
+            return
+        order = await orders.get_order(call.shop.db, found.order_id)
+        if _knows(call) or _is_customer(call, order):
+            raise Forbidden()
+        raise ReturnNotFound()
+
+    return Needs(f"{permission}|return", check)
 
 
 async def _find_order(call: Call) -> Order:

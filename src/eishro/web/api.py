@@ -13,6 +13,7 @@ from eishro.web import (
     orders,
     payments,
     products,
+    returns,
     security,
     staff,
     stores,
@@ -34,6 +35,7 @@ from eishro.web.access import (
     order_member,
     order_party,
     product_visible,
+    return_member,
 )
 from eishro.web.routes import Route
 
@@ -41,6 +43,7 @@ _STORE = "/api/stores/{store_id}"
 _PRODUCT = "/api/products/{product_id}"
 _ORDER = "/api/orders/{order_id}"
 _PAYMENT = "/api/payments/{payment_id}"
+_RETURN = "/api/returns/{return_id}"
 
 ACCOUNT_ROUTES = (
     Route(
@@ -648,6 +651,71 @@ INVOICE_ROUTES = (
     ),
 )
 
+RETURN_ROUTES = (
+    Route(
+        method="POST",
+        path=_ORDER + "/returns",
+        handler=returns.request,
+        needs=order_party("orders:write"),
+        summary="Ask to return or exchange what was delivered",
+        tag="Returns",
+        body=returns.ReturnBody,
+        answer=returns.ReturnView,
+        status=201,
+        idempotent=True,
+    ),
+    Route(
+        method="GET",
+        path=_ORDER + "/returns",
+        handler=returns.list_of_order,
+        needs=order_party("orders:read"),
+        summary="Returns of an order",
+        tag="Returns",
+        query=stores.PageQuery,
+        answer=list[returns.ReturnView],
+    ),
+    Route(
+        method="GET",
+        path=_STORE + "/returns",
+        handler=returns.list_of_store,
+        needs=member("orders:read"),
+        summary="Returns of a store",
+        tag="Returns",
+        query=returns.ReturnQuery,
+        answer=list[returns.ReturnView],
+    ),
+    Route(
+        method="PUT",
+        path=_RETURN + "/approve",
+        handler=returns.approve,
+        needs=return_member("orders:write"),
+        summary="Agree to a return; an exchange places the other order",
+        tag="Returns",
+        body=returns.DecisionBody,
+        answer=returns.ReturnView,
+    ),
+    Route(
+        method="PUT",
+        path=_RETURN + "/reject",
+        handler=returns.reject,
+        needs=return_member("orders:write"),
+        summary="Refuse a return",
+        tag="Returns",
+        body=returns.DecisionBody,
+        answer=returns.ReturnView,
+    ),
+    Route(
+        method="PUT",
+        path=_RETURN + "/receive",
+        handler=returns.receive,
+        needs=return_member("orders:write"),
+        summary="The goods are back: restock them or write them off",
+        tag="Returns",
+        body=returns.ReceiveBody,
+        answer=returns.ReturnView,
+    ),
+)
+
 PAYMENT_ROUTES = (
     Route(
         method="POST",
@@ -931,6 +999,7 @@ ROUTES: tuple[Route, ...] = (
     *CATALOGUE_ROUTES,
     *ORDER_ROUTES,
     *INVOICE_ROUTES,
+    *RETURN_ROUTES,
     *PAYMENT_ROUTES,
     *ADMIN_ROUTES,
     *SYSTEM_ROUTES,

@@ -6,7 +6,7 @@ from alembic import context, op
 from eishro.db import types
 
 revision = "0013"
-down_revision = "0006"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -167,7 +167,7 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
     await issue_credit_note(world.shop, placed.json()["data"]["id"], "ref_0", 1_000)
     order_id = placed.json()["data"]["id"]
     for status in ("confirmed", "processing", "shipped"):
-        await change_status(world.shop, order_id, status, TESTER)  # type: ignore[arg-type]
+        await change_status(world.shop, order_id, status, TESTER)
     asked = await client.post(
         f"/api/orders/{order_id}/returns",
         json={"lines": [{"variantId": state.variants[0].id, "quantity": 1}]},

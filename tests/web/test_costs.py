@@ -241,7 +241,7 @@ async def _walk(till: Till) -> None:
 
 
 async def _read_papers(till: Till, placed: Any) -> None:
-    """The invoice as whoever asks first gets it: it is issued and printed."""
+    """The invoice as whoever asks first gets it, issued and printed; then everything comes back."""
     guest, at = {"X-Order-Token": placed["accessToken"]}, f"/api/orders/{placed['id']}"
     await change_status(till.world.shop, placed["id"], "confirmed", TESTER)
     await till.send("GET /api/orders/{order_id}/invoice", f"{at}/invoice", **guest)
@@ -249,6 +249,12 @@ async def _read_papers(till: Till, placed: Any) -> None:
     notes = f"{at}/credit-notes"
     await till.send("GET /api/orders/{order_id}/credit-notes", notes, **guest)
     await till.send("GET /api/orders/{order_id}/credit-notes/{number}", f"{notes}/1", **guest)
+    for status in ("processing", "shipped"):
+        await change_status(till.world.shop, placed["id"], status, TESTER)
+    lines = [{"variantId": item["variantId"], "quantity": 1} for item in placed["items"]]
+    row, path = "POST /api/orders/{order_id}/returns", f"{at}/returns"
+    await till.send(row, path, body={"lines": lines}, expect=201, **guest)
+    await till.send("GET /api/orders/{order_id}/returns", path, **guest)
 
 
 async def _list_product(till: Till, token: dict[str, str], number: int) -> Any:

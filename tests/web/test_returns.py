@@ -32,7 +32,7 @@ async def _delivered(world: World, quantity: int = 3, **members: Any) -> _Case:
     placed = await world.client().post(f"/api/stores/{merchant.store.id}/orders", json=body)
     order = placed.json()["data"]
     for status in ("confirmed", "processing", "shipped", "delivered"):
-        await change_status(world.shop, order["id"], status, TESTER)  # type: ignore[arg-type]
+        await change_status(world.shop, order["id"], status, TESTER)
     return _Case(order, bearer(merchant))
 
 

@@ -152,7 +152,7 @@ def _product(side: str, number: int) -> dict[str, Any]:
         "price": 25.5,
         "category": _SHELF[side],
         "variants": [
-            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 9}
+            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 12}
             for size, sku in (("S", f"{side}-{number}"), ("L", f"{side}-{number}-L"))
         ],
     }

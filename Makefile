@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check bench lock edge-test audit
+.PHONY: help setup setup-test run test check bench lock edge-test audit simulate
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,10 @@ bench: setup-test  ## measure against the reference server, side by side
 
 edge-test: setup-test  ## prove the Cloudflare profile on this machine
 	@$(BIN)/python tools/edge_test.py
+
+simulate: setup-test  ## a random shop with faults and crashes (SEED=1 OPS=100000 DATABASES=sqlite)
+	@$(BIN)/python tools/simulate.py $(if $(SEED),--seed $(SEED)) $(if $(OPS),--ops $(OPS)) \
+		$(if $(DATABASES),--databases $(DATABASES))
 
 audit: setup-test  ## let other people's tools look for holes; every mutant of a store filter
 	@$(BIN)/python tools/audit.py

@@ -74,7 +74,7 @@ def test_every_permission_has_a_row_and_no_row_is_left_over() -> None:
 
 @pytest.mark.parametrize("permission", _GROUPS)
 async def test_a_route_lets_in_whom_its_permission_names(world: World, permission: str) -> None:
-    headers, ids = await _cast(world)
+    headers, ids = await cast(world)
     client = world.client()
     wrong = []
     for route, (caller, expected) in itertools.product(
@@ -104,7 +104,7 @@ def _fits(route: Route, expected: int, seen: int) -> bool:
 
 async def test_a_hidden_store_is_unknown_to_all_but_its_own_people(world: World) -> None:
     """What the public may not see, other merchants, customers and keys may not learn of either."""
-    headers, ids = await _cast(world)
+    headers, ids = await cast(world)
     client = world.client()
     closed = await client.delete(f"/api/stores/{ids['store_id']}", headers=headers["owner"])
     assert closed.status_code == 200
@@ -150,7 +150,7 @@ async def test_a_member_of_one_store_finds_nothing_of_another_through_its_own(
         assert reply.status_code in (404, 409, 422), (path, reply.status_code)
 
 
-async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
+async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
     """Everybody, and the ids of one store's things."""
     owner, other = await world.merchant(), await world.merchant()
     customer, buyer = await world.customer(), await world.customer()

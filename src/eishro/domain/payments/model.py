@@ -29,6 +29,8 @@ _OPEN: frozenset[Status] = frozenset({"created", "action_required", "processing"
 SWEEP_PAUSES = tuple(timedelta(minutes=m) for m in (2, 5, 15, 60))
 SWEEP_DAILY = timedelta(hours=24)
 SWEEP_DAYS = 3
+# A paid attempt is asked about on each of these days still: the payer may have paid it twice.
+PAID_SWEEP_DAYS = (1, 2, 3)
 # After news that the gateway could not confirm yet: look again this soon.
 NEWS_PAUSES = tuple(timedelta(seconds=s) for s in (1, 1, 2, 5, 15, 60))
 
@@ -84,15 +86,12 @@ class Payment(msgspec.Struct, frozen=True):
         Money with another amount or currency leaves it `unknown`, marked for review.
         """
         if self.status in SETTLED:
-            return self._checked(at, following=None)
+            return self._checked(at, following=self._look_for_more(at))
         if isinstance(answer, Paid):
+            seen = self._checked(at, following=self._look_for_more(at))
             if any(self.is_exact(receipt) for receipt in answer.receipts):
-                return msgspec.structs.replace(
-                    self._checked(at, following=None), status="paid", failure=None
-                )
-            return msgspec.structs.replace(
-                self._checked(at, following=None), status="unknown", review="amount_differs"
-            )
+                return msgspec.structs.replace(seen, status="paid", failure=None)
+            return msgspec.structs.replace(seen, status="unknown", review="amount_differs")
         if isinstance(answer, Failed):
             # An explicit no. The payer may still try another card in the same window, so it goes
             # on being asked about, and money that comes later counts.
@@ -139,6 +138,13 @@ class Payment(msgspec.Struct, frozen=True):
             next_check_at=following,
             updated_at=at,
         )
+
+    def _look_for_more(self, at: datetime) -> datetime | None:
+        """When to ask again although money has come; the same instant whoever asks meanwhile."""
+        for days in PAID_SWEEP_DAYS:
+            if self.created_at + timedelta(days=days) > at:
+                return self.created_at + timedelta(days=days)
+        return None
 
     def _next_check(self, at: datetime) -> datetime | None:
         if 0 < self.news_checks < len(NEWS_PAUSES):

@@ -1,0 +1,58 @@
+"""A process that may die at any commit: everything it still wanted to do is lost with it."""
+
+import random
+from typing import TypeVar
+
+from eishro.db.database import Database
+from eishro.db.statements import Batch, Query
+
+T = TypeVar("T")
+
+
+class Crash(BaseException):
+    """The process is dead. No handler of ours catches it, as none catches SIGKILL."""
+
+
+class MortalDatabase:
+    """The `Database` port of one process's life. `dies_in` commits from now it dies, before the
+    batch is applied or just after it; from then on every call dies, whoever makes it.
+    """
+
+    def __init__(self, db: Database, rng: random.Random) -> None:
+        self.engine = db.engine
+        self.is_dead = False
+        self.dies_in: int | None = None
+        self._db = db
+        self._rng = rng
+
+    def _live(self) -> None:
+        if self.is_dead:
+            raise Crash
+
+    async def one(self, query: Query[T], **values: object) -> T | None:
+        self._live()
+        return await self._db.one(query, **values)
+
+    async def all(self, query: Query[T], **values: object) -> list[T]:
+        self._live()
+        return await self._db.all(query, **values)
+
+    async def commit(self, batch: Batch) -> None:
+        self._live()
+        if self.dies_in is None:
+            await self._db.commit(batch)
+            return
+        self.dies_in -= 1
+        if self.dies_in > 0:
+            await self._db.commit(batch)
+            return
+        self.is_dead = True
+        if self._rng.random() < 0.5:
+            await self._db.commit(batch)
+        raise Crash
+
+    async def run_script(self, script: str) -> None:
+        await self._db.run_script(script)
+
+    async def aclose(self) -> None:
+        await self._db.aclose()

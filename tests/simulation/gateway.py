@@ -1,0 +1,121 @@
+"""A gateway with a memory of its own and every bad habit: it answers late, not at all, twice, in
+another order, with another amount; payers pay after the order's time, or twice.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from eishro.domain.payments.port import (
+    Action,
+    Answer,
+    Claim,
+    Failed,
+    GatewayReply,
+    Intent,
+    Lightbox,
+    Paid,
+    Receipt,
+    Unknown,
+)
+
+
+class Transaction(msgspec.Struct):
+    """Money that the gateway took; shown in answers from `visible_at` on."""
+
+    reference: str
+    number: str
+    dirhams: int
+    visible_at: datetime
+
+
+class BadGateway:
+    """The `PaymentProvider` port. `taken` is the truth; `faults` off makes it honest and quick."""
+
+    name = "moamalat"
+    can_query = True
+
+    def __init__(self, rng: random.Random, now: Callable[[], datetime]) -> None:
+        self.taken: list[Transaction] = []
+        self.faults = True
+        self._rng = rng
+        self._now = now
+        self._by_reference: dict[str, list[Transaction]] = {}
+        self._declined: set[str] = set()
+
+    def pay(self, reference: str, dirhams: int) -> None:
+        """The payer acts: pays, is declined, pays another amount, or twice."""
+        roll = self._rng.random()
+        if roll < 0.1:
+            self._declined.add(reference)
+            return
+        amount = dirhams
+        if self.faults and roll < 0.15:
+            amount = self._rng.choice([dirhams + 1, max(1, dirhams - 1), max(1, dirhams // 2)])
+        self._take(reference, amount)
+        if self.faults and roll > 0.97:
+            self._take(reference, dirhams)
+
+    def _take(self, reference: str, dirhams: int) -> None:
+        late = timedelta(minutes=self._rng.choice([0, 0, 0, 1, 30, 90]) if self.faults else 0)
+        made = Transaction(reference, f"tx{len(self.taken)}", dirhams, self._now() + late)
+        self.taken.append(made)
+        self._by_reference.setdefault(reference, []).append(made)
+
+    @property
+    def total_taken(self) -> int:
+        """Dirhams that payers paid, whatever the shop knows of it."""
+        return sum(one.dirhams for one in self.taken)
+
+    async def start(self, intent: Intent) -> Action:
+        return Lightbox("http://gateway.test/x.js", {"AmountTrxn": str(intent.amount_dirhams)})
+
+    def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
+        kind = payload.get("kind")
+        return Claim(
+            authentic="yes" if kind == "sale" else "unsigned",
+            reference=intent.reference,
+            dedupe_key="",
+            kind="cancelled" if kind == "cancelled" else "sale",
+        )
+
+    def parse_webhook(self, headers: Mapping[str, str], raw_body: bytes) -> Claim:
+        del headers
+        reference = raw_body.decode()
+        return Claim(
+            authentic="yes", reference=reference, dedupe_key=f"sale:{reference}", kind="sale"
+        )
+
+    def webhook_reply(self) -> GatewayReply:
+        return GatewayReply(200, b"{}")
+
+    async def query(self, intent: Intent) -> Answer:
+        if self.faults and self._rng.random() < 0.15:
+            return Unknown("time-out")
+        shown = [
+            one
+            for one in self._by_reference.get(intent.reference, [])
+            if one.visible_at <= self._now()
+        ]
+        if not shown:
+            if intent.reference in self._declined:
+                return Failed("Insufficient funds")
+            return Unknown("not found")
+        if self.faults and self._rng.random() < 0.3:
+            shown = self._rng.sample(shown, self._rng.randint(1, len(shown)))
+        return Paid(
+            tuple(
+                Receipt(
+                    provider_reference=one.number,
+                    terminal="T1",
+                    amount_dirhams=one.dirhams,
+                    currency="LYD",
+                )
+                for one in shown
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Nothing runs."""

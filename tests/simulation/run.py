@@ -1,0 +1,99 @@
+"""One simulation: a seed, a number of operations, a database. The seed decides everything that is
+drawn; two tasks of one moment may still meet in another order when it is replayed.
+"""
+
+import random
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from eishro.db import outbox
+from eishro.db.opening import open_database
+from eishro.errors import ShopError
+from eishro.jobs.schedule import run_once
+from tests.shops import open_world
+from tests.simulation.crashes import Crash
+from tests.simulation.invariants import Watch
+from tests.simulation.operations import OPERATIONS, Operation
+from tests.simulation.universe import Universe
+
+CRASH_ONE_IN = 40  # operations end with the death of their process
+COMMITS_TO_DEATH_MAX = 6
+DAYS_TO_REST = 8  # a payment is asked about for three days, an order lives an hour
+
+
+class Failed(AssertionError):
+    """Something did not hold; says how to see it again."""
+
+
+async def simulate(
+    database_url: str, folder: Path, seed: int, operations: int, tell: Any = None
+) -> Universe:
+    """Run it, and look after each step.
+
+    Args:
+        tell: called with the number of operations done, now and then.
+
+    Raises:
+        Failed: naming seed, step and operation.
+    """
+    rng = random.Random(seed)
+    random.seed(seed)  # the pauses of flows that meet
+    async with open_world(database_url, folder) as world:
+        db = await open_database(database_url)
+        try:
+            universe = Universe(db, folder, rng)
+            watch = Watch(universe)
+            watch.begin()
+            await universe.open_stores(world)
+            for number in range(operations):
+                operation = rng.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]
+                try:
+                    await _step(universe, watch, operation)
+                except Exception as error:
+                    raise Failed(
+                        f"SEED={seed}: operation {number} ({operation.__name__}): {error!r}"
+                    ) from error
+                if tell is not None and number % 1000 == 999:
+                    tell(number + 1)
+            try:
+                await _come_to_rest(universe, watch)
+            except Exception as error:
+                raise Failed(f"SEED={seed}: at rest: {error!r}") from error
+            return universe
+        finally:
+            await db.aclose()
+
+
+async def _step(universe: Universe, watch: Watch, operation: Operation) -> None:
+    # One millisecond at least, so that the ids of a step sort behind those of the step before.
+    universe.clock.turn(timedelta(milliseconds=universe.rng.randint(1, 2_000)))
+    watch.begin()
+    if universe.rng.randrange(CRASH_ONE_IN) == 0:
+        universe.db.dies_in = universe.rng.randint(1, COMMITS_TO_DEATH_MAX)
+    try:
+        await operation(universe)
+    except ShopError:
+        universe.count(universe.refused, operation.__name__)
+    except Crash:
+        pass
+    if universe.db.is_dead:
+        universe.crashes += 1
+        universe.start()
+    universe.db.dies_in = None
+    universe.count(universe.done, operation.__name__)
+    await watch.look()
+
+
+async def _come_to_rest(universe: Universe, watch: Watch) -> None:
+    """Everybody behaves from now on, and time passes until nothing is left to do."""
+    universe.gateway.faults = False
+    for _ in range(DAYS_TO_REST * 12):
+        universe.clock.turn(timedelta(hours=2))
+        watch.begin()
+        while await run_once(universe.shop):
+            pass
+        await watch.look()
+    due = await universe.db.all(outbox.DUE, now=universe.clock.now(), limit=1)
+    assert due == [], "an event that nobody works off"
+    await watch.look_at_rest()

@@ -1,0 +1,143 @@
+"""A random shop: its database outlives its processes, its gateway and its clock do too."""
+
+import random
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from eishro.adapters.cache.memory import MemoryKeyValue
+from eishro.adapters.files.folder import FolderFiles
+from eishro.adapters.mail.outbox import OutboxMail
+from eishro.adapters.payments import METHODS
+from eishro.clock import ManualClock
+from eishro.db import idempotency
+from eishro.db.database import Database
+from eishro.db.id_blocks import IntegerIds
+from eishro.db.statements import Statement
+from eishro.domain.orders.model import Wanted
+from eishro.flows.edit_product import ProductDraft, create_product
+from eishro.flows.place_order import PlaceOrder
+from eishro.flows.price_list import PriceList
+from eishro.flows.product_card import ProductState
+from eishro.flows.shop import NotOnce, Rules, Shop
+from eishro.keyring import Keyring
+from tests.shops import SECRET, TESTER, World
+from tests.simulation.crashes import MortalDatabase
+from tests.simulation.gateway import BadGateway
+
+PRODUCTS = 8  # of each store; few, so that they run out
+
+
+class Key:
+    """An idempotency key that keeps the id of what was made; a buyer repeats with the same one."""
+
+    def __init__(self, shop: Shop, key: str) -> None:
+        self._shop = shop
+        self.key = key
+
+    def claim(self, result: Any) -> tuple[Statement, ...]:
+        now = self._shop.clock.now()
+        made = result.order.id if hasattr(result, "order") else result.id
+        return idempotency.claim(
+            "simulation",
+            self.key,
+            "",
+            (201, made),
+            sealed=False,
+            now=now,
+            expires_at=now + timedelta(days=1),
+        )
+
+    async def made(self) -> str | None:
+        """The id that was kept under the key, if the batch came through."""
+        found = await self._shop.db.one(
+            idempotency.FIND, scope="simulation", key=self.key, now=self._shop.clock.now()
+        )
+        return found.body if found else None
+
+
+class Universe:
+    """Everything that survives a crash, and the `shop` of the process that lives now."""
+
+    def __init__(self, db: Database, folder: Path, rng: random.Random) -> None:
+        self.rng = rng
+        self.clock = ManualClock()
+        self.gateway = BadGateway(rng, self.clock.now)
+        self.crashes = 0
+        self.refused: dict[str, int] = {}
+        self.done: dict[str, int] = {}
+        self.stores: list[int] = []
+        self.products: dict[int, list[ProductState]] = {}
+        self.live: list[str] = []  # orders that still move
+        self.attempts: list[str] = []
+        self.recounted = False  # a merchant counted anew in this step
+        self._real = db
+        self._folder = folder
+        self.start()
+
+    def start(self) -> None:
+        """A new process: nothing is remembered but what the database holds."""
+        self.db = MortalDatabase(self._real, self.rng)
+        self.shop = Shop(
+            db=self.db,
+            kv=MemoryKeyValue(self.clock),
+            files=FolderFiles(self._folder / "files"),
+            mail=OutboxMail(self._folder / "mail"),
+            clock=self.clock,
+            ids=IntegerIds(self.db),
+            prices=PriceList(self.db),
+            hasher=None,  # type: ignore[arg-type]  # nobody signs in here
+            keyring=Keyring([SECRET]),
+            providers={"moamalat": self.gateway},
+            methods=METHODS,
+            rules=Rules(public_url="http://shop.test"),
+        )
+
+    async def open_stores(self, world: World) -> None:
+        """Two stores with a few products each, some counted, some not."""
+        for _ in range(2):
+            merchant = await world.merchant()
+            assert merchant.store is not None
+            store_id = merchant.store.id
+            self.stores.append(store_id)
+            self.products[store_id] = [
+                await create_product(
+                    self.shop,
+                    store_id,
+                    ProductDraft(
+                        name=f"سلعة {number}",
+                        price_dirhams=self.rng.choice([1, 999, 10_000, 25_505, 123_456]),
+                        stock=None if number == 0 else self.rng.randint(20, 200),
+                    ),
+                    TESTER,
+                    NotOnce(),
+                )
+                for number in range(PRODUCTS)
+            ]
+
+    def command(self) -> PlaceOrder:
+        """Some order that somebody may send."""
+        rng, store_id = self.rng, self.rng.choice(self.stores)
+        chosen = rng.sample(self.products[store_id], rng.choice([1, 1, 2, 3]))
+        return PlaceOrder(
+            store_id=store_id,
+            items=tuple(
+                Wanted(one.product.id, rng.choice([1, 1, 2, 5]), one.variants[0].id)
+                for one in chosen
+            ),
+            customer_user_id=None,
+            customer_name="فاطمة علي",
+            customer_phone=f"+21891{rng.randint(1_000_000, 1_000_020)}",
+            customer_email=None,
+            city_code=rng.choice(["tripoli", "benghazi", "sabha"]),
+            area=None,
+            address="شارع الجمهورية",
+            shipping_notes=None,
+            shipping_method="standard",
+            payment_method=rng.choice(["moamalat", "moamalat", "cod"]),
+            notes=None,
+        )
+
+    def count(self, book: dict[str, int], name: str) -> None:
+        """One more of it."""
+        book[name] = book.get(name, 0) + 1

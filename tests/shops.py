@@ -26,14 +26,17 @@ from eishro.domain.accounts.model import Caller
 from eishro.domain.accounts.permissions import permissions_of
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.orders.model import Wanted
+from eishro.domain.returns.model import Asked
 from eishro.domain.stores.model import StoreSettings
 from eishro.flows import edit_staff
+from eishro.flows.change_order import change_status
 from eishro.flows.edit_product import ProductDraft, create_product
 from eishro.flows.edit_staff import Newcomer
 from eishro.flows.open_store import NewStore
 from eishro.flows.place_order import Placed, PlaceOrder, place_order
 from eishro.flows.price_list import PriceList
 from eishro.flows.product_card import ProductState
+from eishro.flows.return_goods import AskReturn, request_return
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.jobs.schedule import handle_events
@@ -211,6 +214,21 @@ class World:
         return await place_order(
             self.shop, self.command(state, quantity, method), TESTER, NotOnce()
         )
+
+
+async def asked_return(world: World, state: ProductState) -> str:
+    """The id of a return that waits to be decided, of a shipped order of the product."""
+    order = (await world.order(state, method="cod")).order
+    for status in ("confirmed", "processing", "shipped"):
+        await change_status(world.shop, order.id, status, TESTER)
+    command = AskReturn(
+        order_id=order.id,
+        lines=(Asked(state.variants[0].id, 1),),
+        reason=None,
+        replacement=(),
+        is_buyer=False,
+    )
+    return (await request_return(world.shop, command, TESTER, NotOnce())).made.id
 
 
 def order_body(

@@ -107,7 +107,7 @@ async def build(world: World) -> Street:
         await seal_audit(world.shop)
         for state, method in (("pending", "moamalat"), ("new", "cod"), *_MOVED):
             for _ in range(1 if side == "ours" else 2):
-                body = order_body(things["product0"], 1, things["variant0"], method=method)
+                body = order_body(things["product0"], 2, things["variant0"], method=method)
                 body["customer"]["name"] += mark
                 made = await send("POST", f"{at}/orders", body, {})
                 things[f"{state} order"] = made["id"]
@@ -125,7 +125,7 @@ async def build(world: World) -> Street:
                 line = {"variantId": things["variant0"], "quantity": 1, "reason": f"x{mark}"}
                 made = await send("POST", returning, {"lines": [line]}, who)
                 things[f"{state} return"] = made["id"]
-                if number == 0 and side == "theirs":
+                if (state, side, number) == ("shipped", "theirs", 0):
                     path = f"/api/returns/{made['id']}/reject"
                     await send("PUT", path, {"note": mark}, who)
         await send("PUT", f"/api/returns/{things['shipped return']}/approve", {}, who)
@@ -152,7 +152,7 @@ def _product(side: str, number: int) -> dict[str, Any]:
         "price": 25.5,
         "category": _SHELF[side],
         "variants": [
-            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 12}
+            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 30}
             for size, sku in (("S", f"{side}-{number}"), ("L", f"{side}-{number}-L"))
         ],
     }
@@ -293,7 +293,9 @@ STEPS = (
     Step("receive", "PUT", "/api/returns/{ours[shipped return]}/receive", {}),
     Step("receive theirs", "PUT", "/api/returns/{theirs[shipped return]}/receive", {}, status=404),
     Step("more than left", "POST", "/api/orders/{ours[delivered order]}/returns",
-         {"lines": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=422),
+         {"lines": [{"variantId": "{ours[variant0]}", "quantity": 2}]}, status=422),
+    Step("the rest", "POST", "/api/orders/{ours[delivered order]}/returns",
+         {"lines": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=201),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
     Step("seal", job=_seal, later=timedelta(minutes=1)),
     Step("SKUs", job=_find_skus),

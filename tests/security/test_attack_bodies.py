@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
-from tests.shops import PASSWORD, World, bearer, order_body
+from tests.shops import PASSWORD, World, asked_return, bearer, order_body
 from tests.web.right_bodies import RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -70,6 +70,7 @@ async def test_members_that_nobody_may_send_are_refused_in_every_object_of_every
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "order_id": (await world.order(state)).order.id,
+        "return_id": await asked_return(world, state),
         "user_id": (await world.join(merchant, "viewer")).user.id,
     }
     client, tried = world.client(), 0

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
-from tests.shops import World, bearer, order_body
+from tests.shops import World, asked_return, bearer, order_body
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +53,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "product_id": str(state.product.id),
         "category_id": str(state.categories[0].id),
         "order_id": placed.order.id,
+        "return_id": await asked_return(world, state),
         "provider": "moamalat",
         "user_id": str((await world.join(merchant, "viewer")).user.id),
     }

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
-from tests.shops import PASSWORD, World, bearer
+from tests.shops import PASSWORD, World, asked_return, bearer
 from tests.web.right_bodies import RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +55,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "product_id": str(state.product.id),
         "category_id": str(state.categories[0].id),
         "order_id": placed.order.id,
+        "return_id": await asked_return(world, state),
         "user_id": str((await world.join(merchant, "viewer")).user.id),
     }
     return world.client(), bearer(merchant), ids
@@ -92,6 +93,8 @@ async def test_the_right_bodies_are_right(world: World, row: str) -> None:
         "/api/auth/reset-password": 422,
         "/api/auth/2fa/enable": 422,
         "/api/invitations/accept": 404,
+        "/api/orders/{order_id}/returns": 409,  # not shipped
+        "/api/returns/{return_id}/receive": 409,  # not approved
     }
     success = next(r.status for r in ROUTES if (r.method, r.path) == (method, path))
     assert reply.status_code == wanted.get(path, success), reply.text

@@ -13,9 +13,10 @@ from eishro.db.audit import audit_records
 from eishro.db.idempotency import idempotency_keys
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
+from eishro.flows.change_order import change_status
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
-from tests.shops import World, bearer
+from tests.shops import TESTER, World, bearer
 from tests.web.right_bodies import RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +43,7 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/stores/{store_id}/api-keys": lambda body: {**body, "name": "else"},
     "POST /api/stores/{store_id}/orders": lambda body: {**body, "notes": "else"},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
+    "POST /api/orders/{order_id}/returns": lambda body: {**body, "reason": "else"},
 }  # fmt: skip
 
 
@@ -81,6 +83,12 @@ async def _scene(world: World, route: Route) -> Scene:
         scene.callers = [bearer(await world.merchant(store=False)) for _ in range(2)]
     elif name in ("POST /api/auth/register", "POST /api/stores/{store_id}/orders"):
         scene.callers = [{}, bearer(customer)]
+    elif name == "POST /api/orders/{order_id}/returns":
+        order = (await world.order(state, 9, "cod")).order
+        for status in ("confirmed", "processing", "shipped"):
+            await change_status(world.shop, order.id, status, TESTER)
+        scene.path = scene.path.format(order_id=order.id)
+        scene.callers = [members, admin]
     elif name == "POST /api/orders/{order_id}/payments":
         reply = await client.post(
             f"/api/stores/{owner.store.id}/orders",

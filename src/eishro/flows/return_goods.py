@@ -84,7 +84,7 @@ async def request_return(shop: Shop, command: AskReturn, actor: Actor, once: Onc
         Batch(
             *once.claim(whole),
             *returns.insert_return(whole.made, whole.lines),
-            *_noted(order, order, whole.made, "return.requested", actor, at, command.reason),
+            *_noted(order, order, whole.made, actor, at, command.reason),
         )
     )
     return whole
@@ -124,7 +124,7 @@ async def reject_return(shop: Shop, return_id: str, actor: Actor, note: str | No
     await shop.db.commit(
         Batch(
             returns.save_return(after, seen),
-            *_noted(order, order, after, "return.rejected", actor, at, note),
+            *_noted(order, order, after, actor, at, note),
         )
     )
     return await _whole(shop, return_id)
@@ -168,7 +168,7 @@ async def receive_return(
             *_restocking(decided, at),
             returns.decide_lines(decided),
             returns.save_return(after, seen),
-            *_noted(order, order_after, after, "return.received", actor, at, note),
+            *_noted(order, order_after, after, actor, at, note),
         )
     )
     return await _whole(shop, return_id)
@@ -223,7 +223,7 @@ class _Approval:
         order, actor = self._order, self._actor
         return (
             returns.save_return(after, self._seen),
-            *_noted(order, order, after, "return.approved", actor, self._at, note),
+            *_noted(order, order, after, actor, self._at, note),
         )
 
 
@@ -350,7 +350,6 @@ def _noted(
     seen: Order,
     after: Order,
     made: Return,
-    event: str,
     actor: Actor,
     at: datetime,
     note: str | None,
@@ -358,10 +357,11 @@ def _noted(
     """The order's new version and what is told of it; a whole return tells of the order too."""
     order = msgspec.structs.replace(after, updated_at=at)
     store_id = order.store_id
+    event = f"return.{made.status}"
     statements = [
         orders.save_order(order, seen=seen),
         orders.note_history(order, event, actor.name, at, note),
-        outbox.publish(event, made.id, at, store_id=store_id, order=order.id),
+        outbox.publish(f"return.{made.status}", made.id, at, store_id=store_id, order=order.id),
         audit.record(actor, event, made.id, at, store_id=store_id, order=order.id, note=note),
     ]
     if order.status != seen.status:

@@ -20,7 +20,7 @@ from eishro.domain.payments.sql import payment_news, payment_receipts
 from eishro.web.api import ROUTES
 from eishro.web.routes import Rate, WebRules
 from tests.servers.valkey import Valkey
-from tests.shops import World, bearer, changed, order_body
+from tests.shops import World, asked_return, bearer, changed, order_body
 from tests.web.right_bodies import RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +79,7 @@ async def test_no_address_in_any_body_is_ever_asked(
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "order_id": (await world.order(state)).order.id,
+        "return_id": await asked_return(world, state),
         "user_id": (await world.join(merchant, "viewer")).user.id,
     }
     client, admin = world.client(), bearer(await world.admin())

@@ -12,6 +12,7 @@ import msgspec
 
 from eishro.adapters.bcrypt_hasher import BcryptHasher
 from eishro.adapters.cache.memory import MemoryKeyValue
+from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import METHODS
@@ -28,9 +29,11 @@ from eishro.domain.discounts.model import Rule
 from eishro.domain.discounts.promotion import Promotion
 from eishro.domain.discounts.sql import get_coupon
 from eishro.domain.orders.model import Wanted
+from eishro.domain.returns.model import Asked
 from eishro.domain.shipping.zones import Rate, Zone
 from eishro.domain.stores.model import StoreSettings
 from eishro.flows import edit_staff
+from eishro.flows.change_order import change_status
 from eishro.flows.edit_product import ProductDraft, create_product
 from eishro.flows.edit_promotion import PromotionChange, create_promotion
 from eishro.flows.edit_staff import Newcomer
@@ -41,6 +44,7 @@ from eishro.flows.place_order import Placed, place_order
 from eishro.flows.price_list import PriceList
 from eishro.flows.price_order import PlaceOrder
 from eishro.flows.product_card import ProductState
+from eishro.flows.return_goods import AskReturn, request_return
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.flows.start_payment import start_payment
@@ -261,6 +265,21 @@ class World:
         return order.id
 
 
+async def asked_return(world: World, state: ProductState) -> str:
+    """The id of a return that waits to be decided, of a shipped order of the product."""
+    order = (await world.order(state, method="cod")).order
+    for status in ("confirmed", "processing", "shipped"):
+        await change_status(world.shop, order.id, status, TESTER)
+    command = AskReturn(
+        order_id=order.id,
+        lines=(Asked(state.variants[0].id, 1),),
+        reason=None,
+        replacement=(),
+        is_buyer=False,
+    )
+    return (await request_return(world.shop, command, TESTER, NotOnce())).made.id
+
+
 def order_body(
     product_id: int, quantity: int = 1, variant_id: int | None = None, method: str = "moamalat"
 ) -> dict[str, Any]:
@@ -294,6 +313,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             kv=MemoryKeyValue(clock),
             files=FolderFiles(folder / "files"),
             mail=OutboxMail(folder / "mail"),
+            press=TypstPress(),
             clock=clock,
             ids=IntegerIds(db),
             prices=PriceList(db),

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from eishro.adapters.cache import open_key_value
+from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files import open_files
 from eishro.adapters.identity.oidc import Config as OidcConfig
 from eishro.adapters.identity.oidc import Oidc
@@ -74,6 +75,8 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(files.aclose)
         mail = open_mail(settings.smtp_url, settings.mail_sender, settings.data_dir)
         stack.push_async_callback(mail.aclose)
+        press = TypstPress()
+        stack.push_async_callback(press.aclose)
         hasher = BcryptHasher(settings.bcrypt_cost)
         stack.push_async_callback(hasher.aclose)
         http = HttpxHttp()
@@ -88,6 +91,7 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             kv=kv,
             files=files,
             mail=mail,
+            press=press,
             clock=clock,
             ids=IntegerIds(db),
             prices=PriceList(db),
@@ -145,6 +149,7 @@ def rules_of(settings: Settings) -> Rules:
         commission_bp=settings.commission_bp,
         payout_delay=settings.payout_delay,
         suspense_deadline=settings.suspense_deadline,
+        return_window=settings.return_window,
     )
 
 

@@ -153,6 +153,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(ge=1, le=90),
         _about("After how many days cash that a courier still holds is listed as late."),
     ] = 7
+    return_days: Annotated[
+        int,
+        Meta(ge=0, le=365),
+        _about("How long after delivery a buyer may ask to return an order; merchants always may."),
+    ] = 14
     idempotency_hours: Annotated[
         int, Meta(ge=1, le=168), _about("How long an Idempotency-Key is remembered.")
     ] = 24
@@ -249,6 +254,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def cod_confirmation(self) -> timedelta | None:
         """`cod_confirm_hours` as a duration; None where such orders wait for ever."""
         return timedelta(hours=self.cod_confirm_hours) if self.cod_confirm_hours else None
+
+    @property
+    def return_window(self) -> timedelta:
+        """`return_days` as a duration."""
+        return timedelta(days=self.return_days)
 
     @property
     def idempotency(self) -> timedelta:

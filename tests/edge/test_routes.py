@@ -53,6 +53,12 @@ _REFUSED = {
     "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve": 404,  # no such case
     "POST /api/stores/{store_id}/cod/remittances": 415,  # no file
     "GET /api/stores/{store_id}/cod/remittances/{remittance_id}": 404,
+    "POST /api/orders/{order_id}/returns": 409,  # nothing was shipped
+    "PUT /api/returns/{return_id}/approve": 404,  # nothing was asked for
+    "PUT /api/returns/{return_id}/reject": 404,
+    "PUT /api/returns/{return_id}/receive": 404,
+    "GET /api/orders/{order_id}/invoice": 409,  # nothing was confirmed
+    "GET /api/orders/{order_id}/credit-notes/{number}": 404,  # nothing was refunded
 }
 
 
@@ -116,6 +122,8 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "remittance_id": "rem_0",
         "invitation_id": "inv_0",
         "refund_id": "ref_0",
+        "number": "CN-000001",
+        "return_id": "ret_0",
         "key_id": "key_0",
         "zone_id": zone["id"],
         "coupon_id": _discount(story, store, merchant, "coupons", {"code": "FIRST"}),

@@ -5,11 +5,13 @@ first store's people on a copy of it. `walk` takes a step and looks at what beca
 """
 
 import contextlib
+import io
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pypdf
 import sqlalchemy as sa
 
 from eishro.db.database import Database
@@ -19,8 +21,10 @@ from eishro.domain.catalog import sql as catalog
 from eishro.domain.discounts import sql as discounts
 from eishro.domain.discounts import uses
 from eishro.domain.discounts.model import Applied
+from eishro.domain.invoices.sql import invoices
 from eishro.domain.payments import sql as payments
 from eishro.errors import ShopError
+from eishro.flows.issue_invoice import issue_credit_note, issue_invoice
 from eishro.flows.pay_order import check_payment
 from eishro.flows.refund_order import open_suspense_refund
 from eishro.flows.shop import SYSTEM, NotOnce, Shop
@@ -46,7 +50,7 @@ _REMITTANCE = (
     "OURS-1,35.500,5\nOURS-2,30,5\nTHEIRS-1,35.500,5\nTHEIRS-2,35.500,5\nOURS-9,1,0\n"
 )
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
-_MOVED = (("processing", "cod"), ("delivered", "cod"))
+_MOVED = (("processing", "cod"), ("shipped", "cod"), ("delivered", "cod"))
 IBAN = "LY83002048000020100120361"
 _SHELF = {"ours": "قمصان", "theirs": f"قمصان {MARK}"}
 
@@ -157,7 +161,7 @@ async def build(world: World) -> Street:
         await seal_audit(world.shop)
         for state, method in (("pending", "moamalat"), ("new", "cod"), *_MOVED):
             for _ in range(1 if side == "ours" else 2):
-                body = order_body(things["product0"], 1, things["variant0"], method=method)
+                body = order_body(things["product0"], 2, things["variant0"], method=method)
                 body["customer"]["name"] += mark
                 body["couponCode"] = "eid"
                 made = await send("POST", f"{at}/orders", body, {})
@@ -168,6 +172,20 @@ async def build(world: World) -> Street:
                 await send("PUT", status, {"status": move}, who)
         await _refund(world, things, send, who, mark)
         await _ship(send, side, things, who)
+        for number in range(1 if side == "ours" else 2):
+            await issue_credit_note(
+                world.shop, things["delivered order"], f"ref_{side}_{number}", 1_000
+            )
+        for state in ("shipped", "delivered"):
+            for number in range(1 if side == "ours" else 2):
+                returning = f"/api/orders/{things[f'{state} order']}/returns"
+                line = {"variantId": things["variant0"], "quantity": 1, "reason": f"x{mark}"}
+                made = await send("POST", returning, {"lines": [line]}, who)
+                things[f"{state} return"] = made["id"]
+                if (state, side, number) == ("shipped", "theirs", 0):
+                    path = f"/api/returns/{made['id']}/reject"
+                    await send("PUT", path, {"note": mark}, who)
+        await send("PUT", f"/api/returns/{things['shipped return']}/approve", {}, who)
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
@@ -290,7 +308,7 @@ def _product(side: str, number: int) -> dict[str, Any]:
         "price": 25.5,
         "category": _SHELF[side],
         "variants": [
-            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 29}
+            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 40}
             for size, sku in (("S", f"{side}-{number}"), ("L", f"{side}-{number}-L"))
         ],
     }
@@ -358,6 +376,32 @@ async def _use_late(shop: Shop, street: Street) -> None:
     rule = await discounts.get_coupon(shop.db, store, "late")
     used = uses.use(Applied(rule, 100, frees_shipping=False), who, street.ours["pending order"])
     await shop.db.commit(Batch(*used))
+
+
+async def _credit(shop: Shop, street: Street) -> None:
+    """A refund of ours that is called like one of the neighbour's."""
+    note = await issue_credit_note(shop, street.ours["delivered order"], "ref_theirs_0", 2_000)
+    if note.store_id != street.ours["store"]:
+        raise Trespass("a credit note of the neighbour's")
+
+
+async def _number(shop: Shop, street: Street) -> None:
+    """The neighbour's next number follows its own last one, not ours."""
+    before = await shop.db.one(_INVOICES, store_id=street.theirs["store"]) or 0
+    try:
+        made = await issue_invoice(shop, street.theirs["processing order"])
+    except ShopError as refusal:
+        raise Trespass(f"the neighbour's invoice: {refusal}") from refusal
+    if made.number != before + 1:
+        raise Trespass(f"the neighbour's invoice after {before} has the number {made.number}")
+
+
+_INVOICES = Query(
+    sa.select(sa.func.count())
+    .select_from(invoices)
+    .where(invoices.c.store_id == sa.bindparam("store_id"), invoices.c.kind == "invoice"),
+    int,
+)
 
 
 STEPS = (
@@ -540,6 +584,31 @@ STEPS = (
     Step("cancel paid", "PUT", "/api/orders/{ours[refunded order]}/cancel", {}),
     Step("send refunds", job=_send_refunds, later=timedelta(minutes=30)),
     Step("return suspense", job=_return_suspense),
+    Step("new invoice", "GET", "/api/orders/{ours[processing order]}/invoice"),
+    Step("invoice", "GET", "/api/orders/{ours[delivered order]}/invoice"),
+    Step("their invoice", "GET", "/api/orders/{theirs[delivered order]}/invoice", status=404),
+    Step("credit notes", "GET", "/api/orders/{ours[delivered order]}/credit-notes"),
+    Step("credit note", "GET", "/api/orders/{ours[delivered order]}/credit-notes/CN-000001"),
+    Step("their number", "GET", "/api/orders/{ours[delivered order]}/credit-notes/2", status=404),
+    Step("credit", job=_credit),
+    Step("number", job=_number),
+    Step("ask back", "POST", "/api/orders/{ours[new order]}/returns",
+         {"lines": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=409),
+    Step("ask theirs back", "POST", "/api/orders/{theirs[delivered order]}/returns",
+         {"lines": [{"variantId": "{theirs[variant0]}", "quantity": 1}]}, status=404),
+    Step("returns", "GET", f"{_STORE}/returns"),
+    Step("asked returns", "GET", f"{_STORE}/returns?status=requested"),
+    Step("returns of an order", "GET", "/api/orders/{ours[delivered order]}/returns"),
+    Step("returns of theirs", "GET", "/api/orders/{theirs[delivered order]}/returns", status=404),
+    Step("approve", "PUT", "/api/returns/{ours[delivered return]}/approve", {}),
+    Step("approve theirs", "PUT", "/api/returns/{theirs[delivered return]}/approve", {}, status=404),
+    Step("reject", "PUT", "/api/returns/{ours[delivered return]}/reject", {}),
+    Step("receive", "PUT", "/api/returns/{ours[shipped return]}/receive", {}),
+    Step("receive theirs", "PUT", "/api/returns/{theirs[shipped return]}/receive", {}, status=404),
+    Step("more than left", "POST", "/api/orders/{ours[delivered order]}/returns",
+         {"lines": [{"variantId": "{ours[variant0]}", "quantity": 2}]}, status=422),
+    Step("the rest", "POST", "/api/orders/{ours[delivered order]}/returns",
+         {"lines": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=201),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
     Step("seal", job=_seal, later=timedelta(minutes=9)),
     Step("SKUs", job=_find_skus),
@@ -577,6 +646,10 @@ async def _request(world: World, street: Street, step: Step) -> None:
         raise Trespass(f"{step.name}: {reply.status_code} {reply.text}")
     if MARK in reply.text:
         raise Trespass(f"{step.name}: the answer shows what is the neighbour's")
+    if reply.headers["Content-Type"] == "application/pdf":
+        if MARK in pypdf.PdfReader(io.BytesIO(reply.content)).pages[0].extract_text():
+            raise Trespass(f"{step.name}: the document shows what is the neighbour's")
+        return
     body = reply.json()
     total = (body.get("pagination") or {}).get("total")
     if total is not None and total != len(body["data"]):

@@ -21,7 +21,7 @@ from eishro.flows.parcels import Parcel
 from eishro.flows.product_card import ProductState
 from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
-from tests.shops import PASSWORD, TESTER, World, bearer, order_body
+from tests.shops import PASSWORD, TESTER, World, asked_return, bearer, order_body
 from tests.web.right_bodies import RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +79,7 @@ async def test_members_that_nobody_may_send_are_refused_in_every_object_of_every
         "category_id": state.categories[0].id,
         "zone_id": (await world.zone(merchant.store.id)).id,
         "order_id": (await world.order(state)).order.id,
+        "return_id": await asked_return(world, state),
         "user_id": (await world.join(merchant, "viewer")).user.id,
         "coupon_id": (await world.coupon(merchant.store.id)).id,
         "promotion_id": (await world.promotion(merchant.store.id)).id,

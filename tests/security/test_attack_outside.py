@@ -22,7 +22,7 @@ from eishro.domain.payments.sql import payment_news, payment_receipts
 from eishro.web.api import ROUTES
 from eishro.web.routes import Rate, WebRules
 from tests.servers.valkey import Valkey
-from tests.shops import World, bearer, changed, order_body
+from tests.shops import World, asked_return, bearer, changed, order_body
 from tests.web.right_bodies import RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -96,6 +96,7 @@ async def test_no_address_in_any_body_is_ever_asked(
         "category_id": state.categories[0].id,
         "zone_id": (await world.zone(merchant.store.id)).id,
         "order_id": (await world.order(state)).order.id,
+        "return_id": await asked_return(world, state),
         "user_id": (await world.join(merchant, "viewer")).user.id,
         "coupon_id": (await world.coupon(merchant.store.id)).id,
         "promotion_id": (await world.promotion(merchant.store.id)).id,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from eishro.flows.issue_invoice import issue_credit_note
 from eishro.flows.sign_in import SignedIn
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
@@ -45,6 +46,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "orders:write|order": (401, 404, 403, 401, 404, 404, 404, 403, 403,   2,   2,   2, 403,   2,   2, 2),
     "discounts:read":     (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
     "discounts:write":    (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2,   2, 403,   2,   2, 2),
+    "orders:write|return": (401, 404, 403, 401, 404, 404, 404, 403, 403,  2,   2,   2, 403,   2,   2, 2),
     "staff:read":         (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "staff:write":        (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
     "staff:write|self":   (401, 403, 403, 401, 403, 403, 403, 403, 403, 403,   2, 403, 403,   2,   2, 2),
@@ -209,6 +211,14 @@ async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         f"{order}/shipments", json={"carrier": "amyal"}, headers=bearer(owner)
     )
     assert shipped.status_code == 201, shipped.text
+    order_id = placed.json()["data"]["id"]
+    await issue_credit_note(world.shop, order_id, "ref_0", 1_000)
+    asked = await client.post(
+        f"/api/orders/{order_id}/returns",
+        json={"lines": [{"variantId": state.variants[0].id, "quantity": 1}]},
+        headers=bearer(buyer),
+    )
+    assert asked.status_code == 201, asked.text
     headers: dict[str, Headers] = {
         "guest": {},
         "customer": bearer(customer),
@@ -243,6 +253,8 @@ async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "case_id": "cas_0",
         "remittance_id": "rem_0",
         "invitation_id": "inv_0",
+        "number": "CN-000001",
+        "return_id": asked.json()["data"]["id"],
         "key_id": "key_0",
         "zone_id": "zon_0",
         "coupon_id": "prm_0",

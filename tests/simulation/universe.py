@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eishro.adapters.cache.memory import MemoryKeyValue
+from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import METHODS
@@ -83,6 +84,7 @@ class Universe:
             kv=MemoryKeyValue(self.clock),
             files=FolderFiles(self._folder / "files"),
             mail=OutboxMail(self._folder / "mail"),
+            press=TypstPress(),
             clock=self.clock,
             ids=IntegerIds(self.db),
             prices=PriceList(self.db),

@@ -23,6 +23,15 @@ _SETTINGS = {
     },
     "paymentMethods": ["cod"],
     "contact": {"phone": "0912345678", "email": "a@example.ly", "address": "x"},
+    "business": {
+        "legalName": "شركة النور",
+        "registerNumber": "12345",
+        "licenceNumber": "L-9",
+        "taxNumber": "T-1",
+        "address": "x",
+        "phone": "0912345678",
+        "showsTax": True,
+    },
     "returnUrl": "https://shop.example.ly/",
 }
 # Switched off, so that it does not change what the others' orders cost.
@@ -157,6 +166,15 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve": {
         "resolution": "dismiss", "note": "x",
+    },
+    "POST /api/orders/{order_id}/returns": {
+        "lines": [{"variantId": 1, "quantity": 1, "reason": "x"}], "reason": "x",
+        "replacement": [{"productId": 1, "variantId": 1, "quantity": 1}],
+    },
+    "PUT /api/returns/{return_id}/approve": {"note": "x"},
+    "PUT /api/returns/{return_id}/reject": {"note": "x"},
+    "PUT /api/returns/{return_id}/receive": {
+        "lines": [{"variantId": 1, "outcome": "written_off"}], "note": "x",
     },
     "POST /api/orders/{order_id}/payments": {
         "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
-from tests.shops import World, bearer, order_body
+from tests.shops import World, asked_return, bearer, order_body
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +59,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "zone_id": (await world.zone(merchant.store.id)).id,
         "order_id": placed.order.id,
         "refund_id": "ref_0",
+        "return_id": await asked_return(world, state),
         "provider": "moamalat",
         "user_id": str((await world.join(merchant, "viewer")).user.id),
     }

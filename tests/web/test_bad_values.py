@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
-from tests.shops import PASSWORD, World, bearer
+from tests.shops import PASSWORD, World, asked_return, bearer
 from tests.web.right_bodies import RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -61,6 +61,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "zone_id": (await world.zone(merchant.store.id)).id,
         "order_id": placed.order.id,
         "refund_id": "ref_0",
+        "return_id": await asked_return(world, state),
         "user_id": str((await world.join(merchant, "viewer")).user.id),
         "payout_id": "pyo_0",
         "suspense_id": "sus_0",
@@ -108,6 +109,8 @@ async def test_the_right_bodies_are_right(world: World, row: str) -> None:
         "/api/stores/{store_id}/suspense/{suspense_id}/resolve": 404,
         "/api/admin/payouts/{payout_id}/reject": 404,
         "/api/admin/payouts/{payout_id}/pay": 404,
+        "/api/orders/{order_id}/returns": 409,  # not shipped
+        "/api/returns/{return_id}/receive": 409,  # not approved
     }
     success = next(r.status for r in ROUTES if (r.method, r.path) == (method, path))
     assert reply.status_code == wanted.get(path, success), reply.text

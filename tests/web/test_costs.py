@@ -19,6 +19,7 @@ from eishro.db.statements import Batch, Query
 from eishro.domain.accounts.port import Attempt, Person
 from eishro.domain.payments import sql as payments
 from eishro.flows.change_order import change_status
+from eishro.flows.issue_invoice import issue_credit_note
 from eishro.flows.parcels import Parcel
 from eishro.flows.price_list import PriceList
 from eishro.flows.ship_order import ship_order
@@ -301,6 +302,9 @@ async def _buying(till: Till, products: list[Any]) -> None:
     row = "GET /api/orders/{order_id}/shipments"
     await till.send(row, f"/api/orders/{first['id']}/shipments", **guest)
     await till.send("GET /api/shipments/{shipment_id}", f"/api/shipments/{shipped}", **guest)
+    key = {"Idempotency-Key": "order-9"}
+    again = await till.send(placing, "/api/stores/1/orders", body=order, expect=201, **key)
+    await _read_papers(till, again)
 
 
 async def _ship(till: Till, order_id: str) -> str:
@@ -308,6 +312,23 @@ async def _ship(till: Till, order_id: str) -> str:
     await change_status(shop, order_id, "confirmed", TESTER)
     parcel = Parcel(carrier="amyal", tracking_number="AMY-284510")
     return (await ship_order(shop, order_id, parcel, TESTER, NotOnce())).shipment.id
+
+
+async def _read_papers(till: Till, placed: Any) -> None:
+    """The invoice as whoever asks first gets it, issued and printed; then everything comes back."""
+    guest, at = {"X-Order-Token": placed["accessToken"]}, f"/api/orders/{placed['id']}"
+    await change_status(till.world.shop, placed["id"], "confirmed", TESTER)
+    await till.send("GET /api/orders/{order_id}/invoice", f"{at}/invoice", **guest)
+    await issue_credit_note(till.world.shop, placed["id"], "ref_1", 1_000)
+    notes = f"{at}/credit-notes"
+    await till.send("GET /api/orders/{order_id}/credit-notes", notes, **guest)
+    await till.send("GET /api/orders/{order_id}/credit-notes/{number}", f"{notes}/1", **guest)
+    for status in ("processing", "shipped"):
+        await change_status(till.world.shop, placed["id"], status, TESTER)
+    lines = [{"variantId": item["variantId"], "quantity": 1} for item in placed["items"]]
+    row, path = "POST /api/orders/{order_id}/returns", f"{at}/returns"
+    await till.send(row, path, body={"lines": lines}, expect=201, **guest)
+    await till.send("GET /api/orders/{order_id}/returns", path, **guest)
 
 
 async def _files(till: Till) -> None:

@@ -13,10 +13,11 @@ from eishro.db.audit import audit_records
 from eishro.db.idempotency import idempotency_keys
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
+from eishro.flows.change_order import change_status
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
 from tests.flows.refunding import pay
-from tests.shops import World, bearer
+from tests.shops import TESTER, World, bearer
 from tests.web.right_bodies import RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +51,7 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/stores/{store_id}/payouts": lambda body: {**body, "amount": 6},
     "POST /api/orders/{order_id}/refunds": lambda body: {**body, "reason": "else"},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
+    "POST /api/orders/{order_id}/returns": lambda body: {**body, "reason": "else"},
 }  # fmt: skip
 
 
@@ -93,6 +95,12 @@ async def _scene(world: World, route: Route) -> Scene:
         "POST /api/checkout",
     ):
         scene.callers = [{}, bearer(customer)]
+    elif name == "POST /api/orders/{order_id}/returns":
+        order = (await world.order(state, 9, "cod")).order
+        for status in ("confirmed", "processing", "shipped"):
+            await change_status(world.shop, order.id, status, TESTER)
+        scene.path = scene.path.format(order_id=order.id)
+        scene.callers = [members, admin]
     elif name == "POST /api/orders/{order_id}/payments":
         reply = await client.post(
             f"/api/stores/{owner.store.id}/orders",

@@ -70,6 +70,19 @@ async def test_what_is_sent_is_what_is_read(world: World) -> None:
         "settings": {
             **body["settings"],  # type: ignore[dict-item]
             "contact": {"phone": "+218912345678", "email": "a@example.ly", "address": "طرابلس"},
+            "business": {
+                **dict.fromkeys(
+                    (
+                        "legalName",
+                        "registerNumber",
+                        "licenceNumber",
+                        "taxNumber",
+                        "address",
+                        "phone",
+                    )
+                ),
+                "showsTax": False,
+            },
         },
     }
     assert {name: read[name] for name in body} == expected

@@ -26,7 +26,7 @@ NOT_HERE: dict[tuple[str, str], str] = {
 # Packages that the bundle leaves out, and what is missing with them.
 LEFT_OUT: dict[str, str] = {
     "PIL": "making and resizing pictures",
-    "fpdf": "PDF documents",
+    "typst": "printing PDF documents; those printed elsewhere are served",
     "xlsxwriter": "writing spreadsheets",
     "python_calamine": "reading spreadsheets",
     "prometheus_client": "metrics to be fetched",

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.payments import METHODS
 from eishro.adapters.payments.moamalat import Moamalat
 from eishro.app import configure_logging, moamalat_config, rules_of, web_rules_of
@@ -185,6 +186,7 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
         kv=CloudflareKeyValue(kv, KEY_VALUE, places.home, clock, LOCAL_COUNTERS),
         files=R2Files(binding_of(env, FILES, "createMultipartUpload"), FILES),
         mail=mail,
+        press=TypstPress(),
         clock=clock,
         ids=PlacedIds(db, places),
         prices=PriceList(db),

@@ -1,9 +1,10 @@
 """Change an order's status: by the merchant, by the buyer who cancels, or by time.
 
 Stock follows in the same batch: a cancelled order gives its held pieces back, a shipped one
-consumes what no parcel has consumed yet (`parcels.py`), a returned one puts them on the shelf again
-(inspection comes with returns). Cancelling reverses the opening entries and gives the used
-promotions back, and so does coming back unpaid; money already paid becomes due for refund.
+consumes what no parcel has consumed yet (`parcels.py`), a returned one puts what is still out on
+the shelf again (`return_goods.py` looks at the goods first). Cancelling reverses the opening
+entries and gives the used promotions back, and so does coming back unpaid; money already paid
+becomes due for refund.
 """
 
 from datetime import datetime
@@ -19,6 +20,7 @@ from eishro.domain.orders.model import InvalidTransition, Line, Order, Status
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.model import Status as AttemptStatus
 from eishro.domain.payments.refunds import Refund
+from eishro.domain.returns import sql as returns
 from eishro.domain.shipping.shipments import PartlyShipped
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
@@ -86,7 +88,8 @@ async def _move(
             batch.add(*_given_back(line, order.id, at))
     elif to in ("shipped", "delivered", "returned"):
         load = await parcels.read_load(shop, order)
-        batch.add(*parcels.follow(load, to, actor.name, at))
+        _, arrived = await returns.count_pieces(shop.db, order.store_id, order.id)
+        batch.add(*parcels.follow(load, to, actor.name, at, arrived))
     batch.add(
         orders.save_order(after, seen=order),
         orders.note_history(after, f"order.{to}", actor.name, at, note),

@@ -5,7 +5,7 @@ flow that uses them saves the order by its version, so two of them never work on
 piece is shipped twice, nothing is cancelled while it leaves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -167,9 +167,24 @@ def leaving(load: Load, shipment: Shipment, event: ShipmentEvent, at: datetime) 
     return statements
 
 
-def follow(load: Load, to: Status, source: str, at: datetime) -> list[Statement]:
+def refused_pieces(load: Load) -> dict[int, int]:
+    """Pieces by variant that buyers never got: in parcels that came back or were lost."""
+    pieces: dict[int, int] = {}
+    for shipment in load.live:
+        if shipment.status in ("returned", "lost"):
+            for taking in load.takings(shipment):
+                pieces[taking.variant_id] = pieces.get(taking.variant_id, 0) + taking.quantity
+    return pieces
+
+
+def follow(
+    load: Load, to: Status, source: str, at: datetime, arrived: Mapping[int, int]
+) -> list[Statement]:
     """What the order's new status means for its parcels: what is not shipped yet goes along in a
     parcel of its own, open ones are delivered or back.
+
+    Args:
+        arrived: pieces by variant that came back in returns already and are looked after there.
     """
     if to == "shipped":
         return _ship_rest(load, source, at)
@@ -178,15 +193,28 @@ def follow(load: Load, to: Status, source: str, at: datetime) -> list[Statement]
         for shipment in load.live:
             statements += _end(shipment, "delivered", source, at)
     if to == "returned":
+        here = dict(arrived)
         for shipment in load.live:
             if shipment.status in ("returned", "lost"):
                 continue
             statements += _end(shipment, "returned", source, at)
-            for taking in load.takings(shipment):
+            for taking in _still_out(load.takings(shipment), here):
                 statements += stock.restock(taking, shipment.id, at)
-        statements += _restock_rest(load, at)
+        statements += _restock_rest(load, here, at)
         statements += taken_back(load, at)
     return statements
+
+
+def _still_out(takings: Iterable[Taking], here: dict[int, int]) -> list[Taking]:
+    """The takings without the pieces that are `here` already; those are taken off it."""
+    left = []
+    for taking in takings:
+        back = min(here.get(taking.variant_id, 0), taking.quantity)
+        if back:
+            here[taking.variant_id] -= back
+        if taking.quantity > back:
+            left.append(Taking(taking.store_id, taking.variant_id, taking.quantity - back))
+    return left
 
 
 def _ship_rest(load: Load, source: str, at: datetime) -> list[Statement]:
@@ -206,14 +234,14 @@ def _end(shipment: Shipment, to: model.Status, source: str, at: datetime) -> lis
     return [shipments.save_shipment(after, seen=shipment), shipments.insert_event(event)]
 
 
-def _restock_rest(load: Load, at: datetime) -> list[Statement]:
+def _restock_rest(load: Load, here: dict[int, int], at: datetime) -> list[Statement]:
     """Pieces of orders that were shipped before there were parcels."""
     shipped, statements = load.shipped, list[Statement]()
     for line in sorted(load.lines, key=lambda line: line.variant_id):
         rest = line.quantity - shipped.get(line.position, 0)
         if rest > 0:
-            taking = Taking(line.store_id, line.variant_id, rest)
-            statements += stock.restock(taking, load.order.id, at)
+            for taking in _still_out([Taking(line.store_id, line.variant_id, rest)], here):
+                statements += stock.restock(taking, load.order.id, at)
     return statements
 
 

@@ -17,6 +17,7 @@ from eishro.db.keyvalue import KeyValue
 from eishro.db.statements import Statement
 from eishro.domain.accounts.port import Hasher, IdentityProvider
 from eishro.domain.files.port import Files
+from eishro.domain.invoices.port import Press
 from eishro.domain.messages.port import Mail
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.errors import Stale
@@ -40,6 +41,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: timedelta = timedelta(hours=24)
     access_token: timedelta = timedelta(minutes=15)
     refresh_token: timedelta = timedelta(days=30)
+    return_window: timedelta = timedelta(days=14)
     store_approval: bool = False
     checks_at_once: int = 20
     commission_bp: int = 0
@@ -54,6 +56,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     kv: KeyValue
     files: Files
     mail: Mail
+    press: Press
     clock: Clock
     ids: IntegerIds
     prices: PriceList

@@ -6,6 +6,7 @@ that fails is tried again alone. A handler may run twice for one event (a worker
 doing and noting), so a mail may arrive twice. Whatever concerns money guards itself.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from eishro.db.outbox import Event
 from eishro.domain.accounts import invitations
 from eishro.domain.accounts import sql as accounts
+from eishro.domain.invoices.model import NotInvoiced
 from eishro.domain.messages import mails
 from eishro.domain.messages.port import MailNotSent, Message
 from eishro.domain.orders import sql as orders
@@ -22,9 +24,11 @@ from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store
 from eishro.flows.edit_account import verification_token
 from eishro.flows.edit_staff import invitation_token
+from eishro.flows.issue_invoice import issue_invoice
 from eishro.flows.recover_account import reset_token
 from eishro.flows.refile_products import refile_products
 from eishro.flows.refund_order import open_due_refund
+from eishro.flows.refund_return import credit_refund, refund_return
 from eishro.flows.secure_account import email_change_token, is_still_asked_for
 from eishro.flows.shop import Shop
 from eishro.money import decimal_from_dirhams
@@ -148,6 +152,16 @@ async def mail_refund(shop: Shop, event: Event) -> None:
         )
 
 
+async def credit_refunded(shop: Shop, event: Event) -> None:
+    """Write the credit note of a refund that has left."""
+    await credit_refund(shop, _payload(event)["refund"])
+
+
+async def refund_returned(shop: Shop, event: Event) -> None:
+    """Give back what was paid for goods that came back."""
+    await refund_return(shop, event.subject_id)
+
+
 async def refund_cancelled(shop: Shop, event: Event) -> None:
     """Open the refund of a paid order that was cancelled; once, since nothing is left then."""
     await open_due_refund(shop, event.subject_id)
@@ -175,6 +189,12 @@ async def mail_delivered(shop: Shop, event: Event) -> None:
     order, store = await _order_and_store(shop, event)
     if order.customer_email is not None:
         await _send(shop, mails.order_delivered(order.customer_email, store.name, order.number))
+
+
+async def issue_paid_invoice(shop: Shop, event: Event) -> None:
+    """Give a paid order its invoice; one that was cancelled since gets none here."""
+    with contextlib.suppress(NotInvoiced):
+        await issue_invoice(shop, event.subject_id)
 
 
 async def refile_shelf(shop: Shop, event: Event) -> None:
@@ -216,8 +236,9 @@ HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     "store.standing_changed": (mail_standing,),
     "bank_account.changed": (mail_bank_account,),
     "order.placed": (mail_buyer, mail_merchant),
-    "order.paid": (mail_buyer, mail_merchant),
-    "order.refunded": (mail_refund,),
+    "order.paid": (mail_buyer, mail_merchant, issue_paid_invoice),
+    "order.refunded": (mail_refund, credit_refunded),
+    "return.received": (refund_returned,),
     "refund.due": (refund_cancelled,),
     "order.partially_shipped": (mail_shipped,),
     "order.shipped": (mail_shipped,),

@@ -12,6 +12,8 @@ from eishro.domain.catalog import sql as catalog
 from eishro.domain.catalog.model import ProductNotFound
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order, OrderNotFound
+from eishro.domain.returns import sql as returns
+from eishro.domain.returns.model import ReturnNotFound
 from eishro.domain.shipping import shipments_sql as shipments
 from eishro.domain.shipping.shipments import ShipmentNotFound
 from eishro.domain.stores import sql as stores
@@ -207,6 +209,24 @@ def order_member(permission: str, find: Find | None = None) -> Needs:
             raise _unknown(call)
 
     return Needs(f"{permission}|order", check)
+
+
+def return_member(permission: str) -> Needs:
+    """Who has this permission in the store of the return; others may not know of it."""
+
+    async def check(call: Call) -> None:
+        if call.caller is None:
+            raise Unauthenticated()
+        found = await returns.get_return(call.shop.db, call.params["return_id"])
+        call.store_id = found.store_id
+        if may(call, permission):
+            return
+        order = await orders.get_order(call.shop.db, found.order_id)
+        if _knows(call) or _is_customer(call, order):
+            raise Forbidden()
+        raise ReturnNotFound()
+
+    return Needs(f"{permission}|return", check)
 
 
 async def _find_order(call: Call) -> Order:

@@ -12,12 +12,14 @@ from eishro.web import (
     checkout,
     cod,
     discounts,
+    invoices,
     oauth,
     orders,
     payments,
     payouts,
     products,
     refunds,
+    returns,
     security,
     shipments,
     shipping,
@@ -44,10 +46,12 @@ from eishro.web.access import (
     order_member,
     order_party,
     product_visible,
+    return_member,
 )
 from eishro.web.routes import Route
 
 _SHIPMENT = "/api/shipments/{shipment_id}"
+_RETURN = "/api/returns/{return_id}"
 _STORE = "/api/stores/{store_id}"
 _PRODUCT = "/api/products/{product_id}"
 _ORDER = "/api/orders/{order_id}"
@@ -1558,6 +1562,102 @@ SHIPMENT_ROUTES = (
     ),
 )
 
+INVOICE_ROUTES = (
+    Route(
+        method="GET",
+        path=_ORDER + "/invoice",
+        handler=invoices.read_invoice,
+        needs=order_party("orders:read"),
+        summary="The order's invoice, a PDF; Arabic first",
+        tag="Invoices",
+        is_enveloped=False,
+    ),
+    Route(
+        method="GET",
+        path=_ORDER + "/credit-notes",
+        handler=invoices.list_credit_notes,
+        needs=order_party("orders:read"),
+        summary="Credit notes of an order",
+        tag="Invoices",
+        query=stores.PageQuery,
+        answer=list[invoices.CreditNoteView],
+    ),
+    Route(
+        method="GET",
+        path=_ORDER + "/credit-notes/{number}",
+        handler=invoices.read_credit_note,
+        needs=order_party("orders:read"),
+        summary="One credit note, a PDF",
+        tag="Invoices",
+        is_enveloped=False,
+    ),
+)
+
+RETURN_ROUTES = (
+    Route(
+        method="POST",
+        path=_ORDER + "/returns",
+        handler=returns.request,
+        needs=order_party("orders:write"),
+        summary="Ask to return or exchange what was delivered",
+        tag="Returns",
+        body=returns.ReturnBody,
+        answer=returns.ReturnView,
+        status=201,
+        idempotent=True,
+    ),
+    Route(
+        method="GET",
+        path=_ORDER + "/returns",
+        handler=returns.list_of_order,
+        needs=order_party("orders:read"),
+        summary="Returns of an order",
+        tag="Returns",
+        query=stores.PageQuery,
+        answer=list[returns.ReturnView],
+    ),
+    Route(
+        method="GET",
+        path=_STORE + "/returns",
+        handler=returns.list_of_store,
+        needs=member("orders:read"),
+        summary="Returns of a store",
+        tag="Returns",
+        query=returns.ReturnQuery,
+        answer=list[returns.ReturnView],
+    ),
+    Route(
+        method="PUT",
+        path=_RETURN + "/approve",
+        handler=returns.approve,
+        needs=return_member("orders:write"),
+        summary="Agree to a return; an exchange places the other order",
+        tag="Returns",
+        body=returns.DecisionBody,
+        answer=returns.ReturnView,
+    ),
+    Route(
+        method="PUT",
+        path=_RETURN + "/reject",
+        handler=returns.reject,
+        needs=return_member("orders:write"),
+        summary="Refuse a return",
+        tag="Returns",
+        body=returns.DecisionBody,
+        answer=returns.ReturnView,
+    ),
+    Route(
+        method="PUT",
+        path=_RETURN + "/receive",
+        handler=returns.receive,
+        needs=return_member("orders:write"),
+        summary="The goods are back: restock them or write them off",
+        tag="Returns",
+        body=returns.ReceiveBody,
+        answer=returns.ReturnView,
+    ),
+)
+
 ROUTES: tuple[Route, ...] = (
     *ACCOUNT_ROUTES,
     *STORE_ROUTES,
@@ -1570,6 +1670,8 @@ ROUTES: tuple[Route, ...] = (
     *BOOK_ROUTES,
     *REFUND_ROUTES,
     *SHIPMENT_ROUTES,
+    *INVOICE_ROUTES,
+    *RETURN_ROUTES,
     *ADMIN_ROUTES,
     *SYSTEM_ROUTES,
 )

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from eishro.domain.stores.model import SHIPPING_RATE_DIRHAMS, StoreSettings
+from eishro.web.business import BusinessSettings, BusinessView, business_view
 from eishro.web.wire import (
     CodRounding,
     Dinars,
@@ -51,6 +52,7 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     shipping: ShippingSettings = ShippingSettings()
     payment_methods: Annotated[list[ShortText], Meta(max_length=30)] = []
     contact: ContactSettings = ContactSettings()
+    business: BusinessSettings = BusinessSettings()
     return_url: WebAddress | None = None
 
     def value(self) -> StoreSettings:
@@ -67,6 +69,7 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
             contact_email=contact.email.address if contact.email else None,
             contact_address=contact.address,
             return_url=self.return_url.url if self.return_url else None,
+            business=self.business.value(),
             cod_rounding_dirhams=rounding.dirhams if rounding else 0,
             pickup_enabled=shipping.pickup.enabled,
             pickup_address=shipping.pickup.address,
@@ -103,6 +106,7 @@ class SettingsView(msgspec.Struct, frozen=True, rename="camel"):
     shipping: ShippingView
     payment_methods: list[str]
     contact: ContactView
+    business: BusinessView
     return_url: str | None
 
 
@@ -121,5 +125,6 @@ def settings_view(settings: StoreSettings) -> SettingsView:
             email=settings.contact_email,
             address=settings.contact_address,
         ),
+        business=business_view(settings.business),
         return_url=settings.return_url,
     )

@@ -13,6 +13,20 @@ Standing = Literal["approved", "pending", "rejected", "suspended"]
 SHIPPING_RATE_DIRHAMS = 10_000  # where a store says nothing: 10 dinars to every city
 
 
+class Business(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What invoices say of the merchant; the public sees it too. `shows_tax` prints a line for tax
+    although there is none.
+    """
+
+    legal_name: str | None = None
+    register_number: str | None = None
+    licence_number: str | None = None
+    tax_number: str | None = None
+    address: str | None = None
+    phone: str | None = None
+    shows_tax: bool = False
+
+
 class StoreSettings(msgspec.Struct, frozen=True):
     """What a merchant decides; kept as JSON in the store's row, amounts in dirhams.
 
@@ -31,6 +45,7 @@ class StoreSettings(msgspec.Struct, frozen=True):
     cod_rounding_dirhams: int = 0
     pickup_enabled: bool = False
     pickup_address: str | None = None
+    business: Business = Business()
 
 
 class Store(msgspec.Struct, frozen=True):

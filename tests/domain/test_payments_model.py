@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from eishro.domain.payments.model import (
     NEWS_PAUSES,
-    PAID_SWEEP_DAYS,
+    PAID_SWEEP_DAYS_MAX,
     SETTLED,
     SWEEP_DAYS,
     SWEEP_PAUSES,
@@ -189,7 +189,7 @@ def test_whatever_comes_money_is_neither_lost_nor_invented(
         assert (before.review is None) or payment.review == before.review
         assert (payment.amount_dirhams, payment.order_id) == (TOTAL, "ord_1")
         assert payment.checks == before.checks + (not isinstance(event, str))
-        last = payment.created_at + timedelta(days=PAID_SWEEP_DAYS[-1])
+        last = payment.created_at + timedelta(days=PAID_SWEEP_DAYS_MAX + 1)
         assert (
             payment.next_check_at is None
             or payment.status not in SETTLED

@@ -11,7 +11,6 @@ from datetime import timedelta
 from eishro.db import idempotency
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
-from eishro.errors import ShopError
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.edit_product import ProductDraft, update_product
 from eishro.flows.pay_order import check_payment, note_claim, store_news, work_off_news
@@ -20,6 +19,16 @@ from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import run_once
 from tests.shops import TESTER
+from tests.simulation.afterwards import (
+    bring_back,
+    collect,
+    keep_balances,
+    refund,
+    see_to_refunds,
+    ship,
+    travel,
+)
+from tests.simulation.choice import Nothing, at_once, some_attempt, some_order
 from tests.simulation.universe import Key, Universe
 
 WINDOW = timedelta(days=1)  # after an attempt has begun; far longer than gateways allow
@@ -48,14 +57,14 @@ async def place(universe: Universe) -> None:
 
 async def start(universe: Universe) -> None:
     """A buyer begins to pay."""
-    order_id = _some_order(universe)
+    order_id = some_order(universe)
     payment = await start_payment(universe.shop, order_id, "moamalat", None, TESTER, NotOnce())
     universe.attempts.append(payment.id)
 
 
 async def pay(universe: Universe) -> None:
     """The payer acts at the gateway; the browser may tell of it, the gateway too, or nobody."""
-    payment = await payments.get_payment(universe.shop.db, _some_attempt(universe))
+    payment = await payments.get_payment(universe.shop.db, some_attempt(universe))
     if payment.created_at < universe.clock.now() - WINDOW:
         raise Nothing  # the gateway's window is closed
     universe.gateway.pay(payment.reference, payment.amount_dirhams)
@@ -68,7 +77,7 @@ async def pay(universe: Universe) -> None:
 
 async def notify(universe: Universe) -> None:
     """The gateway notifies: once or several times, of something new or long known."""
-    payment = await payments.get_payment(universe.shop.db, _some_attempt(universe))
+    payment = await payments.get_payment(universe.shop.db, some_attempt(universe))
     claim = universe.gateway.parse_webhook({}, payment.reference.encode())
     for _ in range(universe.rng.choice([1, 1, 2])):
         news = await store_news(universe.shop, universe.gateway.name, claim)
@@ -78,15 +87,15 @@ async def notify(universe: Universe) -> None:
 
 async def check(universe: Universe) -> None:
     """Several parties ask about one payment at the same moment."""
-    payment_id = _some_attempt(universe)
-    await _all(
+    payment_id = some_attempt(universe)
+    await at_once(
         *(check_payment(universe.shop, payment_id) for _ in range(universe.rng.randint(1, 3)))
     )
 
 
 async def move(universe: Universe) -> None:
     """The merchant moves an order on, or tries what is not allowed."""
-    order = await orders.get_order(universe.shop.db, _some_order(universe))
+    order = await orders.get_order(universe.shop.db, some_order(universe))
     ahead = {"pending": "confirmed", "confirmed": "processing", "processing": "shipped",
              "shipped": "delivered", "delivered": "returned"}  # fmt: skip
     to = ahead.get(order.status, "confirmed")
@@ -97,9 +106,9 @@ async def move(universe: Universe) -> None:
 
 async def cancel(universe: Universe) -> None:
     """Buyer and merchant cancel, maybe both at once."""
-    order_id = _some_order(universe)
+    order_id = some_order(universe)
     wishes = universe.rng.choice([[True], [False], [True, False]])
-    await _all(
+    await at_once(
         *(cancel_order(universe.shop, order_id, TESTER, only_pending=wish) for wish in wishes)
     )
 
@@ -127,32 +136,6 @@ async def wait(universe: Universe) -> None:
     await run_once(universe.shop)
 
 
-def _some_order(universe: Universe) -> str:
-    # Young orders are where things happen; an old one is tried now and then.
-    recent = universe.live[-30:] if universe.rng.random() < 0.9 else universe.live
-    if not recent:
-        raise Nothing
-    return universe.rng.choice(recent)
-
-
-def _some_attempt(universe: Universe) -> str:
-    recent = universe.attempts[-20:] if universe.rng.random() < 0.9 else universe.attempts
-    if not recent:
-        raise Nothing
-    return universe.rng.choice(recent)
-
-
-async def _all(*calls: Awaitable[object]) -> None:
-    """At the same moment; refusals are outcomes, anything else is raised."""
-    for outcome in await asyncio.gather(*calls, return_exceptions=True):
-        if isinstance(outcome, BaseException) and not isinstance(outcome, ShopError):
-            raise outcome
-
-
-class Nothing(ShopError):
-    """There is nothing yet that this could be done to."""
-
-
 OPERATIONS: dict[Operation, int] = {
     place: 24,
     start: 14,
@@ -164,4 +147,11 @@ OPERATIONS: dict[Operation, int] = {
     recount: 3,
     work: 8,
     wait: 5,
+    ship: 8,
+    travel: 8,
+    collect: 5,
+    refund: 4,
+    see_to_refunds: 3,
+    bring_back: 3,
+    keep_balances: 2,
 }

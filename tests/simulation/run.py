@@ -19,7 +19,7 @@ from tests.simulation.universe import Universe
 
 CRASH_ONE_IN = 40  # operations end with the death of their process
 COMMITS_TO_DEATH_MAX = 6
-DAYS_TO_REST = 8  # a payment is asked about for three days, an order lives an hour
+DAYS_TO_REST = 18  # a paid attempt is looked at for up to a fortnight
 
 
 class Failed(AssertionError):

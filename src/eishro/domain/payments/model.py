@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt
+from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Unknown
 from eishro.errors import Conflict, Invalid, NotFound, Words
 
 Status = Literal[
@@ -31,6 +31,7 @@ SWEEP_DAILY = timedelta(hours=24)
 SWEEP_DAYS = 3
 # A paid attempt is asked about on each of these days still: the payer may have paid it twice.
 PAID_SWEEP_DAYS = (1, 2, 3)
+PAID_SWEEP_DAYS_MAX = 14  # where the gateway does not answer
 # After news that the gateway could not confirm yet: look again this soon.
 NEWS_PAUSES = tuple(timedelta(seconds=s) for s in (1, 1, 2, 5, 15, 60))
 
@@ -86,7 +87,11 @@ class Payment(msgspec.Struct, frozen=True):
         Money with another amount or currency leaves it `unknown`, marked for review.
         """
         if self.status in SETTLED:
-            return self._checked(at, following=self._look_for_more(at))
+            following = self._look_for_more(at)
+            last = self.created_at + timedelta(days=PAID_SWEEP_DAYS_MAX)
+            if following is None and isinstance(answer, Unknown) and at < last:
+                following = at + SWEEP_DAILY  # nobody answered: that was no look
+            return self._checked(at, following=following)
         if isinstance(answer, Paid):
             seen = self._checked(at, following=self._look_for_more(at))
             if any(self.is_exact(receipt) for receipt in answer.receipts):

@@ -18,6 +18,7 @@ from eishro.db.statements import Statement
 from eishro.domain.accounts.port import Hasher, IdentityProvider
 from eishro.domain.files.port import Files
 from eishro.domain.messages.port import Mail
+from eishro.domain.messages.sms_port import NoSms, SmsGateway
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.errors import Stale
 from eishro.flows.price_list import PriceList
@@ -40,6 +41,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: timedelta = timedelta(days=30)
     store_approval: bool = False
     checks_at_once: int = 20
+    retention_orders: timedelta | None = None
+    retention_news: timedelta = timedelta(days=400)
+    retention_mails: timedelta = timedelta(days=30)
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +62,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[PaymentMethod, ...]
     rules: Rules
     identity_providers: Mapping[str, IdentityProvider] = {}
+    sms: SmsGateway = NoSms()
 
 
 class Once(Protocol):

@@ -22,6 +22,7 @@ from eishro.flows import pay_order
 from eishro.flows.change_order import expire_order
 from eishro.flows.shop import Shop
 from eishro.jobs.events import handlers_of
+from eishro.jobs.retention import clean_daily
 from eishro.jobs.seal_audit import seal_audit, sweep_audit
 
 _LOG = structlog.get_logger("eishro.jobs")
@@ -160,6 +161,7 @@ async def tidy_up(shop: Shop) -> int:
             accounts.forget_sessions(now - KEEP_SESSIONS),
         )
     )
+    await clean_daily(shop)
     return await sweep_audit(shop)
 
 

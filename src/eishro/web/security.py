@@ -123,13 +123,15 @@ async def change_password(call: Call, body: PasswordBody) -> Reply:
     given = [p for p in (body.password, body.new_password) if isinstance(p, str)]
     if len(given) != 1:
         raise Invalid({"password": Words("give the new password", "أدخل كلمة المرور الجديدة")})
-    user = await secure_account.change_password(call.shop, _proof(call, body), given[0], call.actor)
+    user = await secure_account.change_password(
+        call.shop, proof_of(call, body), given[0], call.actor
+    )
     return Reply(user_view(user))
 
 
 async def change_email(call: Call, body: EmailChangeBody) -> Reply:
     """Send a link to the new address."""
-    proof = _proof(call, body)
+    proof = proof_of(call, body)
     await secure_account.start_email_change(call.shop, proof, body.email.address, call.actor)
     message = Words("Open the link in the mail to confirm.", "افتح الرابط في الرسالة للتأكيد.")
     return Reply(user_view(await _own_user(call)), message=message)
@@ -155,7 +157,7 @@ async def confirm_address(call: Call, token: str) -> None:
 
 async def reauthenticate(call: Call, body: ReauthenticateBody) -> Reply:
     """Show the password once more; the next 5 minutes nothing asks for it."""
-    proof = _proof(call, ProofBody(current_password=body.password, otp=body.otp))
+    proof = proof_of(call, ProofBody(current_password=body.password, otp=body.otp))
     await secure_account.reauthenticate(call.shop, proof, call.actor)
     return Reply({})
 
@@ -164,7 +166,7 @@ async def list_sessions(call: Call) -> Reply:
     """The devices that are signed in."""
     user_id = own_id(call)
     found = await accounts.list_sessions(call.shop.db, user_id, call.door.clock.now())
-    return Reply([_session_view(session, call.session_id) for session in found])
+    return Reply([session_view(session, call.session_id) for session in found])
 
 
 async def end_session(call: Call) -> Reply:
@@ -204,11 +206,12 @@ async def _own_user(call: Call) -> User:
 
 async def _proven(call: Call, body: ProofBody) -> User:
     user = await _own_user(call)
-    await secure_account.prove_now(call.shop, _proof(call, body), user)
+    await secure_account.prove_now(call.shop, proof_of(call, body), user)
     return user
 
 
-def _proof(call: Call, body: ProofBody) -> Proof:
+def proof_of(call: Call, body: ProofBody) -> Proof:
+    """What the request shows of who asks, for flows that want a proof."""
     if call.caller is None or call.session_id is None:
         raise Unauthenticated()
     return Proof(
@@ -220,7 +223,8 @@ def _proof(call: Call, body: ProofBody) -> Proof:
     )
 
 
-def _session_view(session: Session, current: str | None) -> SessionView:
+def session_view(session: Session, current: str | None) -> SessionView:
+    """The device as the API shows it; `current` is the session that asks."""
     return SessionView(
         id=session.id,
         user_agent=session.user_agent,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import re
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from eishro.adapters.cache.memory import MemoryKeyValue
 from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import METHODS
+from eishro.adapters.sms.outbox import OutboxSms
 from eishro.cli.commands import add_admin
 from eishro.clock import ManualClock
 from eishro.db.audit import Actor
@@ -134,6 +136,14 @@ class World:
             headers=bearer(owner),
         )
         return {"X-API-Key": reply.json()["data"]["key"]}
+
+    async def texted(self, phone: str) -> list[str]:
+        """The codes that were texted to a telephone so far, oldest first."""
+        await handle_events(self.shop)
+        sms = self.shop.sms
+        assert isinstance(sms, OutboxSms)
+        texts = [str(one["text"]) for one in reversed(sms.newest()) if one["to"] == phone]
+        return [re.findall(r"code ([0-9]{6})", text)[0] for text in texts]
 
     async def settle(self) -> None:
         """Wait for what requests left in the background."""
@@ -284,6 +294,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             kv=MemoryKeyValue(clock),
             files=FolderFiles(folder / "files"),
             mail=OutboxMail(folder / "mail"),
+            sms=OutboxSms(folder / "sms"),
             clock=clock,
             ids=IntegerIds(db),
             prices=PriceList(db),

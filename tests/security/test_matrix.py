@@ -200,6 +200,8 @@ async def _cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "invitation_id": "inv_0",
         "key_id": "key_0",
         "zone_id": "zon_0",
+        "address_id": "adr_0",
+        "phone": "+218910000000",
         "coupon_id": "prm_0",
         "promotion_id": "prm_0",
     }

@@ -41,6 +41,7 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/stores/{store_id}/staff": lambda body: {**body, "email": "else@example.ly"},
     "POST /api/stores/{store_id}/api-keys": lambda body: {**body, "name": "else"},
     "POST /api/stores/{store_id}/shipping-zones": lambda body: {**body, "name": "else"},
+    "POST /api/auth/addresses": lambda body: {**body, "label": "else"},
     "POST /api/stores/{store_id}/coupons": lambda body: {**body, "code": "ELSE"},
     "POST /api/stores/{store_id}/promotions": lambda body: {**body, "name": "else"},
     "POST /api/stores/{store_id}/orders": lambda body: {**body, "notes": "else"},

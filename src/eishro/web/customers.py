@@ -10,6 +10,7 @@ from eishro.domain.customers import sql as customers
 from eishro.domain.customers.model import LATITUDES, LONGITUDES, Address, ProvenPhone
 from eishro.errors import Words
 from eishro.flows import claim_orders, edit_addresses, prove_phone
+from eishro.text import fold_digits
 from eishro.web.accounts import own_id
 from eishro.web.orders import CityView, city_view
 from eishro.web.routes import Call, Reply
@@ -24,7 +25,7 @@ OneTimeCode = Annotated[
     Meta(
         min_length=6,
         max_length=6,
-        pattern=r"^[0-9]{6}$",
+        pattern=r"^[0-9\u0660-\u0669]{6}$",
         extra=in_words("must be the 6 digits of the message", "يجب أن يكون أرقام الرسالة الستة"),
     ),
 ]
@@ -178,7 +179,7 @@ async def start_phone(call: Call, body: PhoneBody) -> Reply:
 
 async def confirm_phone(call: Call, body: PhoneCodeBody) -> Reply:
     """Prove the telephone with the code; guest orders with it join the account."""
-    proven = await prove_phone.confirm(call.shop, own_id(call), body.code, call.actor)
+    proven = await prove_phone.confirm(call.shop, own_id(call), fold_digits(body.code), call.actor)
     message = Words("Your phone is confirmed.", "تم تأكيد رقم هاتفك.")
     return Reply(proven_view(proven), message=message)
 

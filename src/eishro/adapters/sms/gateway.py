@@ -27,7 +27,10 @@ class HttpSms:
     is_ready = True
 
     def __init__(self, url: str, authorization: str, body: str, http: Http) -> None:
-        template = json.loads(body)
+        try:
+            template = json.loads(body)
+        except ValueError:
+            template = None
         named = json.dumps(template)
         names_phone = "{phone}" in named or "{digits}" in named
         if not isinstance(template, dict) or "{text}" not in named or not names_phone:

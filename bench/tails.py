@@ -3,6 +3,7 @@ to those who only read."""
 
 import statistics
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,7 @@ SHARE = 0.5  # of the measured saturation
 TAIL_SHARE = 0.25  # of saturation, for reads and for orders beside them
 LOGINS = 20  # people signing in at the same time, each again as soon as it is done
 _TRIES = 2
+_Beside = Literal["quiet", "logins", "orders"]
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -38,8 +40,8 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Tail(msgspec.Struct, frozen=True):
-    """p99 of product reads in microseconds at one rate: alone, while orders are placed, while
-    people sign in; medians over the rounds."""
+    """p99 of product reads in microseconds at one rate: alone, before any order; while people
+    sign in; while orders are placed and those before are worked off. Medians over the rounds."""
 
     server: str
     reads_per_second: float
@@ -173,34 +175,29 @@ def _send(session: Session, server: Server, streams: Sequence[Stream], run: str)
 
 
 def measure_tails(session: Session) -> list[Tail]:
-    """Reads at a quarter of saturation: alone, beside orders at a quarter of theirs, and beside
-    people who sign in. The references have no sign-in."""
+    """Reads at a quarter of saturation: alone, beside people who sign in, and beside orders at a
+    quarter of theirs. The references have no sign-in."""
     return [_measure_tail(session, c) for c in session.plan.takes(HONO_NODE, EISHRO)]
 
 
 def _measure_tail(session: Session, contender: Contender) -> Tail:
+    """No order comes before the last of the quiet runs: what orders leave behind (mails, seals of
+    the audit trail) is worked off for a long while, and quiet is without it."""
+    times: dict[_Beside, list[Timing]] = {"quiet": [], "logins": [], "orders": []}
+    signed_in: list[float] = []
     with session.server(contender, pinned=True) as server:
-        reads, orders = (
-            session.drive(server, work, 1, pinned=True).per_second * TAIL_SHARE
-            for work in ("product", "order")
-        )
-        alone = Stream("product", reads)
-        times: dict[str, list[Timing]] = {"quiet": [], "orders": [], "logins": []}
-        signed_in: list[float] = []
+        reads = session.drive(server, "product", 1, pinned=True).per_second * TAIL_SHARE
         for number in range(1, session.plan.rounds + 1):
-            for name, beside in (
-                ("quiet", None),
-                ("orders", Stream("order", orders)),
-                ("logins", Stream("login", 0, LOGINS)),
-            ):
-                if name == "logins" and not contender.is_ours:
-                    continue
-                streams = [alone] if beside is None else [alone, beside]
-                schedule = _send(session, server, streams, f"{name}-{number}")
-                times[name].append(schedule.streams[0])
-                if name == "logins":
-                    signed_in.append(schedule.streams[1].per_second)
-                _show(contender, name, schedule)
+            times["quiet"] += _read(session, server, reads, "quiet", number)[:1]
+            if contender.is_ours:
+                login = Stream("login", 0, LOGINS)
+                found = _read(session, server, reads, "logins", number, login)
+                times["logins"] += found[:1]
+                signed_in.append(found[1].per_second)
+        orders = session.drive(server, "order", 1, pinned=True).per_second * TAIL_SHARE
+        for number in range(1, session.plan.rounds + 1):
+            order = Stream("order", orders)
+            times["orders"] += _read(session, server, reads, "orders", number, order)[:1]
     drop_copy(server)
     p99 = _median_of(lambda timing: timing.p99)
     return Tail(
@@ -214,15 +211,21 @@ def _measure_tail(session: Session, contender: Contender) -> Tail:
     )
 
 
-def _median_of(value: Callable[[Timing], float]) -> Callable[[Sequence[Timing]], float]:
-    return lambda timings: statistics.median(value(timing) for timing in timings)
-
-
-def _show(contender: Contender, name: str, schedule: Schedule) -> None:
+def _read(
+    session: Session, server: Server, rate: float, beside: _Beside, number: int, *others: Stream
+) -> list[Timing]:
+    """One run of reads, and of the streams beside them."""
+    streams = [Stream("product", rate), *others]
+    schedule = _send(session, server, streams, f"{beside}-{number}")
     timing = schedule.streams[0]
     print(
-        f"tail      reads, {name:7} {contender.name:16} at {timing.per_second:6.0f}/s"
+        f"tail      reads, {beside:7} {server.name:16} at {timing.per_second:6.0f}/s"
         f"  p50 {timing.p50 / 1000:6.2f}  p99 {timing.p99 / 1000:7.2f} ms"
         f"  others {schedule.others_share:.0%}",
         flush=True,
     )
+    return schedule.streams
+
+
+def _median_of(value: Callable[[Timing], float]) -> Callable[[Sequence[Timing]], float]:
+    return lambda timings: statistics.median(value(timing) for timing in timings)

@@ -13,19 +13,26 @@ from eishro.domain.payments.port import (
     Lightbox,
     Paid,
     Receipt,
+    RefundAnswer,
+    RefundIntent,
     Unknown,
 )
+from tests.dummy_refunds import DummyRefunds
 
 
 class DummyProvider:
-    """`answers` holds what `query` says by reference; `asked` every question in order."""
+    """`answers` holds what `query` says by reference; `asked` every question in order; `refunds`
+    is its way back.
+    """
 
     name = "moamalat"
     can_query = True
+    can_refund = True
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
+        self.refunds = DummyRefunds()
 
     def pay(self, reference: str, dirhams: int, *transactions: str, currency: str = "LYD") -> None:
         """From now on the gateway says that these transactions brought `dirhams` each."""
@@ -65,7 +72,7 @@ class DummyProvider:
             authentic="yes" if body.get("signature") == "good" else "no",
             reference=body.get("reference"),
             dedupe_key=body.get("event", ""),
-            kind="sale",
+            kind="refund" if body.get("kind") == "refund" else "sale",
             raw=dict(body),
         )
 
@@ -75,6 +82,9 @@ class DummyProvider:
     async def query(self, intent: Intent) -> Answer:
         self.asked.append(intent.reference)
         return self.answers.get(intent.reference, Unknown("not found"))
+
+    async def refund(self, wanted: RefundIntent) -> RefundAnswer:
+        return self.refunds.answer(wanted)
 
     async def aclose(self) -> None:
         """Nothing runs."""

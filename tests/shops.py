@@ -38,12 +38,14 @@ from eishro.flows.edit_promotion import PromotionChange, create_promotion
 from eishro.flows.edit_staff import Newcomer
 from eishro.flows.edit_zones import ZoneChange, create_zone
 from eishro.flows.open_store import NewStore
+from eishro.flows.pay_order import check_payment
 from eishro.flows.place_order import Placed, place_order
 from eishro.flows.price_list import PriceList
 from eishro.flows.price_order import PlaceOrder
 from eishro.flows.product_card import ProductState
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
+from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import handle_events
 from eishro.keyring import Keyring
 from eishro.web.api import ROUTES
@@ -136,6 +138,12 @@ class World:
             headers=bearer(owner),
         )
         return {"X-API-Key": reply.json()["data"]["key"]}
+
+    async def address(self, person: SignedIn) -> str:
+        """The id of a new address in the person's book."""
+        body = {"name": "x", "phone": "0912345678", "city": "tripoli", "address": "x"}
+        made = await self.client().post("/api/auth/addresses", json=body, headers=bearer(person))
+        return str(made.json()["data"]["id"])
 
     async def texted(self, phone: str) -> list[str]:
         """The codes that were texted to a telephone so far, oldest first."""
@@ -259,6 +267,14 @@ class World:
         return await place_order(
             self.shop, self.command(state, quantity, method), TESTER, NotOnce()
         )
+
+    async def earn(self, state: ProductState, quantity: int = 1, *transactions: str) -> str:
+        """An order that was paid through the gateway, with these transactions; its id."""
+        order = (await self.order(state, quantity)).order
+        payment = await start_payment(self.shop, order.id, "moamalat", None, TESTER, NotOnce())
+        self.provider.pay(payment.reference, payment.amount_dirhams, *transactions)
+        await check_payment(self.shop, payment.id)
+        return order.id
 
 
 def order_body(

@@ -25,6 +25,8 @@ ALLOWED = {
     ("src/eishro/settings.py", "file too long"): "every setting with its meaning, in one place",
     ("src/eishro/web/orders.py", "file too long"): "one resource: its wire structs and handlers",
     ("src/eishro/web/products.py", "file too long"): "one resource: its wire structs and handlers",
+    ("src/eishro/web/dispatch.py", "file too long"): "one concept: the way of a request",
+    ("src/eishro/domain/accounts/sql.py", "file too long"): "people, sessions, members: one noun",
     ("src/eishro/flows/edit_product.py", "file too long"): "one verb: a product's whole change",
     ("src/eishro/sandbox/moamalat.py", "file too long"): "one gateway, as its papers say",
     ("src/eishro/clock.py", "datetime.now"): "the one place that asks the machine for the time",

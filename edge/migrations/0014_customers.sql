@@ -60,4 +60,4 @@ CREATE INDEX ix_orders_guest_phone ON orders (customer_phone) WHERE customer_use
 
 CREATE INDEX ix_orders_guest_email ON orders (customer_email) WHERE customer_user_id IS NULL AND customer_email IS NOT NULL;
 
-UPDATE alembic_version SET version_num='0014' WHERE alembic_version.version_num = '0008';
+UPDATE alembic_version SET version_num='0014' WHERE alembic_version.version_num = '0011';

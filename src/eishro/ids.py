@@ -45,6 +45,11 @@ def text_id(prefix: str, at: datetime) -> str:
     return f"{prefix}_{_time_part(int(at.timestamp() * 1000))}{random}"
 
 
+def first_id(prefix: str, at: datetime) -> str:
+    """Below every id made at `at` or later, above every id made before its millisecond."""
+    return f"{prefix}_{_time_part(int(at.timestamp() * 1000))}"
+
+
 @functools.lru_cache(maxsize=8)
 def _time_part(milliseconds: int) -> str:
     """48 bits as 10 characters; ids of one batch share it."""

@@ -10,8 +10,9 @@ import os
 import re
 import secrets
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -141,6 +142,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store_approval: Annotated[
         bool, _about("`on`: a new store sells only after an admin has approved it.")
     ] = False
+    commission: Annotated[
+        Decimal,
+        _about("The platform's share of what orders bring, in percent with up to 2 decimals."),
+    ] = Decimal(0)
+    payout_delay_hours: Annotated[
+        int,
+        Meta(ge=0, le=720),
+        _about("How long payouts wait after a store's bank account was changed; 0 is off."),
+    ] = 24
+    suspense_days: Annotated[
+        int, Meta(ge=1, le=365), _about("How soon money without an order is to be placed.")
+    ] = 7
     order_expiry_minutes: Annotated[
         int, Meta(ge=1, le=10_080), _about("How long an unpaid online order holds its stock.")
     ] = 60
@@ -237,6 +250,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return timedelta(minutes=self.order_expiry_minutes)
 
     @property
+    def commission_bp(self) -> int:
+        """`commission` in basis points."""
+        return int(self.commission * 100)
+
+    @property
+    def payout_delay(self) -> timedelta:
+        """`payout_delay_hours` as a duration."""
+        return timedelta(hours=self.payout_delay_hours)
+
+    @property
+    def suspense_deadline(self) -> timedelta:
+        """`suspense_days` as a duration."""
+        return timedelta(days=self.suspense_days)
+
+    @property
     def idempotency(self) -> timedelta:
         """`idempotency_hours` as a duration."""
         return timedelta(hours=self.idempotency_hours)
@@ -310,7 +338,11 @@ def _parse(kind: Any, text: str) -> Any:
         return Path(text)
     if bare == tuple[str, ...]:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    own = {tuple[OidcProvider, ...]: parse_providers, Rate | None: _parse_rate}
+    own: dict[Any, Callable[[str], Any]] = {
+        tuple[OidcProvider, ...]: parse_providers,
+        Rate | None: _parse_rate,
+        Decimal: _parse_percent,
+    }
     if bare in own:
         return own[bare](text)
     if bare == (str | None):
@@ -340,6 +372,12 @@ def _parse_rate(text: str) -> Rate | None:
     if not number.isdigit() or int(number) < 1 or period not in _PERIODS:
         raise ValueError("use a number and a period such as 100/hour, or off")
     return Rate(int(number), _PERIODS[period])
+
+
+def _parse_percent(text: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", text) or Decimal(text) > 100:
+        raise ValueError("use a percentage from 0 to 100 with at most 2 decimals, such as 2.5")
+    return Decimal(text)
 
 
 def _filled(settings: Settings, *, is_dev: bool) -> Settings:

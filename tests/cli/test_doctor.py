@@ -12,13 +12,22 @@ import pytest
 from eishro.cli.doctor import examine
 from eishro.db import migrate
 from eishro.db.opening import open_database
+from eishro.domain.accounts.model import Caller
 from eishro.domain.orders.model import Status
+from eishro.domain.payments.refund_amounts import RefundWanted
+from eishro.flows import pay_out
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.edit_product import ProductDraft, update_product
 from eishro.flows.pay_order import check_payment
+from eishro.flows.pay_out import BankDetails
+from eishro.flows.refund_order import open_refund
+from eishro.flows.secure_account import Proof
+from eishro.flows.send_refund import send_refund
+from eishro.flows.set_commission import set_commission
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import run_once
+from eishro.jobs.settle_books import settle_books
 from eishro.settings import load
 from tests.servers.ports import free_port
 from tests.shops import SECRET, TESTER, World, open_world
@@ -54,12 +63,20 @@ async def _trade(world: World) -> None:
     cancelled = (await world.order(shirt)).order.id
     await _pay(world, cancelled, 1, "t5")
     await cancel_order(world.shop, cancelled, TESTER, only_pending=False)
+    partly = (await world.order(shirt)).order.id
+    await _pay(world, partly, 1, "t7")
+    world.provider.refunds.mood = "manual"
+    part = RefundWanted(reason="a test", amount_dirhams=1_000)
+    manual = await open_refund(world.shop, partly, part, TESTER, NotOnce())
+    await send_refund(world.shop, manual.id)
+    world.provider.refunds.mood = "done"
     late = (await world.order(shirt, quantity=3)).order.id
     payment = await start_payment(world.shop, late, "moamalat", None, TESTER, NotOnce())
     world.clock.turn(timedelta(minutes=61))
     await run_once(world.shop)
     world.provider.pay(payment.reference, payment.amount_dirhams, "t6")
     await check_payment(world.shop, payment.id)
+    await _pay_out(world, shirt.product.store_id)
     # Waiting, on its way, confirmed and returned; and the merchant counts the shelf.
     ways: tuple[tuple[Status, ...], ...] = (
         (),
@@ -82,6 +99,25 @@ async def _pay(world: World, order_id: str, divisor: int, *receipts: str) -> Non
     await check_payment(world.shop, payment.id)
 
 
+async def _pay_out(world: World, store_id: int) -> None:
+    """Commission is charged on one more order, and what is owed is paid out."""
+    await set_commission(world.shop, store_id, 250, "a contract", TESTER)
+    await world.earn(await world.product(store_id))
+    world.clock.turn(timedelta(minutes=5))
+    await settle_books(world.shop)
+    people = [(await world.admin()).user for _ in range(3)]
+    caller = Caller(name="x", user_id=people[0].id, role="admin", login_at=world.clock.now())
+    details = BankDetails("x", "y", "LY83002048000020100120361")
+    proof = Proof(caller=caller, session_id="", actor=TESTER)
+    await pay_out.change_bank_account(world.shop, store_id, details, proof, TESTER)
+    payout = await pay_out.request_payout(
+        world.shop, store_id, 7_000, people[0].id, TESTER, NotOnce()
+    )
+    world.clock.turn(timedelta(hours=24))
+    await pay_out.approve_payout(world.shop, payout.id, people[1].id, TESTER)
+    await pay_out.pay_payout(world.shop, payout.id, people[2].id, "FT1", TESTER)
+
+
 @pytest.fixture
 def database(lived_in: Path, tmp_path: Path) -> Path:
     """A copy to spoil."""
@@ -96,6 +132,8 @@ def spoil(database: Path) -> Iterator[sqlite3.Connection]:
     db = sqlite3.connect(database, isolation_level=None)
     db.execute("PRAGMA foreign_keys = OFF")
     db.execute("PRAGMA ignore_check_constraints = ON")
+    for verb in ("update", "delete"):
+        db.execute(f"DROP TRIGGER ledger_entries_no_{verb}")
     yield db
     db.close()
 
@@ -174,6 +212,26 @@ _WITHOUT_MONEY = "paid orders without their money in the books"
         ("UPDATE payment_receipts SET amount_dirhams = amount_dirhams - 1", "gateways received"),
         ("UPDATE ledger_entries SET account = 'cash' WHERE account = 'clearing:moamalat'",
          "gateways received"),
+        ("UPDATE ledger_balances SET dirhams = dirhams + 1 WHERE account = 'sales'",
+         "kept balances that differ from their entries: 1 sales"),
+        ("DELETE FROM ledger_balances WHERE account = 'delivery'",
+         "kept balances that differ from their entries: 1 delivery"),
+        ("UPDATE suspense_items SET status = 'resolved' WHERE reason = 'paid_already'",
+         "items in suspense differ from the account: 1"),
+        ("UPDATE payouts SET amount_dirhams = amount_dirhams + 1",
+         "paid payouts differ from the bank account: 1"),
+        ("UPDATE payouts SET status = 'approved'",
+         "paid payouts differ from the payouts account: 1"),
+        ("UPDATE ledger_entries SET account = 'sales' WHERE account = 'platform_fees'",
+         "commission differs from the platform's fees: 1"),
+        ("UPDATE refunds SET amount_dirhams = amount_dirhams + 1 WHERE status = 'done'",
+         "gateways received"),
+        ("UPDATE refunds SET through = 'cash' WHERE status = 'done'", "gateways received"),
+        ("UPDATE refunds SET amount_dirhams = 99999999", "more goes back than came"),
+        ("UPDATE refunds SET status = 'sending'", "refunds are counted wrongly"),
+        ("UPDATE orders SET refunded_dirhams = 1", "refunds are counted wrongly"),
+        ("UPDATE orders SET refunds_opened_dirhams = 0", "refunds are counted wrongly"),
+        ("DELETE FROM refunds WHERE status = 'manual'", "are owed back to buyers"),
         ("UPDATE store_versions SET active_products = 7", "count of products on sale is wrong: 1"),
         ("UPDATE outbox SET is_dead = 1 WHERE topic = 'order.paid'", "events nobody could work off"),
     ],
@@ -279,10 +337,11 @@ def test_what_may_be_meant_so_is_a_warning(
     code, out = _doctor(database.parent, capsys, **off)
     assert code == 0
     warnings = [line for line in out.splitlines() if line.startswith("warning: ")]
-    assert len(warnings) == 5
+    assert len(warnings) == 6
     assert "not sealed yet" in warnings[0]
-    assert "test merchant" in warnings[1]
-    assert all("limit is off" in line for line in warnings[2:])
+    assert "3 amounts in suspense are past their deadline" in warnings[1]
+    assert "test merchant" in warnings[2]
+    assert all("limit is off" in line for line in warnings[3:])
 
 
 def test_a_shop_without_a_gateway_is_a_warning(

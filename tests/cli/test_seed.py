@@ -15,14 +15,17 @@ from eishro.db.rows import columns_of
 from eishro.db.statements import Query
 from eishro.domain.catalog.model import Product
 from eishro.domain.catalog.sql import products
+from eishro.domain.shipping import zones_sql
 from eishro.domain.stock import sql as stock
 from eishro.domain.stores import sql as stores
 from eishro.errors import Unavailable
 from eishro.flows.edit_product import create_product
+from eishro.flows.edit_zones import delete_zone
 from eishro.flows.sign_in import Device, login
 from eishro.sandbox.demo_catalogue import STORES
 from eishro.sandbox.demo_model import DemoStore
-from tests.shops import World
+from eishro.sandbox.demo_zones import zones_of
+from tests.shops import TESTER, World
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +70,22 @@ async def test_what_is_written_down_is_what_is_on_sale(world: World) -> None:
             assert Counter(row.available for row in rows) == Counter(
                 variant.stock for variant in wanted.variants
             )
+        zones = await zones_sql.list_zones(world.db, store_id)
+        assert [zone.name_en for zone in zones] == [zone.name_en for zone in zones_of(demo)]
     assert await find_faults(world.db) == []
+
+
+async def test_zones_of_its_merchant_s_own_stay_as_they_are(world: World) -> None:
+    await seed_shop(world.shop, "demo-password")
+    store_id = await stores.find_store_id(world.db, STORES[0].slug)
+    assert store_id is not None
+    south = (await zones_sql.list_zones(world.db, store_id))[-1]
+    assert south.places == ("south",)
+    await delete_zone(world.shop, store_id, south.id, TESTER)
+    await world.zone(store_id, "south", dirhams=1)
+    before = await zones_sql.list_zones(world.db, store_id)
+    await seed_shop(world.shop, "demo-password")
+    assert await zones_sql.list_zones(world.db, store_id) == before
 
 
 async def test_every_picture_of_a_demo_product_is_in_the_files(world: World) -> None:

@@ -14,7 +14,8 @@ from eishro.db.database import Database
 from eishro.db.id_blocks import IntegerIds
 from eishro.db.outbox import Event
 from eishro.db.stamps import DatabaseStamps, stamps
-from eishro.db.statements import Batch, Query, Write, in_list, insert_once
+from eishro.db.statements import Batch, Query, Write, count_up, in_list, insert_once
+from eishro.db.types import Int
 from eishro.errors import Conflict, Stale
 
 AT = datetime(2026, 1, 15, 8, 30, 0, 123456, tzinfo=UTC)
@@ -25,6 +26,9 @@ _TAKE = Write(
     sa.update(stamps)
     .where(stamps.c.name == sa.bindparam("key"), stamps.c.last >= sa.bindparam("wanted"))
     .values(last=stamps.c.last - sa.bindparam("wanted"))
+)
+_COUNT_UP = Write(
+    count_up(stamps, stamps.c.last, where=stamps.c.last < sa.bindparam("limit", type_=Int))
 )
 _LAST = Query(sa.select(stamps.c.last).where(stamps.c.name == sa.bindparam("name")), int)
 _COUNT = Query(sa.select(sa.func.count()).select_from(stamps), int)
@@ -100,6 +104,21 @@ class DatabaseContract:
         outcomes = await asyncio.gather(*(db.commit(t) for t in takes), return_exceptions=True)
         assert sum(o is None for o in outcomes) == 10
         assert await db.one(_LAST, name="pieces") == 0
+
+    async def test_a_count_begins_by_itself_and_never_passes_its_limit(self, db: Database) -> None:
+        counts = [
+            Batch(
+                _COUNT_UP.each([{"name": n, "last": 1, "limit": 10} for n in "ab"]).guarded(
+                    TooFew()
+                )
+            )
+            for _ in range(50)
+        ]
+        outcomes = await asyncio.gather(*(db.commit(c) for c in counts), return_exceptions=True)
+        assert sum(o is None for o in outcomes) == 10
+        assert all(o is None or isinstance(o, TooFew) for o in outcomes)
+        for name in "ab":
+            assert await db.one(_LAST, name=name) == 10
 
     async def test_a_taken_key_is_the_guard_s_own_error(self, db: Database) -> None:
         await db.commit(Batch(_ONCE(name="a", last=1)))

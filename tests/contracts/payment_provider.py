@@ -19,6 +19,8 @@ from eishro.domain.payments.port import (
     Intent,
     Paid,
     PaymentProvider,
+    Refunded,
+    RefundIntent,
     Unknown,
 )
 
@@ -227,6 +229,49 @@ class PaymentProviderContract:
         assert isinstance(await player.provider.query(intent), Unknown)
         player.misbehave("nothing")
         assert isinstance(await player.provider.query(intent), Paid)
+
+    async def test_all_of_a_sale_goes_back_once(self, player: Player) -> None:
+        wanted = await self._paid(player)
+        assert player.provider.can_refund
+        done = await player.provider.refund(wanted)
+        assert isinstance(done, Refunded)
+        assert done.reference != wanted.receipt_reference
+        repeated = msgspec.structs.replace(wanted, sent_at=wanted.created_at)
+        again = await player.provider.refund(repeated)
+        assert isinstance(again, Refunded)
+        assert again.reference == done.reference
+        more = msgspec.structs.replace(
+            wanted, known=(done.reference,), known_dirhams=wanted.amount_dirhams
+        )
+        assert not isinstance(await player.provider.refund(more), Refunded)
+
+    async def test_money_that_never_came_does_not_go_back(self, player: Player) -> None:
+        wanted = await self._paid(player)
+        other = msgspec.structs.replace(wanted, receipt_reference="404")
+        assert not isinstance(await player.provider.refund(other), Refunded)
+        much = msgspec.structs.replace(wanted, amount_dirhams=wanted.amount_dirhams + 1)
+        assert not isinstance(await player.provider.refund(much), Refunded)
+        assert isinstance(await player.provider.refund(wanted), Refunded)
+
+    async def test_a_closed_provider_gives_nothing_back(self, player: Player) -> None:
+        wanted = await self._paid(player)
+        await player.provider.aclose()
+        assert not isinstance(await player.provider.refund(wanted), Refunded)
+
+    async def _paid(self, player: Player) -> RefundIntent:
+        intent = player.intent()
+        await player.pay(await player.provider.start(intent))
+        answer = await player.provider.query(intent)
+        assert isinstance(answer, Paid)
+        (receipt,) = answer.receipts
+        return RefundIntent(
+            reference=intent.reference,
+            terminal=receipt.terminal,
+            receipt_reference=receipt.provider_reference,
+            receipt_dirhams=receipt.amount_dirhams,
+            amount_dirhams=receipt.amount_dirhams,
+            created_at=intent.created_at,
+        )
 
     async def test_a_closed_provider_knows_nothing(self, player: Player) -> None:
         intent = player.intent()

@@ -129,11 +129,19 @@ async def test_a_connection_that_names_no_store_sees_none(two: Two, app: Any, se
     del two
     for name in PRIVATE:
         assert await app.fetchval(f"SELECT count(*) FROM {name}") == 0, name
+        if name == "ledger_entries":  # nobody deletes these
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await app.execute(f"DELETE FROM {name}")
+            continue
         assert await app.execute(f"DELETE FROM {name}") == "DELETE 0"
     for name in PUBLIC:
         shown = await app.fetchval(f"SELECT count(*) FROM {name}")
         assert shown == await server.fetchval(f"SELECT count(*) FROM {name}"), name
         assert shown or name in ("categories", "product_categories", "product_cards")
+        if name == "ledger_entries":  # nobody deletes these
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await app.execute(f"DELETE FROM {name}")
+            continue
         assert await app.execute(f"DELETE FROM {name}") == "DELETE 0"
 
 
@@ -288,6 +296,7 @@ async def test_work_across_stores_sees_them_all(two: Two, server: Any) -> None:
     await db.commit(Batch(outbox.claim(due, later)))
     assert await find_faults(db) == []
     await server.execute("UPDATE stock SET held = held + 1")
+    await server.execute("ALTER TABLE ledger_entries DISABLE TRIGGER USER")
     await server.execute("UPDATE ledger_entries SET dirhams = dirhams + 1 WHERE position = 0")
     assert len(await find_faults(db)) >= 3
 

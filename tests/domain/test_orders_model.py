@@ -22,7 +22,7 @@ from eishro.domain.orders.model import (
     basket_of,
     match,
 )
-from eishro.errors import Invalid, Words
+from eishro.errors import Invalid
 from eishro.money import DIRHAMS_MAX
 from tests.conftest import SEED
 
@@ -237,14 +237,6 @@ def test_every_faulty_position_is_named_at_once() -> None:
         "items[1].productId", "items[2].variantId", "items[3].variantId", "items[4].variantId",
         "items[5].productId",
     }  # fmt: skip
-
-
-def test_faults_of_delivery_are_told_together_with_those_of_the_items() -> None:
-    elsewhere = {"shipping.city": Words("not there", "ليس هناك")}
-    with pytest.raises(Invalid) as refused:
-        match([Wanted(9, 1)], [an_offer(1)], elsewhere)
-    assert set(refused.value.faults) == {"items[0].productId", "shipping.city"}
-    assert set(elsewhere) == {"shipping.city"}
 
 
 def test_a_product_with_one_variant_needs_no_choice() -> None:

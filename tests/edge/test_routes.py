@@ -31,11 +31,21 @@ _REFUSED = {
     "DELETE /api/auth/sessions/{session_id}": 404,
     "PUT /api/stores/{store_id}/staff/{user_id}": 404,  # works elsewhere
     "DELETE /api/stores/{store_id}/staff/{user_id}": 404,
+    "POST /api/stores/{store_id}/payouts": 409,  # nothing is owed
+    "PUT /api/stores/{store_id}/payouts/{payout_id}/cancel": 404,
+    "PUT /api/stores/{store_id}/suspense/{suspense_id}/assign": 404,
+    "PUT /api/stores/{store_id}/suspense/{suspense_id}/resolve": 404,
+    "PUT /api/admin/payouts/{payout_id}/approve": 404,
+    "PUT /api/admin/payouts/{payout_id}/reject": 404,
+    "PUT /api/admin/payouts/{payout_id}/pay": 404,
     "POST /api/auth/refresh": 401,  # no such token
     "POST /api/auth/verify-email": 422,  # no such token
     "POST /api/payments/{payment_id}/result": 422,  # nothing was signed
     "POST /api/webhooks/payments/{provider}": 401,  # nothing was signed
     "GET /media/{key:path}": 404,  # nothing was uploaded
+    "POST /api/orders/{order_id}/refunds": 409,  # nothing was paid
+    "POST /api/orders/{order_id}/refunds/{refund_id}/complete": 404,
+    "POST /api/orders/{order_id}/refunds/{refund_id}/retry": 404,
 }
 
 
@@ -95,12 +105,15 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "name": "pay.css",
         "session_id": "ses_0",
         "invitation_id": "inv_0",
+        "refund_id": "ref_0",
         "key_id": "key_0",
         "zone_id": zone["id"],
         "address_id": "adr_0",
         "phone": "+218910000000",
         "coupon_id": _discount(story, store, merchant, "coupons", {"code": "FIRST"}),
         "promotion_id": _discount(story, store, merchant, "promotions", {"name": "عرض"}),
+        "payout_id": "pyo_0",
+        "suspense_id": "sus_0",
         "user_id": "999999",
     }
     callers = [{}, {"X-Order-Token": basket.token}, merchant, _admin(story, ids)]

@@ -131,9 +131,7 @@ async def test_more_orders_than_a_batch_takes_join_all(world: World) -> None:
     mine = await _guest_orders(world, phone=PHONE, email=None, times=104)
     person = await world.customer()
     at = world.clock.now()
-    await world.db.commit(
-        _batch(customers.prove_phone(ProvenPhone(PHONE, person.user.id, at)))
-    )
+    await world.db.commit(_batch(customers.prove_phone(ProvenPhone(PHONE, person.user.id, at))))
     assert await claim_guest_orders(world.shop, person.user.id) == 104
     assert await _owner_of(world, mine[-1]) == person.user.id
 
@@ -142,9 +140,7 @@ async def test_claims_at_once_join_each_order_once(world: World) -> None:
     mine = await _guest_orders(world, phone=PHONE, email=None, times=5)
     person = await world.customer()
     at = world.clock.now()
-    await world.db.commit(
-        _batch(customers.prove_phone(ProvenPhone(PHONE, person.user.id, at)))
-    )
+    await world.db.commit(_batch(customers.prove_phone(ProvenPhone(PHONE, person.user.id, at))))
     joined = await asyncio.gather(
         *(claim_guest_orders(world.shop, person.user.id) for _ in range(5))
     )
@@ -157,9 +153,7 @@ async def test_a_proof_that_is_lost_meanwhile_joins_nothing(world: World) -> Non
     (order_id,) = await _guest_orders(world, phone=PHONE, email=None, times=1)
     former, later = await world.customer(), await world.customer()
     at = world.clock.now()
-    await world.db.commit(
-        _batch(customers.prove_phone(ProvenPhone(PHONE, former.user.id, at)))
-    )
+    await world.db.commit(_batch(customers.prove_phone(ProvenPhone(PHONE, former.user.id, at))))
     await asyncio.gather(
         world.db.commit(_batch(customers.prove_phone(ProvenPhone(PHONE, later.user.id, at)))),
         claim_guest_orders(world.shop, former.user.id),

@@ -31,7 +31,7 @@ async def _user(world: World) -> User:
 async def test_a_right_token_confirms_once_however_often_it_is_opened(world: World) -> None:
     user = await _user(world)
     token = verification_token(world.shop, user)
-    await asyncio.gather(*(verify_email(world.shop, token) for _ in range(5)))
+    await asyncio.gather(*(verify_email(world.shop, token, TESTER) for _ in range(5)))
     after = await accounts.get_user(world.db, user.id)
     assert after.email_verified_at == world.clock.now()
     assert after.version == user.version + 1
@@ -46,7 +46,7 @@ async def test_a_token_is_for_one_user_and_one_address(world: World) -> None:
     await world.db.commit(Batch(accounts.save_user(moved, seen=user)))
     for wrong in (token, f"{other.id}.{signature}", f"999999.{signature}"):
         with pytest.raises(Invalid):
-            await verify_email(world.shop, wrong)
+            await verify_email(world.shop, wrong, TESTER)
     for person in (user, other):
         assert (await accounts.get_user(world.db, person.id)).email_verified_at is None
 
@@ -57,7 +57,7 @@ async def test_a_token_is_for_one_user_and_one_address(world: World) -> None:
 async def test_junk_confirms_nothing(world: World, token: str) -> None:
     await _user(world)
     with pytest.raises(Invalid):
-        await verify_email(world.shop, token)
+        await verify_email(world.shop, token, TESTER)
 
 
 async def test_a_mail_sent_before_a_key_was_rotated_still_confirms(world: World) -> None:
@@ -65,9 +65,9 @@ async def test_a_mail_sent_before_a_key_was_rotated_still_confirms(world: World)
     token = verification_token(world.shop, user)
     new, old = "a new secret of the tests, long enough!!", SECRET
     with pytest.raises(Invalid):
-        await verify_email(changed(world.shop, keyring=Keyring([new])), token)
+        await verify_email(changed(world.shop, keyring=Keyring([new])), token, TESTER)
     both = changed(world.shop, keyring=Keyring([new, old]))
-    assert (await verify_email(both, token)).email_verified_at is not None
+    assert (await verify_email(both, token, TESTER)).email_verified_at is not None
 
 
 async def test_changes_of_different_members_at_once_all_stay(world: World) -> None:

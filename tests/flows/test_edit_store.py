@@ -271,4 +271,5 @@ async def test_every_change_is_in_the_trail(world: World) -> None:
         f"category.created {category.id}",
         f"category.deleted {category.id}",
         f"store.changed {store.id}",
+        f"store.opened {store.id}",
     ]

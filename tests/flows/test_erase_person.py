@@ -11,7 +11,7 @@ from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import ERASED
+from eishro.domain.orders.model import ERASED, Status
 from eishro.flows.change_order import change_status
 from eishro.flows.place_order import Placed, place_order
 from eishro.flows.shop import NotOnce
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 PHONE = "+218912345678"
 MARK = "zenobia"
 _ERASE = "/api/auth/erase"
-_MOVES = ("confirmed", "processing", "shipped", "delivered")
+_MOVES: tuple[Status, ...] = ("confirmed", "processing", "shipped", "delivered")
 _LEDGER = Query(
     sa.select(ledger_entries.c.account, sa.func.sum(ledger_entries.c.dirhams))
     .group_by(ledger_entries.c.account)
@@ -38,7 +38,11 @@ _PASSING = {"idempotency_keys", "outbox"}
 
 
 async def _ordered(
-    world: World, person: SignedIn | None, *, moves: tuple[str, ...] = _MOVES, coupon: bool = False
+    world: World,
+    person: SignedIn | None,
+    *,
+    moves: tuple[Status, ...] = _MOVES,
+    coupon: bool = False,
 ) -> Placed:
     merchant = await world.merchant()
     assert merchant.store is not None
@@ -223,4 +227,3 @@ async def test_a_copy_holds_all_that_is_kept_and_no_secret(world: World) -> None
     text = msgspec.json.encode(copy).decode()
     assert strangers.order.id not in text
     assert not [word for word in ("hash", "secret", "token", "action") if word in text.lower()]
-

@@ -97,9 +97,7 @@ async def test_a_right_code_shown_many_times_at_once_counts_once(world: World) -
     person = await world.customer()
     client = world.client(**bearer(person))
     code = await _asked(world, bearer(person))
-    replies = await asyncio.gather(
-        *(client.post(_CONFIRM, json={"code": code}) for _ in range(10))
-    )
+    replies = await asyncio.gather(*(client.post(_CONFIRM, json={"code": code}) for _ in range(10)))
     assert sorted(reply.status_code for reply in replies) == [200, *[422] * 9]
 
 

@@ -102,7 +102,7 @@ async def test_whoever_is_deactivated_is_out_at_once_and_stays_out(world: World)
     await _deactivate(world, merchant.user)
     assert not await _is_live(world, merchant)
     with pytest.raises(Unauthenticated):
-        await refresh(world.shop, world.tokens, merchant.refresh_token)
+        await refresh(world.shop, world.tokens, merchant.refresh_token, HERE)
     with pytest.raises(WrongCredentials):
         await login(world.shop, world.tokens, merchant.user.email, PASSWORD, HERE)
 
@@ -113,19 +113,19 @@ async def test_a_session_ends_when_it_is_not_used_for_long_and_lives_while_it_is
     used, idle = await world.customer(), await world.customer()
     for _ in range(3):
         world.clock.turn(world.shop.rules.refresh_token - timedelta(seconds=1))
-        used = await refresh(world.shop, world.tokens, used.refresh_token)
+        used = await refresh(world.shop, world.tokens, used.refresh_token, HERE)
     with pytest.raises(Unauthenticated):
-        await refresh(world.shop, world.tokens, idle.refresh_token)
+        await refresh(world.shop, world.tokens, idle.refresh_token, HERE)
     assert await _is_live(world, used)
     world.clock.turn(world.shop.rules.refresh_token)
     with pytest.raises(Unauthenticated):
-        await refresh(world.shop, world.tokens, used.refresh_token)
+        await refresh(world.shop, world.tokens, used.refresh_token, HERE)
 
 
 async def test_the_access_token_of_a_refreshed_session_still_runs_out(world: World) -> None:
     customer = await world.customer()
     world.clock.turn(timedelta(minutes=10))
-    later = await refresh(world.shop, world.tokens, customer.refresh_token)
+    later = await refresh(world.shop, world.tokens, customer.refresh_token, HERE)
     world.clock.turn(timedelta(minutes=5))
     with pytest.raises(TokenExpired):
         world.tokens.read(customer.access_token, world.clock.now())
@@ -135,12 +135,12 @@ async def test_the_access_token_of_a_refreshed_session_still_runs_out(world: Wor
 @pytest.mark.parametrize("seconds", [0, 29, 30])
 async def test_a_lost_reply_is_repeated_within_the_grace(world: World, seconds: int) -> None:
     customer = await world.customer()
-    second = await refresh(world.shop, world.tokens, customer.refresh_token)
+    second = await refresh(world.shop, world.tokens, customer.refresh_token, HERE)
     world.clock.turn(timedelta(seconds=seconds))
-    again = await refresh(world.shop, world.tokens, customer.refresh_token)
+    again = await refresh(world.shop, world.tokens, customer.refresh_token, HERE)
     assert again.refresh_token == second.refresh_token
     assert await world.db.one(_REUSED) == 0
-    third = await refresh(world.shop, world.tokens, again.refresh_token)
+    third = await refresh(world.shop, world.tokens, again.refresh_token, HERE)
     assert third.refresh_token != second.refresh_token
 
 
@@ -149,36 +149,36 @@ async def test_a_token_of_long_ago_ends_the_session_for_thief_and_owner(
     world: World, pause: timedelta
 ) -> None:
     owner = await world.customer()
-    second = await refresh(world.shop, world.tokens, owner.refresh_token)
+    second = await refresh(world.shop, world.tokens, owner.refresh_token, HERE)
     world.clock.turn(pause)
     with pytest.raises(Unauthenticated):
-        await refresh(world.shop, world.tokens, owner.refresh_token)
+        await refresh(world.shop, world.tokens, owner.refresh_token, HERE)
     with pytest.raises(Unauthenticated):
-        await refresh(world.shop, world.tokens, second.refresh_token)
+        await refresh(world.shop, world.tokens, second.refresh_token, HERE)
     assert await world.db.one(_REUSED) == 1
 
 
 async def test_a_token_before_the_last_has_no_grace(world: World) -> None:
     owner = await world.customer()
-    second = await refresh(world.shop, world.tokens, owner.refresh_token)
-    third = await refresh(world.shop, world.tokens, second.refresh_token)
+    second = await refresh(world.shop, world.tokens, owner.refresh_token, HERE)
+    third = await refresh(world.shop, world.tokens, second.refresh_token, HERE)
     with pytest.raises(Unauthenticated):
-        await refresh(world.shop, world.tokens, owner.refresh_token)
+        await refresh(world.shop, world.tokens, owner.refresh_token, HERE)
     assert not await _is_live(world, third)
 
 
 async def test_a_session_lives_through_a_change_of_keys(world: World) -> None:
     owner = await world.customer()
-    second = await refresh(world.shop, world.tokens, owner.refresh_token)
+    second = await refresh(world.shop, world.tokens, owner.refresh_token, HERE)
     rotated = changed(world.shop, keyring=Keyring(["a new secret of the tests, long enough!!"]))
-    assert (await refresh(rotated, world.tokens, second.refresh_token)).user == owner.user
+    assert (await refresh(rotated, world.tokens, second.refresh_token, HERE)).user == owner.user
 
 
 @pytest.mark.parametrize("token", ["", ".", "ses_1", "ses_1.x", "x" * 2_000])
 async def test_an_unknown_token_is_nobody_s(world: World, token: str) -> None:
     customer = await world.customer()
     with pytest.raises(Unauthenticated):
-        await refresh(world.shop, world.tokens, token)
+        await refresh(world.shop, world.tokens, token, HERE)
     await logout(world.shop, None, token)
     assert await _is_live(world, customer)
 
@@ -195,7 +195,7 @@ async def test_signing_out_takes_a_right_token(world: World) -> None:
 
 async def test_signing_out_with_the_token_before_the_last_ends_the_session(world: World) -> None:
     customer = await world.customer()
-    second = await refresh(world.shop, world.tokens, customer.refresh_token)
+    second = await refresh(world.shop, world.tokens, customer.refresh_token, HERE)
     await logout(world.shop, None, customer.refresh_token)
     assert not await _is_live(world, second)
 
@@ -205,7 +205,7 @@ async def test_refreshing_against_signing_out_never_leaves_a_live_session(world:
         customer = await world.customer()
         session_id = await _session_of(world, customer)
         outcomes = await asyncio.gather(
-            *(refresh(world.shop, world.tokens, customer.refresh_token) for _ in range(3)),
+            *(refresh(world.shop, world.tokens, customer.refresh_token, HERE) for _ in range(3)),
             logout(world.shop, session_id, None),
             return_exceptions=True,
         )

@@ -4,6 +4,7 @@
 first store's people on a copy of it. `walk` takes a step and looks at what became of the neighbour.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -13,17 +14,28 @@ import sqlalchemy as sa
 
 from eishro.db.database import Database
 from eishro.db.schema import METADATA
-from eishro.db.statements import Query
+from eishro.db.statements import Batch, Query
 from eishro.domain.catalog import sql as catalog
-from eishro.flows.shop import Shop
-from eishro.jobs.schedule import expire_unpaid_orders
+from eishro.domain.discounts import sql as discounts
+from eishro.domain.discounts import uses
+from eishro.domain.discounts.model import Applied
+from eishro.domain.payments import sql as payments
+from eishro.errors import ShopError
+from eishro.flows.pay_order import check_payment
+from eishro.flows.refund_order import open_suspense_refund
+from eishro.flows.shop import SYSTEM, NotOnce, Shop
+from eishro.jobs.schedule import expire_unpaid_orders, send_due_refunds
 from eishro.jobs.seal_audit import seal_audit
-from tests.shops import World, bearer, order_body
+from eishro.jobs.settle_books import settle_books
+from tests.dummy_refunds import Mood
+from tests.shops import PASSWORD, World, bearer, changed, order_body
 
 MARK = "zenobia"  # in every text of the neighbour, so that it is seen wherever it turns up
 _SCOPES = ["store:write", "products:write", "orders:read", "orders:write", "audit:read"]
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
 _MOVED = (("processing", "cod"), ("delivered", "cod"))
+IBAN = "LY83002048000020100120361"
+_FORGOTTEN = "0928888888"
 _SHELF = {"ours": "قمصان", "theirs": f"قمصان {MARK}"}
 
 
@@ -54,9 +66,14 @@ class Trespass(AssertionError):
 
 async def build(world: World) -> Street:
     """Two stores with everything a store has; the neighbour has a little more of each."""
+    at_once = msgspec.structs.replace(world.shop.rules, payout_delay=timedelta())
+    world.shop = changed(world.shop, rules=at_once)
     owner, neighbour = await world.merchant(), await world.merchant()
-    admin = bearer(await world.admin())
-    callers = {"owner": bearer(owner), "neighbour": bearer(neighbour), "admin": admin, "guest": {}}
+    admin, other_admin = bearer(await world.admin()), bearer(await world.admin())
+    callers = {
+        "owner": bearer(owner), "neighbour": bearer(neighbour), "guest": {},
+        "admin": admin, "other admin": other_admin,
+    }  # fmt: skip
     assert owner.store is not None
     assert neighbour.store is not None
     ours: dict[str, Any] = {"store": owner.store.id}
@@ -98,6 +115,16 @@ async def build(world: World) -> Street:
             things["category"] = made["categories"][0]["id"]
         for number in range(7, 8 if side == "ours" else 9):
             await send("POST", f"{at}/products", {**_product(side, number), "status": "draft"}, who)
+        for number in range(1 if side == "ours" else 2):
+            # The first code is the same in both stores.
+            named = {"code": f"EID{number or ''}", "name": f"عيد{mark}", "usageLimit": 9}
+            made = await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
+            things["coupon"] = made["id"]
+            named = {"code": f"LATE{number or ''}", "name": f"متأخر{mark}", "perCustomerLimit": 9}
+            await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
+            named = {"name": f"عرض{mark}", "perCustomerLimit": 9}
+            made = await send("POST", f"{at}/promotions", {**_DISCOUNT, **named}, who)
+            things["promotion"] = made["id"]
         made = await send("POST", f"{at}/categories", {"name": f"فارغ{mark}"}, who)
         things["spare"] = made["id"]
         # A little dearer at the neighbour's, and with a zone more.
@@ -109,16 +136,23 @@ async def build(world: World) -> Street:
             for _ in range(1 if side == "ours" else 2):
                 body = order_body(things["product0"], 1, things["variant0"], method=method)
                 body["customer"]["name"] += mark
+                body["couponCode"] = "eid"
                 made = await send("POST", f"{at}/orders", body, {})
                 things[f"{state} order"] = made["id"]
         for state, _ in _MOVED:
             for move in _MOVES[: _MOVES.index(state) + 1]:
                 status = f"/api/orders/{things[f'{state} order']}/status"
                 await send("PUT", status, {"status": move}, who)
+        await _deliver_and_forget(things, send, who, mark)
+        await _refund(world, things, send, who, mark)
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
         world.clock.turn(timedelta(seconds=10))
+    world.clock.turn(timedelta(minutes=3))
+    await settle_books(world.shop)  # what comes from here on is not kept yet
+    await _earn(world, send, "ours", ours, callers["owner"], admin)
+    await _earn(world, send, "theirs", theirs, callers["neighbour"], admin)
     for at, who in ((ours["store"], callers["owner"]), (theirs["store"], callers["neighbour"])):
         # Something that nobody sealed yet.
         await send(
@@ -129,6 +163,80 @@ async def build(world: World) -> Street:
         )
     await world.settle()
     return Street(callers, ours, theirs)
+
+
+async def _deliver_and_forget(things: dict[str, Any], send: Any, who: Any, mark: str) -> None:
+    """A customer who will be forgotten: nothing of hers is open here, but at the neighbour's."""
+    at = f"/api/stores/{things['store']}"
+    for number in range(3 if mark else 1):
+        body = order_body(things["product1"], 1, things["variant1"])
+        body["customer"]["name"] += mark
+        body["customer"]["phone"] = "0927777777" if number == 2 else _FORGOTTEN
+        order = f"/api/orders/{(await send('POST', f'{at}/orders', body, {}))['id']}"
+        await send("POST", f"{order}/payments", {"method": "moamalat"}, who)
+        for move in _MOVES if number == 0 else ("confirmed",):
+            await send("PUT", f"{order}/status", {"status": move, "note": f"x{mark}"}, who)
+
+
+async def _earn(
+    world: World, send: Any, side: str, things: dict[str, Any], who: Any, admin: Any
+) -> None:
+    """Money for the store: orders paid twice, so that some is stranded; payouts of it."""
+    at, mark = f"/api/stores/{things['store']}", "" if side == "ours" else f" {MARK}"
+    account = {
+        "beneficiary": f"متجر{mark}",
+        "bank": f"مصرف{mark}",
+        "iban": IBAN,
+        "currentPassword": PASSWORD,
+    }
+    await send("PUT", f"{at}/bank-account", account, who)
+    for number in range(1 if side == "ours" else 2):
+        body = order_body(things["product1"], 1, things["variant1"])
+        body["customer"]["name"] += mark
+        order = (await send("POST", f"{at}/orders", body, {}))["id"]
+        made = await send("POST", f"/api/orders/{order}/payments", {"method": "moamalat"}, who)
+        payment = await payments.get_payment(world.db, made["id"])
+        world.provider.pay(
+            payment.reference, payment.amount_dirhams, f"{side}{number}", f"{side}{number}x"
+        )
+        await check_payment(world.shop, payment.id)
+        things["paid order"] = order
+        (item, *_) = await send("GET", f"{at}/suspense", None, who)
+        things["item"] = item["id"]
+        for name in ("approved", "payout"):
+            made = await send("POST", f"{at}/payouts", {"amount": 5 + number}, who)
+            things[name] = made["id"]
+        await send("PUT", f"/api/admin/payouts/{things['approved']}/approve", {}, admin)
+
+
+async def _refund(world: World, things: dict[str, Any], send: Any, who: Any, mark: str) -> None:
+    """A paid order with a refund that waits for people, one that was refused and one to send, and
+    money in suspense.
+    """
+    at = f"/api/stores/{things['store']}/orders"
+    body = order_body(things["product0"], 1, things["variant0"])
+    body["customer"]["name"] += mark
+    made = await send("POST", at, body, {})
+    things["refunded order"] = made["id"]
+    paying = f"/api/orders/{made['id']}/payments"
+    payment = await send("POST", paying, {"method": "moamalat"}, who)
+    things["paid"] = payment["id"]
+    found = await payments.get_payment(world.db, payment["id"])
+    received = [f"{found.reference}-{number}" for number in (1, 2)]
+    world.provider.pay(found.reference, found.amount_dirhams, *received)
+    await send("POST", f"/api/payments/{payment['id']}/result", {"done": "yes"}, {})
+    at = f"/api/orders/{made['id']}/refunds"
+    moods: tuple[tuple[Mood, str], ...] = (
+        ("manual", "manual refund"),
+        ("refuse", "failed refund"),
+        ("later", "refund"),
+    )
+    for mood, name in moods * (2 if mark else 1):
+        world.provider.refunds.mood = mood
+        opened = await send("POST", at, {"reason": f"x{mark}", "amount": 1}, who)
+        things[name] = opened["id"]
+        await world.settle()
+    world.provider.refunds.mood = "done"
 
 
 def _product(side: str, number: int) -> dict[str, Any]:
@@ -153,12 +261,17 @@ def _zone(side: str, places: list[str]) -> dict[str, Any]:
     }
 
 
+_DISCOUNT = {"kind": "percent", "value": 10, "stackable": True}
+
+
 _ORDER = {
     **order_body(0, method="cod"),
+    "couponCode": "eid",
     "items": [{"productId": "{ours[product0]}", "variantId": "{ours[variant0]}", "quantity": 2}],
 }
 _FOREIGN_ORDER = {**_ORDER, "items": [{"productId": "{theirs[product0]}", "quantity": 1}]}
 _STORE = "/api/stores/{ours[store]}"
+_REFUNDS = "/api/orders/{ours[refunded order]}/refunds"
 _VARIANTS = [{"options": {"size": "L"}, "sku": "ours-0", "stock": 4, "price": 30}]
 
 
@@ -166,8 +279,25 @@ async def _seal(shop: Shop, _: Street) -> None:
     await seal_audit(shop)
 
 
+async def _settle(shop: Shop, _: Street) -> None:
+    await settle_books(shop)
+
+
 async def _expire(shop: Shop, _: Street) -> None:
     await expire_unpaid_orders(shop)
+
+
+async def _send_refunds(shop: Shop, _: Street) -> None:
+    await send_due_refunds(shop)
+
+
+async def _return_suspense(shop: Shop, street: Street) -> None:
+    found = await payments.list_receipts(shop.db, street.ours["paid"])
+    (receipt,) = [each for each in found if not each.applied]
+    key = receipt.terminal, receipt.provider_reference
+    payment = street.ours["paid"]
+    with contextlib.suppress(ShopError):  # a mutant may have been faster; that is noticed
+        await open_suspense_refund(shop, payment, key, "x", SYSTEM, NotOnce())
 
 
 async def _find_skus(shop: Shop, street: Street) -> None:
@@ -176,6 +306,14 @@ async def _find_skus(shop: Shop, street: Street) -> None:
     found = await catalog.find_skus(shop.db, street.ours["store"], wanted)
     if found != {"ours-0"}:
         raise Trespass(f"SKUs of the store: {found}")
+
+
+async def _use_late(shop: Shop, street: Street) -> None:
+    """A use counted for an order that is there already, so that each statement stands alone."""
+    store, who = street.ours["store"], ("phone:+218912345678",)
+    rule = await discounts.get_coupon(shop.db, store, "late")
+    used = uses.use(Applied(rule, 100, frees_shipping=False), who, street.ours["pending order"])
+    await shop.db.commit(Batch(*used))
 
 
 STEPS = (
@@ -244,13 +382,41 @@ STEPS = (
     Step("move product", "PUT", "/api/products/{ours[product0]}", {"category": "أحذية"}),
     Step("change theirs", "PUT", "/api/products/{theirs[product0]}", {"price": 1}, status=403),
     Step("no product", "DELETE", "/api/products/{ours[product1]}"),
+    Step("coupons", "GET", f"{_STORE}/coupons"),
+    Step("coupon", "GET", f"{_STORE}/coupons/{{ours[coupon]}}"),
+    Step("their coupon", "GET", f"{_STORE}/coupons/{{theirs[coupon]}}", status=404),
+    # The neighbour's second code is free here.
+    Step("new coupon", "POST", f"{_STORE}/coupons",
+         {**_DISCOUNT, "code": "EID1", "scope": {"kind": "products", "ids": ["{ours[product0]}"]}},
+         status=201),
+    Step("coupon for theirs", "POST", f"{_STORE}/coupons",
+         {**_DISCOUNT, "code": "X1", "scope": {"kind": "products", "ids": ["{theirs[product0]}"]}},
+         status=422),
+    Step("coupon on their shelf", "POST", f"{_STORE}/coupons",
+         {**_DISCOUNT, "code": "X1",
+          "scope": {"kind": "categories", "ids": ["{theirs[category]}"]}}, status=422),
+    Step("change coupon", "PUT", f"{_STORE}/coupons/{{ours[coupon]}}", {"value": 20}),
+    Step("change their coupon", "PUT", f"{_STORE}/coupons/{{theirs[coupon]}}", {"value": 20},
+         status=404),
+    Step("no coupon", "DELETE", f"{_STORE}/coupons/{{ours[coupon]}}"),
+    Step("promotions", "GET", f"{_STORE}/promotions"),
+    Step("new promotion", "POST", f"{_STORE}/promotions", {**_DISCOUNT, "name": "x"}, status=201),
+    Step("change promotion", "PUT", f"{_STORE}/promotions/{{ours[promotion]}}", {"value": 20}),
+    Step("not their promotion", "DELETE", f"{_STORE}/promotions/{{theirs[promotion]}}",
+         status=404),
     Step("quote", "POST", f"{_STORE}/quote", _ORDER, who="guest"),
     Step("quote theirs", "POST", f"{_STORE}/quote", _FOREIGN_ORDER, who="guest", status=422),
     Step("order", "POST", f"{_STORE}/orders", _ORDER, who="guest", status=201),
     Step("order theirs", "POST", f"{_STORE}/orders", _FOREIGN_ORDER, who="guest", status=422),
     Step("orders", "GET", f"{_STORE}/orders"),
     Step("pending orders", "GET", f"{_STORE}/orders?status=pending&q=فاطمة علي"),
+    Step("customers", "GET", f"{_STORE}/customers"),
+    Step("customers by name", "GET", f"{_STORE}/customers?q=فاطمة علي"),
+    Step("a customer's orders", "GET", f"{_STORE}/customers/{_FORGOTTEN}/orders"),
+    Step("forget a customer", "POST", f"{_STORE}/customers/{_FORGOTTEN}/erase", {"reason": "x"}),
     Step("one order", "GET", "/api/orders/{ours[pending order]}"),
+    Step("use", job=_use_late),
+    Step("why it costs that", "GET", "/api/orders/{ours[pending order]}/trace"),
     Step("their order", "GET", "/api/orders/{theirs[new order]}", status=404),
     Step("confirm", "PUT", "/api/orders/{ours[new order]}/status", {"status": "confirmed"}),
     Step("ship", "PUT", "/api/orders/{ours[processing order]}/status", {"status": "shipped"}),
@@ -260,8 +426,51 @@ STEPS = (
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",
          {"method": "moamalat"}, status=201),
     Step("report", "POST", "/api/payments/{ours[payment]}/result", {"cancelled": True}),
+    Step("ledger", "GET", f"{_STORE}/ledger?limit=100"),
+    Step("one account", "GET", f"{_STORE}/ledger?limit=100&account=clearing:moamalat"),
+    Step("sales", "GET", f"{_STORE}/ledger?limit=100&account=sales&from=2026-01-01T00:00:00Z"),
+    Step("books of an order", "GET", f"{_STORE}/ledger?order={{ours[paid order]}}"),
+    Step("books of theirs", "GET", f"{_STORE}/ledger?order={{theirs[paid order]}}"),
+    Step("balances", "GET", f"{_STORE}/ledger/balances"),
+    Step("statement", "GET", f"{_STORE}/ledger/statement?month=2026-01"),
+    Step("settle", job=_settle, later=timedelta(minutes=9)),
+    Step("bank account", "GET", f"{_STORE}/bank-account"),
+    Step("another bank", "PUT", f"{_STORE}/bank-account",
+         {"beneficiary": "x", "bank": "y", "iban": IBAN, "currentPassword": PASSWORD}),
+    Step("payouts", "GET", f"{_STORE}/payouts"),
+    Step("ask for a payout", "POST", f"{_STORE}/payouts", {"amount": 3}, status=201),
+    Step("take it back", "PUT", f"{_STORE}/payouts/{{ours[payout]}}/cancel"),
+    Step("take theirs", "PUT", f"{_STORE}/payouts/{{theirs[payout]}}/cancel", status=404),
+    Step("approve", "PUT", "/api/admin/payouts/{ours[payout]}/approve", who="admin",
+         later=timedelta(minutes=5)),
+    Step("pay out", "PUT", "/api/admin/payouts/{ours[approved]}/pay", {"reference": "FT1"},
+         who="other admin"),
+    Step("suspense", "GET", f"{_STORE}/suspense"),
+    Step("all suspense", "GET", f"{_STORE}/suspense?show=all"),
+    Step("assign", "PUT", f"{_STORE}/suspense/{{ours[item]}}/assign", {"userId": None}),
+    Step("assign theirs", "PUT", f"{_STORE}/suspense/{{theirs[item]}}/assign", {"userId": None},
+         status=404),
+    Step("apply", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
+         {"action": "apply", "orderId": "{ours[pending order]}"}),
+    Step("apply to theirs", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
+         {"action": "apply", "orderId": "{theirs[pending order]}"}, status=404),
+    Step("refunds", "GET", f"{_STORE}/refunds"),
+    Step("manual refunds", "GET", f"{_STORE}/refunds?status=manual"),
+    Step("refunds of an order", "GET", _REFUNDS),
+    Step("refunds of theirs", "GET", "/api/orders/{theirs[refunded order]}/refunds", status=404),
+    Step("refund", "POST", _REFUNDS, {"reason": "x", "amount": 1}, status=201),
+    Step("refund theirs", "POST", "/api/orders/{theirs[refunded order]}/refunds", {"reason": "x"},
+         status=404),
+    Step("refund done", "POST", f"{_REFUNDS}/{{ours[manual refund]}}/complete", {"note": "x"}),
+    Step("theirs done", "POST", f"{_REFUNDS}/{{theirs[manual refund]}}/complete", {"note": "x"},
+         status=404),
+    Step("refund again", "POST", f"{_REFUNDS}/{{ours[failed refund]}}/retry", {}),
+    Step("theirs again", "POST", f"{_REFUNDS}/{{theirs[failed refund]}}/retry", {}, status=404),
+    Step("cancel paid", "PUT", "/api/orders/{ours[refunded order]}/cancel", {}),
+    Step("send refunds", job=_send_refunds, later=timedelta(minutes=30)),
+    Step("return suspense", job=_return_suspense),
     Step("audit", "GET", f"{_STORE}/audit?limit=100"),
-    Step("seal", job=_seal, later=timedelta(minutes=1)),
+    Step("seal", job=_seal, later=timedelta(minutes=9)),
     Step("SKUs", job=_find_skus),
     Step("expire", job=_expire, later=timedelta(minutes=30)),
 )  # fmt: skip
@@ -275,7 +484,10 @@ async def walk(world: World, street: Street, step: Step) -> None:
     """
     world.clock.turn(step.later)
     if step.job is not None:
-        await step.job(world.shop, street)
+        try:
+            await step.job(world.shop, street)
+        except Exception as error:  # as a request would answer
+            raise Trespass(f"{step.name}: {error!r}") from error
     else:
         await _request(world, street, step)
     await world.settle()

@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +123,39 @@ def test_a_packed_body_is_not_unpacked(server: ShopServer) -> None:
         )
         assert reply.status_code in (400, 415), coding
         assert reply.json()["error"]["code"] in ("BAD_REQUEST", "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_bodies_that_come_by_drops_hold_nobody_up_and_are_cut_off(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """`tests/cli/test_server_limits.py` does the same with thousands, and with heads."""
+    seconds = 4
+    folder = tmp_path_factory.mktemp("slow")
+    installation = Installation(folder, {"EISHRO_BODY_SECONDS": str(seconds)})
+    assert installation.run("migrate").returncode == 0
+    slow = ShopServer(installation, "serve")
+    slow.start()
+    head = (
+        b"POST /api/auth/login HTTP/1.1\r\nHost: shop.example\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    )
+    try:
+        drops = [socket.create_connection(("127.0.0.1", slow.port), timeout=20) for _ in range(200)]
+        for one in drops:
+            one.sendall(head)
+        asked = time.monotonic()
+        assert _is_well(slow)
+        assert time.monotonic() - asked < seconds - 1
+        for _ in range(2):
+            time.sleep(0.5)
+            for one in drops:
+                one.sendall(b" ")
+        for one in drops:
+            assert b" 408 " in one.recv(1_000).partition(b"\r\n")[0]
+            one.close()
+        assert _is_well(slow)
+    finally:
+        slow.stop()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Sessions and their tokens: seen, ended, and not to be made by anybody else."""
 
 import base64
+import hmac
 import json
 import warnings
 from datetime import timedelta
@@ -8,6 +9,8 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from eishro.domain.accounts.tokens import AUDIENCE, TYPE
 from tests.shops import PASSWORD, World, bearer
@@ -45,16 +48,39 @@ def _forged(world: World, **changes: Any) -> str:
         return jwt.encode(claims, key, algorithm=algorithm, headers=header)
 
 
+def _by_hand(header: dict[str, str], payload: str, key: bytes) -> str:
+    """What libraries refuse to make: any header, signed by HMAC with whatever text."""
+    first = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
+    mac = hmac.digest(key, f"{first}.{payload}".encode(), "sha256")
+    return f"{first}.{payload}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+
+
 async def test_access_tokens_that_we_did_not_make_open_nothing(world: World) -> None:
     person = await world.customer()
     session = person.refresh_token.partition(".")[0]
     client = world.client()
     right = {"sub": str(person.user.id), "sid": session}
     parts = person.access_token.split(".")
+    rsa_key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    public = rsa_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     nothing = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": TYPE}).encode()).decode()
     forged = {
         "alg none": f"{nothing.rstrip('=')}.{parts[1]}.",
         "no signature": f"{parts[0]}.{parts[1]}.",
+        "alg None": _by_hand({"alg": "None", "typ": TYPE}, parts[1], b""),
+        "RS256 with the forger's key": _forged(world, **right, key=rsa_key, algorithm="RS256"),
+        "HMAC with a public key": _by_hand({"alg": "HS256", "typ": TYPE}, parts[1], public),
+        "HMAC with a public key, as RS256": _by_hand(
+            {"alg": "RS256", "typ": TYPE}, parts[1], public
+        ),
+        "our HMAC, as RS256": _by_hand(
+            {"alg": "RS256", "typ": TYPE}, parts[1], world.shop.keyring.derive("access-token")
+        ),
+        "a key that it brings along": _forged(
+            world, **right, key=rsa_key, algorithm="RS256", header={"jwk": {"kty": "RSA"}}
+        ),
         "another key": _forged(world, **right, key=b"k" * 32),
         "another purpose's key": _forged(
             world, **right, key=world.shop.keyring.derive("refresh-successor")
@@ -115,7 +141,27 @@ async def test_a_reused_refresh_token_ends_the_family_and_is_on_record(world: Wo
     headers = {"Authorization": f"Bearer {new['accessToken']}"}
     assert (await client.get("/api/auth/profile", headers=headers)).status_code == 401
     trail = await client.get("/api/admin/audit", headers=bearer(admin))
-    assert trail.json()["data"][0]["action"] == "session.reuse_detected"
+    lines = [line["action"] for line in trail.json()["data"]]
+    assert sorted(lines[:2]) == ["access.refused", "session.reuse_detected"]
+
+
+async def test_a_made_up_refresh_token_signs_nobody_out(world: World) -> None:
+    """A session's id is no secret: lists, access tokens and the trail show it."""
+    client, person, other = world.client(), await world.customer(), await world.customer()
+    session, secret, signature = person.refresh_token.split(".")
+    theirs = other.refresh_token.split(".")
+    for forged in (
+        session, f"{session}.", f"{session}.x", f"{session}.{'A' * 43}", f"{session}.x.{signature}",
+        f"{session}.{secret}", f"{session}.{secret}.", f"{session}.{secret}.{signature[:-1]}",
+        f"{session}.{theirs[1]}.{theirs[2]}", f"{session}.{secret}.{theirs[2]}",
+        f"{session}.{secret}.{world.shop.keyring.sign('invitation', f'{session}.{secret}')}",
+    ):  # fmt: skip
+        reply = await client.post("/api/auth/refresh", json={"refreshToken": forged})
+        assert reply.status_code == 401, forged
+        await client.post("/api/auth/logout", json={"refreshToken": forged})
+        assert (await client.get("/api/auth/profile", headers=bearer(person))).status_code == 200
+    right = {"refreshToken": person.refresh_token}
+    assert (await client.post("/api/auth/refresh", json=right)).status_code == 200
 
 
 async def test_refused_logins_are_on_record_and_change_nothing_else(world: World) -> None:

@@ -18,6 +18,11 @@ from eishro.domain.payments.port import (
     Lightbox,
     Paid,
     Receipt,
+    RefundAnswer,
+    Refunded,
+    RefundIntent,
+    RefundLater,
+    RefundUnknown,
     Unknown,
 )
 
@@ -36,9 +41,11 @@ class BadGateway:
 
     name = "moamalat"
     can_query = True
+    can_refund = True
 
     def __init__(self, rng: random.Random, now: Callable[[], datetime]) -> None:
         self.taken: list[Transaction] = []
+        self.given: list[tuple[str, int, str]] = []  # of which money, how much, its number
         self.faults = True
         self._rng = rng
         self._now = now
@@ -68,6 +75,27 @@ class BadGateway:
     def total_taken(self) -> int:
         """Dirhams that payers paid, whatever the shop knows of it."""
         return sum(one.dirhams for one in self.taken)
+
+    @property
+    def total_kept(self) -> int:
+        """What of that has not gone back."""
+        return self.total_taken - sum(dirhams for _, dirhams, _ in self.given)
+
+    async def refund(self, wanted: RefundIntent) -> RefundAnswer:
+        """Late, or without telling, but never twice for who asks first."""
+        if wanted.sent_at is not None:
+            for receipt, dirhams, number in self.given:
+                same = (receipt, dirhams) == (wanted.receipt_reference, wanted.amount_dirhams)
+                if same and number not in wanted.known:
+                    return Refunded(number)
+        roll = self._rng.random() if self.faults else 1.0
+        if roll < 0.1:
+            return RefundLater("not now")
+        if roll < 0.15:
+            return RefundUnknown("time-out")
+        number = f"r{len(self.given)}"
+        self.given.append((wanted.receipt_reference, wanted.amount_dirhams, number))
+        return RefundUnknown("time-out") if roll < 0.25 else Refunded(number)
 
     async def start(self, intent: Intent) -> Action:
         return Lightbox("http://gateway.test/x.js", {"AmountTrxn": str(intent.amount_dirhams)})

@@ -147,7 +147,7 @@ class Watch:
         receipts = dict(await universe.db.all(_RECEIPTS))
         truth = {one.number: one.dirhams for one in universe.gateway.taken}
         assert receipts == truth, "money that the books do not know, or know otherwise"
-        assert self._accounts.get("clearing:moamalat", 0) == universe.gateway.total_taken
+        assert self._accounts.get("clearing:moamalat", 0) == universe.gateway.total_kept
         assert await universe.db.one(_WAITING) == 0, "a hold that does not end"
         assert await universe.db.one(_OPEN_ATTEMPTS, open=_OPEN) == 0, (
             "an attempt that does not end"

@@ -17,7 +17,7 @@ async def test_money_and_stock_are_conserved_whatever_happens(
     database_url: str, tmp_path: Path
 ) -> None:
     universe = await simulate(database_url, tmp_path, SEED, OPERATIONS_IN_ALL)
-    assert universe.crashes > OPERATIONS_IN_ALL / 200
+    assert universe.crashes > 10
     for operation in OPERATIONS:
         name = operation.__name__
         # Every operation comes off often enough to mean something.

@@ -134,8 +134,28 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
             {"storeId": 1, "items": [{"productId": 1, "quantity": 1, "variantId": 1}], "notes": "x"}
         ],
     },
+    "PUT /api/stores/{store_id}/bank-account": {
+        "beneficiary": "متجر", "bank": "مصرف الجمهورية", "iban": "LY83002048000020100120361",
+        "currentPassword": PASSWORD, "otp": "123456",
+    },
+    "POST /api/stores/{store_id}/payouts": {"amount": 5},
+    "PUT /api/stores/{store_id}/suspense/{suspense_id}/assign": {"userId": 1},
+    "PUT /api/stores/{store_id}/suspense/{suspense_id}/resolve": {
+        "action": "apply", "orderId": "ord_0",
+    },
+    "PUT /api/admin/payouts/{payout_id}/reject": {"reason": "a test"},
+    "PUT /api/admin/payouts/{payout_id}/pay": {"reference": "FT-1"},
+    "PUT /api/admin/stores/{store_id}/commission": {"percent": 2.5, "reason": "a test"},
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
     "PUT /api/orders/{order_id}/cancel": {"reason": "x"},
+    "POST /api/orders/{order_id}/refunds": {
+        "reason": "damaged", "amount": 1, "delivery": True,
+        "lines": [{"quantity": 1, "position": 0, "variantId": 1}],
+    },
+    "POST /api/orders/{order_id}/refunds/{refund_id}/complete": {
+        "note": "paid out", "reference": "R-1", "through": "gateway",
+    },
+    "POST /api/orders/{order_id}/refunds/{refund_id}/retry": {},
     "POST /api/orders/{order_id}/payments": {
         "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",

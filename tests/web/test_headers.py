@@ -40,6 +40,8 @@ async def test_every_answer_has_a_request_id_and_is_not_sniffed(
     assert made.headers["X-Request-ID"].startswith("req_")
     assert kept.headers["X-Request-ID"] == "my-request-1"
     assert made.headers["X-Content-Type-Options"] == "nosniff"
+    assert made.headers["Referrer-Policy"] == "no-referrer"
+    assert made.headers["Content-Security-Policy"]
 
 
 async def test_a_preflight_says_what_a_named_origin_may_send(world: World) -> None:

@@ -15,6 +15,7 @@ from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
+from tests.flows.refunding import pay
 from tests.shops import World, bearer
 from tests.web.right_bodies import RIGHT_BODIES
 
@@ -47,6 +48,8 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/stores/{store_id}/orders": lambda body: {**body, "notes": "else"},
     "POST /api/checkout": lambda body: {
         **body, "customer": {**body["customer"], "name": "else"}},
+    "POST /api/stores/{store_id}/payouts": lambda body: {**body, "amount": 6},
+    "POST /api/orders/{order_id}/refunds": lambda body: {**body, "reason": "else"},
     "POST /api/orders/{order_id}/payments": lambda body: {**body, "returnUrl": None},
 }  # fmt: skip
 
@@ -99,8 +102,18 @@ async def _scene(world: World, route: Route) -> Scene:
         )
         scene.path = scene.path.format(order_id=reply.json()["data"]["id"])
         scene.callers = [bearer(customer), members]
+    elif name == "POST /api/orders/{order_id}/refunds":
+        paid = await pay(world, (await world.order(state, quantity=3)).order.id)
+        scene.path = scene.path.format(order_id=paid.order.id)
+        scene.callers = [members, admin]
     else:
         scene.callers = [members, admin]
+    if name == "POST /api/stores/{store_id}/payouts":
+        await world.earn(state)
+        account = RIGHT_BODIES["PUT /api/stores/{store_id}/bank-account"]
+        path = f"/api/stores/{owner.store.id}/bank-account"
+        named = await client.put(path, json={**account, "otp": None}, headers=members)
+        assert named.status_code == 200, named.text
     assert (owner.store.id, state.product.id) == (1, 1), "what the right bodies name"
     scene.path = scene.path.format(store_id=1)
     return scene

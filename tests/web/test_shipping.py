@@ -61,7 +61,7 @@ async def test_what_is_sent_of_a_zone_is_what_is_read(world: World) -> None:
     path = f"{counter.zones}/{made['id']}"
     assert made["id"].startswith("zon_")
     assert made["places"] == ["tripoli", "LY-BA", "west"]
-    whole = {"freeAbove": None, "weightSteps": [], "perKilogram": None, "codFee": 0,
+    whole: dict[str, Any] = {"freeAbove": None, "weightSteps": [], "perKilogram": None, "codFee": 0,
              "codAllowed": True, "daysMin": None, "daysMax": None}  # fmt: skip
     assert made["rates"] == [{**whole, **rate} for rate in ZONE["rates"]]
     assert _data(await counter.merchant.get(path)) == made

@@ -6,24 +6,22 @@ import sqlalchemy as sa
 
 from eishro.app import open_shop
 from eishro.cli.doctor_amounts import find_wrong_amounts
+from eishro.cli.doctor_books import SHOWN_MAX, find_faults_of_books
+from eishro.cli.doctor_money import MONEY_LISTS, find_money_adrift
 from eishro.db import audit_seals, migrate
 from eishro.db.database import Database
 from eishro.db.outbox import outbox
 from eishro.db.statements import Query
 from eishro.db.types import Flag
 from eishro.domain.catalog.sql import products
-from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.messages.port import MailNotSent
-from eishro.domain.orders.sql import orders
-from eishro.domain.payments.sql import payment_receipts
 from eishro.domain.stock.sql import stock, stock_movements
 from eishro.domain.stores.sql import store_versions
+from eishro.domain.suspense import sql as suspense
 from eishro.errors import ShopError
 from eishro.flows import two_factor
 from eishro.flows.shop import Shop
 from eishro.settings import TEST_MERCHANT_ID, Settings
-
-SHOWN_MAX = 20  # rows of one finding
 
 
 def _signed(*kinds_and_signs: tuple[str, int]) -> sa.ColumnElement[int]:
@@ -35,14 +33,6 @@ def _signed(*kinds_and_signs: tuple[str, int]) -> sa.ColumnElement[int]:
     return sa.func.coalesce(sa.func.sum(sa.case(*cases, else_=0)), 0)
 
 
-_UNBALANCED = Query(
-    sa.select(ledger_entries.c.transaction_id)
-    .group_by(ledger_entries.c.transaction_id)
-    .having(sa.func.sum(ledger_entries.c.dirhams) != 0)
-    .limit(SHOWN_MAX),
-    str,
-    across_stores=True,
-)
 # Summed once over all movements: no index of movements by variant is kept for this question.
 _MOVED = (
     sa.select(
@@ -94,45 +84,6 @@ _NEGATIVE = Query(
     int,
     across_stores=True,
 )
-# Money received through gateways, as the gateways' receipts and as the books say.
-_RECEIVED = Query(
-    sa.select(sa.func.coalesce(sa.func.sum(payment_receipts.c.amount_dirhams), 0)),
-    int,
-    across_stores=True,
-)
-_CLEARED = Query(
-    sa.select(sa.func.coalesce(sa.func.sum(ledger_entries.c.dirhams), 0)).where(
-        sa.func.substr(ledger_entries.c.account, 1, 9) == "clearing:"
-    ),
-    int,
-    across_stores=True,
-)
-_PAID_TWICE = Query(
-    sa.select(ledger_entries.c.order_id)
-    .where(ledger_entries.c.reason == "payment.received", ledger_entries.c.account == "receivable")
-    .group_by(ledger_entries.c.order_id)
-    .having(sa.func.count() > 1)
-    .limit(SHOWN_MAX),
-    str,
-    across_stores=True,
-)
-_PAID_ENTRIES = (
-    sa.select(ledger_entries.c.order_id, sa.func.sum(ledger_entries.c.dirhams).label("dirhams"))
-    .where(ledger_entries.c.reason == "payment.received", ledger_entries.c.account == "receivable")
-    .group_by(ledger_entries.c.order_id)
-    .subquery()
-)
-_PAID_WITHOUT_MONEY = Query(
-    sa.select(orders.c.id)
-    .select_from(orders.outerjoin(_PAID_ENTRIES, _PAID_ENTRIES.c.order_id == orders.c.id))
-    .where(
-        orders.c.payment_status == "paid",
-        sa.func.coalesce(_PAID_ENTRIES.c.dirhams, 0) != -orders.c.total_dirhams,
-    )
-    .limit(SHOWN_MAX),
-    str,
-    across_stores=True,
-)
 _MISCOUNTED = Query(
     sa.select(store_versions.c.store_id)
     .where(
@@ -152,12 +103,10 @@ _DEAD = Query(
     across_stores=True,
 )
 _LISTS: tuple[tuple[str, Query[Any]], ...] = (
-    ("ledger transactions that do not sum to zero", _UNBALANCED),
     ("variants whose stock differs from its movements", _STOCK_ADRIFT),
     ("variants whose pieces differ from what came and went", _MISCOUNTED_STOCK),
     ("variants with negative stock", _NEGATIVE),
-    ("orders paid twice from one receivable", _PAID_TWICE),
-    ("paid orders without their money in the books", _PAID_WITHOUT_MONEY),
+    *MONEY_LISTS,
     ("stores whose count of products on sale is wrong", _MISCOUNTED),
     ("events nobody could work off", _DEAD),
 )
@@ -195,16 +144,14 @@ async def examine(settings: Settings) -> int:
 
 async def find_faults(db: Database) -> list[str]:
     """What is wrong with the data, one sentence each."""
-    findings: list[str] = []
+    findings = await find_faults_of_books(db)
     for what, query in _LISTS:
         rows = await db.all(query)
         if rows:
             findings.append(f"{what}: {', '.join(str(row) for row in rows)}")
     if wrong := await find_wrong_amounts(db):
         findings.append(f"orders that do not cost what their traces say: {', '.join(wrong)}")
-    received, cleared = await db.one(_RECEIVED) or 0, await db.one(_CLEARED) or 0
-    if received != cleared:
-        findings.append(f"gateways received {received} dirhams, the books say {cleared}")
+    findings += await find_money_adrift(db)
     return findings
 
 
@@ -215,6 +162,8 @@ async def find_warnings(shop: Shop, settings: Settings) -> list[str]:
     if oldest is not None:
         age = int((shop.clock.now() - oldest).total_seconds())
         warnings.append(f"{unsealed} lines of the audit trail are not sealed yet, for {age} s")
+    if overdue := await suspense.count_overdue(shop.db, shop.clock.now()):
+        warnings.append(f"{overdue} amounts in suspense are past their deadline")
     if settings.moamalat_merchant_id == TEST_MERCHANT_ID:
         warnings.append("Moamalat uses the published test merchant")
     for name in ("authenticated", "anonymous", "payments"):

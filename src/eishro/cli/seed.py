@@ -5,6 +5,7 @@ stopped. The demo users' password is made here and kept in the data folder.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -18,16 +19,20 @@ from eishro.domain.accounts.model import EmailTaken
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.catalog import sql as catalog
 from eishro.domain.catalog.model import Color
+from eishro.domain.shipping import zones_sql
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import StoreSettings
+from eishro.errors import Invalid
 from eishro.flows.edit_product import ProductDraft, VariantDraft, create_product
 from eishro.flows.edit_store import CategoryChange, create_category
+from eishro.flows.edit_zones import create_zone
 from eishro.flows.open_store import NewStore
 from eishro.flows.shop import NotOnce, Shop
 from eishro.flows.sign_in import Device, Registration, register
 from eishro.sandbox.demo_catalogue import STORES
 from eishro.sandbox.demo_images import draw_image
 from eishro.sandbox.demo_model import DemoProduct, DemoStore, DemoVariant
+from eishro.sandbox.demo_zones import WEIGHT_GRAMS, zones_of
 from eishro.settings import Settings
 
 ADMIN_EMAIL = "admin@demo.eishro.ly"
@@ -88,6 +93,7 @@ async def _seed_store(shop: Shop, demo: DemoStore, password: str) -> None:
             )
             made = await create_category(shop, store_id, change, _SEEDER, NotOnce())
             have[category.slug] = made.id
+    await _add_zones(shop, store_id, demo)
     # By SKU, since names change and products are archived; both stay as they are.
     skus = await catalog.find_skus(
         shop.db, store_id, [v.sku for product in demo.products for v in product.variants]
@@ -97,6 +103,15 @@ async def _seed_store(shop: Shop, demo: DemoStore, password: str) -> None:
         await _add_product(shop, store_id, demo, product, have)
     if missing:
         print(f"  {demo.name_en}: {len(missing)} products")
+
+
+async def _add_zones(shop: Shop, store_id: int, demo: DemoStore) -> None:
+    have = {zone.name_en for zone in await zones_sql.list_zones(shop.db, store_id)}
+    for zone in zones_of(demo):
+        if zone.name_en not in have:
+            # Its merchant may have a zone for the same places by now.
+            with contextlib.suppress(Invalid):
+                await create_zone(shop, store_id, zone, _SEEDER, NotOnce())
 
 
 async def _open(shop: Shop, demo: DemoStore, password: str) -> int:
@@ -149,6 +164,7 @@ async def _add_product(
         colors=[Color(color.name, color.value) for color in product.colors],
         categories=[categories[slug] for slug in product.categories],
         variants=[_variant(variant) for variant in product.variants],
+        weight_grams=WEIGHT_GRAMS.get(product.picture),
     )
     await create_product(shop, store_id, draft, _SEEDER, NotOnce())
 

@@ -99,6 +99,10 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     address: str = ""
 
+    def named(self, name: str) -> "Actor":
+        """The same request, once it is known whose it is."""
+        return msgspec.structs.replace(self, name=name)
+
 
 def record(
     actor: Actor,

@@ -1,22 +1,18 @@
 """What the platform's admins do: people's accounts, the standing of stores, acting for somebody."""
 
-from datetime import timedelta
-
 import msgspec
 
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch
 from eishro.domain.accounts import sql as accounts
-from eishro.domain.accounts.model import LastAdmin, Role, User
+from eishro.domain.accounts.model import ACTING, LastAdmin, Role, User
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Standing, Store
 from eishro.errors import Forbidden
 from eishro.flows.shop import Shop, again_if_stale
 from eishro.flows.sign_in import Device, new_session
-
-ACTING = timedelta(minutes=30)  # as somebody else, at a time
 
 
 class UserChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +57,7 @@ async def change_user(shop: Shop, user_id: int, change: UserChange, actor: Actor
         # Two admins who remove each other at once must not both succeed.
         batch.add(accounts.save_user(other, seen=other))
     if not after.is_active:
-        batch.add(accounts.end_sessions(user_id, at))
+        batch.add(*accounts.end_sessions(seen, at))
     await shop.db.commit(batch)
     return msgspec.structs.replace(after, version=seen.version + 1)
 
@@ -121,7 +117,7 @@ async def act_as(
         raise Forbidden()
     session, _ = new_session(shop, user, device, at)
     session = msgspec.structs.replace(session, expires_at=at + ACTING, admin_id=admin.id)
-    actor = Actor(name=f"user:{admin.id}", address=device.address)
+    actor = device.actor(f"user:{admin.id}")
     store_ids = await accounts.list_stores_of(shop.db, user.id)
     await shop.db.commit(
         Batch(

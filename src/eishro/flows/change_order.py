@@ -13,9 +13,12 @@ from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.discounts import uses
 from eishro.domain.ledger import sql as ledger
+from eishro.domain.ledger.commission import commission_returned
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import InvalidTransition, Line, Order, Status
+from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.model import Status as AttemptStatus
+from eishro.domain.payments.refunds import Refund
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.flows.pay_order import closing_attempts
@@ -80,7 +83,7 @@ async def _move(
     if to == "cancelled":
         used = await uses.list_uses(shop.db, order.store_id, order.id)
         batch.add(
-            *_closing(order, at),
+            *_closing(order, await _earlier_refunds(shop, order), at),
             *await closing_attempts(shop, order, at, closes_as),
             *uses.give_back(used),
         )
@@ -105,15 +108,26 @@ def _stock_moves(order: Order, line: Line, to: Status, at: datetime) -> list[Sta
     return []
 
 
-def _closing(order: Order, at: datetime) -> list[Statement]:
-    """Undo the opening entries; what was paid is owed back to the buyer."""
-    owed = "refunds_due" if order.payment_status == "paid" else "receivable"
-    amounts = {
-        owed: -order.total_dirhams,
-        "sales": order.subtotal_dirhams - order.discount_dirhams,
-        "delivery": order.shipping_dirhams,
-    }
+async def _earlier_refunds(shop: Shop, order: Order) -> list[Refund]:
+    """Most orders have none, as their own row says."""
+    if order.refunds_opened_dirhams == 0:
+        return []
+    return await refunds.list_refunds_of_order(shop.db, order.store_id, order.id)
+
+
+def _closing(order: Order, earlier: list[Refund], at: datetime) -> list[Statement]:
+    """Undo the opening entries, but for what refunds have undone; what was paid is owed back."""
+    undone = [refund for refund in earlier if refund.is_of_order]
+    goods = order.subtotal_dirhams - order.discount_dirhams
+    goods -= sum(refund.goods_dirhams for refund in undone)
+    delivery = order.shipping_dirhams - sum(refund.delivery_dirhams for refund in undone)
+    owed = "refunds_due" if order.is_captured else "receivable"
+    amounts = {owed: -(goods + delivery), "sales": goods, "delivery": delivery}
+    if order.is_captured:
+        amounts |= commission_returned(
+            order.total_dirhams, order.commission_bp, order.refunds_opened_dirhams, goods + delivery
+        )
     posted = ledger.post(order.store_id, "order.cancelled", at, amounts, order_id=order.id)
-    if order.payment_status != "paid":
+    if not order.is_captured:
         return [posted]
     return [posted, outbox.publish("refund.due", order.id, at, store_id=order.store_id)]

@@ -8,8 +8,8 @@ from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch
 from eishro.domain.accounts import sql as accounts
-from eishro.domain.accounts.model import User
-from eishro.errors import Invalid, NotFound, Words
+from eishro.domain.accounts.model import BadLink, User
+from eishro.flows import refusals
 from eishro.flows.shop import Shop, again_if_stale
 
 _PURPOSE = "verify-email"
@@ -21,32 +21,32 @@ def verification_token(shop: Shop, user: User) -> str:
 
 
 @again_if_stale
-async def verify_email(shop: Shop, token: str) -> User:
+async def verify_email(shop: Shop, token: str, actor: Actor) -> User:
     """Confirm the address behind a token; confirming again is a success.
 
     Raises:
-        Invalid: not a token of ours for the user's present address.
+        BadLink: not a token of ours for the user's present address.
     """
-    fault = Invalid({"token": Words("is not valid any more", "لم يعد صالحا")})
+    async with refusals.noting(shop, actor, "link to confirm an address", BadLink):
+        return await _verify_email(shop, token, actor)
+
+
+async def _verify_email(shop: Shop, token: str, actor: Actor) -> User:
     number, _, signature = token.partition(".")
     if not (number.isascii() and number.isdigit()) or len(number) > 15:
-        raise fault
-    try:
-        user = await accounts.get_user(shop.db, int(number))
-    except NotFound:
-        raise fault from None
-    if not shop.keyring.verify(_PURPOSE, f"{user.id} {user.email}", signature):
-        raise fault
+        raise BadLink()
+    user = await accounts.find_user(shop.db, int(number))
+    if user is None or not shop.keyring.verify(_PURPOSE, f"{user.id} {user.email}", signature):
+        raise BadLink()
     if user.email_verified_at is not None:
         return user
     at = shop.clock.now()
     after = msgspec.structs.replace(user, email_verified_at=at, updated_at=at)
-    actor = Actor(name=f"user:{user.id}")
     await shop.db.commit(
         Batch(
             accounts.save_user(after, seen=user),
             outbox.publish("user.email_verified", str(user.id), at),
-            audit.record(actor, "user.email_verified", user.id, at),
+            audit.record(actor.named(f"user:{user.id}"), "user.email_verified", user.id, at),
         )
     )
     return after

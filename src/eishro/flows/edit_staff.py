@@ -33,6 +33,7 @@ from eishro.domain.accounts.passwords import check_password
 from eishro.domain.accounts.permissions import covers
 from eishro.domain.stores import sql as stores
 from eishro.errors import Conflict, Forbidden, Invalid, Words
+from eishro.flows import refusals
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.flows.sign_in import Registration, new_user
 from eishro.ids import text_id
@@ -92,12 +93,17 @@ def invitation_token(shop: Shop, invitation: Invitation) -> str:
     return f"{invitation.id}.{shop.keyring.sign(_PURPOSE, _signed_text(invitation))}"
 
 
-async def find_invited(shop: Shop, token: str) -> Invitation:
+async def find_invited(shop: Shop, token: str, actor: Actor) -> Invitation:
     """The open invitation behind a token.
 
     Raises:
         InvitationNotFound: not a token of ours, or used, taken back or run out.
     """
+    async with refusals.noting(shop, actor, "invitation", InvitationNotFound):
+        return await _find_invited(shop, token)
+
+
+async def _find_invited(shop: Shop, token: str) -> Invitation:
     if not (token.isascii() and token.isprintable()):
         raise InvitationNotFound()  # not one of ours, and nothing that every database takes
     invitation_id, _, signature = token.partition(".")
@@ -126,7 +132,7 @@ async def accept(
             used to sign in.
     """
     at = shop.clock.now()
-    invitation = await find_invited(shop, token)
+    invitation = await find_invited(shop, token, actor)
     store = await stores.get_store(shop.db, invitation.store_id)
     await _check_inviter(shop, invitation)
     owner = await accounts.find_user_by_email(shop.db, invitation.email)
@@ -154,7 +160,7 @@ async def accept(
             stores.touch(store),
             accounts.insert_membership(store.id, user.id, invitation.role, at, AlreadyMember()),
             audit.record(
-                Actor(name=f"user:{user.id}", request_id=actor.request_id, address=actor.address),
+                actor.named(f"user:{user.id}"),
                 "staff.joined",
                 user.id,
                 at,

@@ -180,6 +180,7 @@ async def _erase_user(shop: Shop, user_id: int, actor: Actor) -> None:
         Batch(
             accounts.save_user(after, seen=seen),
             *(accounts.delete_membership(m.store_id, m.user_id, m.role) for m in members if m),
+            *accounts.end_sessions(seen, at),
             accounts.forget_sessions_of(seen.id),
             identities.forget_identities(seen.id),
             *await two_factor.forget(shop, seen.id),

@@ -35,17 +35,13 @@ async def open_store(shop: Shop, new: NewStore, owner_id: int, actor: Actor, onc
         HasStore, SlugTaken, idempotency.AlreadyClaimed.
     """
     at = shop.clock.now()
-    store, statements = await prepare_store(shop, new, owner_id, at)
-    await shop.db.commit(
-        Batch(*once.claim(store))
-        .add(*statements)
-        .add(audit.record(actor, "store.opened", store.id, at, store_id=store.id, slug=store.slug))
-    )
+    store, statements = await prepare_store(shop, new, owner_id, actor, at)
+    await shop.db.commit(Batch(*once.claim(store)).add(*statements))
     return store
 
 
 async def prepare_store(
-    shop: Shop, new: NewStore, owner_id: int, at: datetime
+    shop: Shop, new: NewStore, owner_id: int, actor: Actor, at: datetime
 ) -> tuple[Store, list[Statement]]:
     """The store as a value and the statements that make it, for somebody's batch."""
     check_methods(shop, new.settings)
@@ -78,6 +74,7 @@ async def prepare_store(
             for position, (category_id, name) in enumerate(zip(ids, names, strict=True))
         ),
         outbox.publish("store.opened", str(store_id), at, store_id=store_id),
+        audit.record(actor, "store.opened", store_id, at, store_id=store_id, slug=store.slug),
     ]
     return store, statements
 

@@ -3,7 +3,7 @@
 News is only a reason to ask the gateway; what the gateway answers goes through `record_answer`,
 whoever brought the news. Money is recorded once for each of the gateway's transactions: the
 first exact one pays an order that waits for it, anything else (late, twice, another amount) is
-kept in suspense and flagged for people.
+kept in suspense, an item for each, and flagged for people.
 """
 
 import hashlib
@@ -12,13 +12,18 @@ from datetime import datetime
 import msgspec
 
 from eishro.db import audit, outbox
+from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
+from eishro.domain.ledger.commission import commission_entries
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import News, Payment, Status, StoredReceipt
 from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Receipt, Unknown
+from eishro.domain.suspense import sql as suspense
+from eishro.domain.suspense.model import SuspenseItem
+from eishro.flows.send_refund import check_refunds
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.ids import text_id
 
@@ -52,7 +57,7 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer) -> Payment:
     order = await orders.get_order(shop.db, before.order_id)
     batch = Batch()
     for receipt in fresh:
-        order, stranded = _receive(batch, order, after, receipt, at)
+        order, stranded = _receive(shop, batch, order, after, receipt, at)
         after = msgspec.structs.replace(after, review=after.review or stranded)
     if isinstance(answer, Failed) and after.status == "failed" != before.status:
         _fail(batch, order, at)
@@ -119,7 +124,7 @@ async def postpone_check(shop: Shop, payment_id: str) -> None:
 
 
 def _receive(
-    batch: Batch, order: Order, payment: Payment, receipt: Receipt, at: datetime
+    shop: Shop, batch: Batch, order: Order, payment: Payment, receipt: Receipt, at: datetime
 ) -> tuple[Order, str | None]:
     """Book one receipt; the order as it is after it, and why the money is stranded if it is."""
     reason = _why_stranded(order, payment, receipt)
@@ -133,6 +138,7 @@ def _receive(
             {
                 f"clearing:{payment.provider}": receipt.amount_dirhams,
                 ("suspense" if reason else "receivable"): -receipt.amount_dirhams,
+                **({} if reason else commission_entries(order.total_dirhams, order.commission_bp)),
             },
             order_id=order.id,
             payment_id=payment.id,
@@ -150,14 +156,48 @@ def _receive(
         ),
     )
     if reason:
-        batch.add(orders.note_history(order, topic, SYSTEM.name, at, reason))
+        batch.add(
+            orders.note_history(order, topic, SYSTEM.name, at, reason),
+            suspense.insert_item(_stranded(shop, payment, receipt, reason, at)),
+        )
         return order, reason
+    batch.add(*paying(order, at, SYSTEM))
+    return msgspec.structs.replace(order.pay(at), version=order.version + 1), None
+
+
+def paying(order: Order, at: datetime, actor: Actor) -> list[Statement]:
+    """The order as paid in full, whatever the money came from."""
     paid = order.pay(at)
-    batch.add(
+    return [
         orders.save_order(paid, seen=order),
-        orders.note_history(paid, "order.paid", SYSTEM.name, at),
+        orders.note_history(paid, "order.paid", actor.name, at),
+    ]
+
+
+def _stranded(
+    shop: Shop, payment: Payment, receipt: Receipt, reason: str, at: datetime
+) -> SuspenseItem:
+    return SuspenseItem(
+        id=text_id("sus", at),
+        store_id=payment.store_id,
+        payment_id=payment.id,
+        order_id=payment.order_id,
+        provider=payment.provider,
+        terminal=receipt.terminal,
+        provider_reference=receipt.provider_reference,
+        amount_dirhams=receipt.amount_dirhams,
+        currency=receipt.currency,
+        reason=reason,
+        status="open",
+        assigned_to=None,
+        due_at=at + shop.rules.suspense_deadline,
+        opened_at=at,
+        resolution=None,
+        resolved_order_id=None,
+        resolved_by=None,
+        resolved_at=None,
+        version=1,
     )
-    return msgspec.structs.replace(paid, version=order.version + 1), None
 
 
 def _why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | None:
@@ -166,7 +206,7 @@ def _why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | Non
         return "amount_differs"
     if order.is_payable:
         return None
-    return "paid_already" if order.payment_status == "paid" else "order_closed"
+    return "paid_already" if order.is_captured and order.status != "cancelled" else "order_closed"
 
 
 def _stored(payment: Payment, receipt: Receipt, reason: str | None, at: datetime) -> StoredReceipt:
@@ -239,6 +279,10 @@ async def work_off_news(shop: Shop, news: News) -> Payment | None:
     if payment is None:
         await shop.db.commit(Batch(payments.settle_news(news.id, "no_such_payment")))
         return None
+    if news.kind in ("refund", "void"):  # of money that goes back: nothing comes by it
+        count = await check_refunds(shop, payment)
+        await shop.db.commit(Batch(payments.settle_news(news.id, f"refunds_checked:{count}")))
+        return payment
     await _expect_soon(shop, payment.id)
     checked = await check_payment(shop, payment.id)
     await shop.db.commit(Batch(payments.settle_news(news.id, f"checked:{checked.status}")))

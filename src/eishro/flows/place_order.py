@@ -36,6 +36,7 @@ from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
 from eishro.errors import Invalid, ShopError, Stale
 from eishro.flows.price_list import PricedStore
 from eishro.flows.price_order import PlaceOrder, PricedOrder, price_order
+from eishro.flows.set_commission import commission_bp_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
@@ -94,7 +95,7 @@ async def _place(
                 raise
             named = {f"orders[{position}].{name}": words for name, words in error.faults.items()}
             raise Invalid(named) from error
-        placed = _decide(shop, command, priced, actor, at)
+        placed = _decide(shop, command, priced, store, actor, at)
         all_placed.append(placed)
         batch.add(*_statements(placed, priced, store.version, actor, at))
     result = tuple(all_placed)
@@ -197,7 +198,7 @@ def _methods(shop: Shop, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
 
 
 def _decide(
-    shop: Shop, command: PlaceOrder, priced: PricedOrder, actor: Actor, at: datetime
+    shop: Shop, command: PlaceOrder, priced: PricedOrder, store: Store, actor: Actor, at: datetime
 ) -> Placed:
     basket = priced.basket
     online = command.payment_method not in OFFLINE_METHODS
@@ -228,7 +229,8 @@ def _decide(
         updated_at=at,
         version=1,
         weight_grams=basket.weight_grams,
-        coupon_code=priced.inputs.coupon.code if priced.inputs.coupon else None,
+        coupon_code=priced.coupon_code,
+        commission_bp=commission_bp_of(shop, store),
     )
     lines = tuple(
         Line(

@@ -21,6 +21,7 @@ from eishro.domain.shipping import rates
 from eishro.domain.shipping.rates import DeliveryPlan
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import StoreNotFound
+from eishro.errors import Invalid
 from eishro.flows.price_list import PricedStore
 from eishro.trace import Step
 
@@ -97,6 +98,11 @@ class PricedOrder(msgspec.Struct, frozen=True):
     basket: Basket
     inputs: Inputs
     applied: tuple[Applied, ...]
+
+    @property
+    def coupon_code(self) -> str | None:
+        """The coupon's code as the store spells it, if the coupon was applied."""
+        return next((one.rule.code for one in self.applied if one.rule.code is not None), None)
 
     @property
     def trace(self) -> Trace:
@@ -182,8 +188,11 @@ async def price_order(
     if not priced.store.is_active:
         raise StoreNotFound()
     is_cod = command.payment_method == COD
-    faults = rates.faults_of(priced.plan, command.city_code, command.shipping_method, is_cod=is_cod)
-    lines = match(command.items, offers, faults)
+    try:
+        lines = match(command.items, offers)
+    except Invalid as error:  # every fault of the order is told at once
+        where = (priced.plan, command.city_code, command.shipping_method)
+        raise Invalid({**error.faults, **rates.faults_of(*where, is_cod=is_cod)}) from None
     rules, coupon = await _rules(db, command, priced)
     shelves = await _shelves(db, command.store_id, lines, (*rules, *((coupon,) if coupon else ())))
     inputs = Inputs(

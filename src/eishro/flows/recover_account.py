@@ -13,11 +13,10 @@ from eishro.db.audit import Actor
 from eishro.db.statements import Batch
 from eishro.domain.accounts import identities
 from eishro.domain.accounts import sql as accounts
-from eishro.domain.accounts.model import User
+from eishro.domain.accounts.model import BadLink, User
 from eishro.domain.accounts.passwords import check_password
 from eishro.domain.customers import sql as customers
-from eishro.errors import Invalid, Words
-from eishro.flows import login_limits, two_factor
+from eishro.flows import login_limits, refusals, two_factor
 from eishro.flows.shop import Shop, again_if_stale
 
 RESET_LIFETIME = timedelta(hours=1)
@@ -57,7 +56,7 @@ def reset_token(shop: Shop, user: User) -> str:
 
 
 @again_if_stale
-async def reset_password(shop: Shop, token: str, password: str, address: str) -> User:
+async def reset_password(shop: Shop, token: str, password: str, actor: Actor) -> User:
     """Set a new password; all sessions of the user end. The second factor stays on.
 
     An address that was never verified may have been registered by somebody else, who then set up
@@ -65,22 +64,27 @@ async def reset_password(shop: Shop, token: str, password: str, address: str) ->
     only proof.
 
     Raises:
-        Invalid: the token is not (or no longer) good, or the password too common.
+        BadLink: the token is not (or no longer) good.
+        Invalid: the password is too common.
         HasherBusy.
     """
-    fault = Invalid({"token": Words("is not valid any more", "لم يعد صالحا")})
+    async with refusals.noting(shop, actor, "link for a new password", BadLink):
+        return await _reset_password(shop, token, password, actor)
+
+
+async def _reset_password(shop: Shop, token: str, password: str, actor: Actor) -> User:
     at = shop.clock.now()
     number, _, rest = token.partition(".")
     expires, _, signature = rest.partition(".")
     for digits in (number, expires):
         if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
-            raise fault
+            raise BadLink()
     seen = await accounts.find_user(shop.db, int(number))
     is_ours = seen is not None and shop.keyring.verify(
         _RESET, _signed_text(seen, int(expires)), signature
     )
     if seen is None or not is_ours or int(expires) < at.timestamp():
-        raise fault
+        raise BadLink()
     check_password(password, seen.email)
     after = msgspec.structs.replace(
         seen,
@@ -90,11 +94,9 @@ async def reset_password(shop: Shop, token: str, password: str, address: str) ->
     )
     batch = Batch(
         accounts.save_user(after, seen=seen),
-        accounts.end_sessions(seen.id, at),
+        *accounts.end_sessions(seen, at),
         outbox.publish("user.password_changed", str(seen.id), at),
-        audit.record(
-            Actor(name=f"user:{seen.id}", address=address), "user.password_reset", seen.id, at
-        ),
+        audit.record(actor.named(f"user:{seen.id}"), "user.password_reset", seen.id, at),
     )
     if seen.email_verified_at is None:
         batch.add(
@@ -104,7 +106,7 @@ async def reset_password(shop: Shop, token: str, password: str, address: str) ->
             outbox.publish("user.email_verified", str(seen.id), at),
         )
     await shop.db.commit(batch)
-    await login_limits.trust(shop, seen.email, address)
+    await login_limits.trust(shop, seen.email, actor.address)
     return msgspec.structs.replace(after, version=seen.version + 1)
 
 

@@ -15,6 +15,7 @@ from eishro.db.statements import Batch, Statement
 from eishro.domain.accounts import sql as accounts
 from eishro.domain.accounts.model import (
     RECENT_LOGIN,
+    BadLink,
     Caller,
     EmailTaken,
     ReauthenticationRequired,
@@ -24,8 +25,7 @@ from eishro.domain.accounts.model import (
     WrongCredentials,
 )
 from eishro.domain.accounts.passwords import check_password
-from eishro.errors import Invalid, Words
-from eishro.flows import login_limits, two_factor
+from eishro.flows import login_limits, refusals, two_factor
 from eishro.flows.shop import Shop, again_if_stale
 
 CHANGE_LIFETIME = timedelta(hours=24)  # of the link that confirms a new address
@@ -37,7 +37,7 @@ class Proof(msgspec.Struct, frozen=True):
 
     caller: Caller
     session_id: str
-    address: str
+    actor: Actor
     password: str | None = None
     code: str | None = None
 
@@ -55,10 +55,15 @@ async def prove(shop: Shop, proof: Proof, user: User, at: datetime) -> list[Stat
         if login_at is None or at - login_at > RECENT_LOGIN:
             raise ReauthenticationRequired()
         return []
-    attempt = await login_limits.count_login(shop, user.email, proof.address)
+    attempt = await login_limits.count_login(shop, user.email, proof.actor.address)
     if not await shop.hasher.verify(proof.password, user.password_hash or None):
+        await refusals.note(shop, proof.actor, "password", user.id)
         raise WrongCredentials()
-    taken = await two_factor.take_code(shop, user.id, proof.code, at)
+    try:
+        taken = await two_factor.take_code(shop, user.id, proof.code, at)
+    except WrongCredentials:
+        await refusals.note(shop, proof.actor, "code", user.id)
+        raise
     await login_limits.forgive(shop, attempt)
     if taken:
         await login_limits.forgive_code(shop, user.id)
@@ -109,7 +114,7 @@ async def change_password(shop: Shop, proof: Proof, password: str, actor: Actor)
         Batch(
             *taken,
             accounts.save_user(after, seen=seen),
-            accounts.end_sessions(seen.id, at, but=proof.session_id),
+            *accounts.end_sessions(seen, at, but=proof.session_id),
             outbox.publish("user.password_changed", str(seen.id), at),
             audit.record(actor, "user.password_changed", seen.id, at),
         )
@@ -128,7 +133,7 @@ async def start_email_change(shop: Shop, proof: Proof, email: str, actor: Actor)
     user = await accounts.get_user(shop.db, _user_id(proof))
     taken = await prove(shop, proof, user, at)
     batch = Batch(*taken, audit.record(actor, "user.email_change_started", user.id, at))
-    if await login_limits.may_write_to(shop, email, proof.address):
+    if await login_limits.may_write_to(shop, email, proof.actor.address):
         asked = shop.keyring.sign(_CHANGE, _account_text(user))
         batch.add(
             outbox.publish("user.email_change_started", str(user.id), at, email=email, asked=asked)
@@ -156,33 +161,37 @@ def email_change_token(shop: Shop, user: User, email: str, at: datetime) -> str:
 
 
 @again_if_stale
-async def confirm_email_change(shop: Shop, token: str) -> User:
+async def confirm_email_change(shop: Shop, token: str, actor: Actor) -> User:
     """Give the account the address behind the token; the old address is told.
 
     Raises:
-        Invalid: not a token of ours for the user's present address, or too late.
+        BadLink: not a token of ours for the user's present address, or too late.
         EmailTaken: somebody registered the address meanwhile.
     """
-    fault = Invalid({"token": Words("is not valid any more", "لم يعد صالحا")})
+    async with refusals.noting(shop, actor, "link to another address", BadLink):
+        return await _confirm_email_change(shop, token, actor)
+
+
+async def _confirm_email_change(shop: Shop, token: str, actor: Actor) -> User:
     at = shop.clock.now()
-    number, expires, shown, signature = _parts_of(token, fault)
+    number, expires, shown, signature = _parts_of(token)
     if expires < at.timestamp():
-        raise fault
+        raise BadLink()
     try:
         email = base64.urlsafe_b64decode(shown + "=" * (-len(shown) % 4)).decode()
     except ValueError:
-        raise fault from None
+        raise BadLink() from None
     seen = await accounts.find_user(shop.db, number)
     if seen is None or not shop.keyring.verify(
         _CHANGE, _signed_text(seen, expires, email), signature
     ):
-        raise fault
+        raise BadLink()
     after = msgspec.structs.replace(seen, email=email, email_verified_at=at, updated_at=at)
     await shop.db.commit(
         Batch(
             accounts.save_user(after, seen=seen, taken=EmailTaken()),
             outbox.publish("user.email_changed", str(seen.id), at, before=seen.email),
-            audit.record(Actor(name=f"user:{seen.id}"), "user.email_changed", seen.id, at),
+            audit.record(actor.named(f"user:{seen.id}"), "user.email_changed", seen.id, at),
         )
     )
     return after
@@ -225,13 +234,13 @@ def _user_id(proof: Proof) -> int:
     return proof.caller.user_id
 
 
-def _parts_of(token: str, fault: Invalid) -> tuple[int, int, str, str]:
+def _parts_of(token: str) -> tuple[int, int, str, str]:
     """`<user>.<seconds since 1970>.<text>.<signature>`."""
     parts = token.split(".")
     if len(parts) != 4:
-        raise fault
+        raise BadLink()
     number, expires, shown, signature = parts
     for digits in (number, expires):
         if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
-            raise fault
+            raise BadLink()
     return int(number), int(expires), shown, signature

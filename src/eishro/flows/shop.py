@@ -41,6 +41,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: timedelta = timedelta(days=30)
     store_approval: bool = False
     checks_at_once: int = 20
+    commission_bp: int = 0
+    payout_delay: timedelta = timedelta(hours=24)
+    suspense_deadline: timedelta = timedelta(days=7)
     retention_orders: timedelta | None = None
     retention_news: timedelta = timedelta(days=400)
     retention_mails: timedelta = timedelta(days=30)

@@ -2,7 +2,8 @@
 
 A refresh token changes at every use. The old one shown again within `REFRESH_GRACE` (the reply
 was lost on a weak network) gets the very same successor; shown later it ends the session, since
-somebody else may hold a copy.
+somebody else may hold a copy. Every one carries our signature: a made-up token ends nothing, though
+the session's id, with which it begins, is no secret.
 """
 
 from datetime import datetime
@@ -29,13 +30,14 @@ from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store
 from eishro.errors import Unauthenticated
-from eishro.flows import login_limits, two_factor
+from eishro.flows import login_limits, refusals, two_factor
 from eishro.flows.open_store import NewStore, prepare_store
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import text_id
 from eishro.keyring import BadSeal
 
 _SUCCESSOR = "refresh-successor"
+_REFRESH = "refresh-token"
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +53,15 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """From where somebody signs in, as the session list shows it."""
+    """From where somebody signs in, as the session list shows it, and by which request."""
 
     user_agent: str
     address: str
+    request_id: str = ""
+
+    def actor(self, name: str) -> Actor:
+        """Who acts there, for the audit trail."""
+        return Actor(name=name, request_id=self.request_id, address=self.address)
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -81,14 +88,14 @@ async def register(
     if await accounts.find_user_by_email(shop.db, registration.email) is not None:
         await login_limits.count_taken(shop, device.address)
     user = await new_user(shop, registration, at)
+    actor = device.actor(f"user:{user.id}")
     store, store_statements = (
-        await prepare_store(shop, registration.store, user.id, at)
+        await prepare_store(shop, registration.store, user.id, actor, at)
         if registration.store
         else (None, [])
     )
     session, refresh = new_session(shop, user, device, at)
     signed_in = with_tokens(shop, tokens, user, store, session, refresh, at)
-    actor = Actor(name=f"user:{user.id}", address=device.address)
     await shop.db.commit(
         Batch(*once.claim(signed_in)).add(
             accounts.insert_user(user),
@@ -162,18 +169,19 @@ async def login(
 
 async def note_refusal(shop: Shop, user: User | None, device: Device, what: str) -> None:
     """A line of the trail; the same work whether the address has an account or not."""
-    actor = Actor(name="guest", address=device.address)
+    actor = device.actor("guest")
     subject = user.id if user else "unknown"
     at = shop.clock.now()
     await shop.db.commit(Batch(audit.record(actor, "login.refused", subject, at, wrong=what)))
 
 
 @again_if_stale
-async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
+async def refresh(shop: Shop, tokens: AccessTokens, token: str, device: Device) -> SignedIn:
     """A new pair for a live refresh token.
 
     Raises:
-        Unauthenticated: unknown, ended, expired or used long ago; the last ends the session.
+        Unauthenticated: unknown, ended, expired or used long ago; the last ends the session, if
+            the token was ours once.
     """
     session = await accounts.find_session(shop.db, token.partition(".")[0])
     at = shop.clock.now()
@@ -188,14 +196,18 @@ async def refresh(shop: Shop, tokens: AccessTokens, token: str) -> SignedIn:
         if successor is not None:
             return with_tokens(shop, tokens, user, store, session, successor, at)
     if not same_hash(session.refresh_hash, token):
-        await shop.db.commit(
-            Batch(
-                accounts.end_session(session.id, at),
-                audit.record(Actor(name="unknown"), "session.reuse_detected", session.id, at),
+        if _was_ours(shop, token):
+            actor = device.actor("guest")
+            await shop.db.commit(
+                Batch(
+                    accounts.end_session(session.id, at),
+                    audit.record(actor, "session.reuse_detected", session.id, at, user_id=user.id),
+                )
             )
-        )
+        else:
+            await refusals.note(shop, device.actor("guest"), "refresh token", session.id)
         raise Unauthenticated()
-    successor = new_refresh_token(session.id)
+    successor = _signed_refresh_token(shop, session.id)
     after = msgspec.structs.replace(
         session,
         refresh_hash=hash_token(successor),
@@ -223,6 +235,17 @@ async def logout(shop: Shop, session_id: str | None, refresh_token: str | None) 
         await shop.db.commit(Batch(*(accounts.end_session(one, at) for one in sorted(ending))))
 
 
+def _signed_refresh_token(shop: Shop, session_id: str) -> str:
+    token = new_refresh_token(session_id)
+    return f"{token}.{shop.keyring.sign(_REFRESH, token)}"
+
+
+def _was_ours(shop: Shop, token: str) -> bool:
+    """True if we made the token, for this session or a former turn of it."""
+    text, _, signature = token.rpartition(".")
+    return shop.keyring.verify(_REFRESH, text, signature)
+
+
 def _successor_within_grace(shop: Shop, session: Session, at: datetime) -> str | None:
     if session.grace_until is None or session.grace_until < at or not session.successor_sealed:
         return None
@@ -240,7 +263,7 @@ async def find_own_store(shop: Shop, user: User) -> Store | None:
 def new_session(shop: Shop, user: User, device: Device, at: datetime) -> tuple[Session, str]:
     """A session to insert, and its refresh token."""
     session_id = text_id("ses", at)
-    token = new_refresh_token(session_id)
+    token = _signed_refresh_token(shop, session_id)
     session = Session(
         id=session_id,
         user_id=user.id,

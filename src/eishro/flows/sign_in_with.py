@@ -264,7 +264,7 @@ async def _take_over(
     after = msgspec.structs.replace(seen, password_hash="", email_verified_at=at, updated_at=at)
     statements = [
         accounts.save_user(after, seen=seen),
-        accounts.end_sessions(seen.id, at),
+        *accounts.end_sessions(seen, at),
         *await two_factor.forget(shop, seen.id),
         identities.forget_identities(seen.id),
         *customers.forget_phones(seen.id),
@@ -314,7 +314,7 @@ async def _open_session(
 
 
 def _actor(user: User, device: Device) -> Actor:
-    return Actor(name=f"user:{user.id}", address=device.address)
+    return device.actor(f"user:{user.id}")
 
 
 def _provider(shop: Shop, name: str) -> IdentityProvider:

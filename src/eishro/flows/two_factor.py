@@ -20,7 +20,7 @@ from eishro.domain.accounts import two_factor
 from eishro.domain.accounts.model import TwoFactorRequired, User, WrongCredentials
 from eishro.domain.accounts.two_factor import RECOVERY_CODES, SecondFactor
 from eishro.errors import Conflict, Invalid, Unavailable, Words
-from eishro.flows import login_limits
+from eishro.flows import login_limits, refusals
 from eishro.flows.shop import Shop, again_if_stale
 from eishro.keyring import BadSeal
 
@@ -93,6 +93,7 @@ async def enable(shop: Shop, user: User, code: str, actor: Actor) -> list[str]:
     await login_limits.count_code(shop, user.id)
     step = _step_of(_secret(shop, seen), code, seen.last_step, at)
     if step is None:
+        await refusals.note(shop, actor, "code", user.id)
         raise Invalid({"otp": Words("is wrong or has run out", "غير صحيح أو انتهت صلاحيته")})
     await login_limits.forgive_code(shop, user.id)
     codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]

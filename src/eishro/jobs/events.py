@@ -3,7 +3,7 @@ kept in the outbox for a week for whoever wants to look.
 
 A topic with several handlers becomes an event for each (`order.placed/mail_buyer`), so that one
 that fails is tried again alone. A handler may run twice for one event (a worker died between
-doing and noting), so a mail may arrive twice; nothing here moves money or stock.
+doing and noting), so a mail may arrive twice. Whatever concerns money guards itself.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +25,7 @@ from eishro.flows.edit_staff import invitation_token
 from eishro.flows.prove_phone import send_code
 from eishro.flows.recover_account import reset_token
 from eishro.flows.refile_products import refile_products
+from eishro.flows.refund_order import open_due_refund
 from eishro.flows.secure_account import email_change_token, is_still_asked_for
 from eishro.flows.shop import Shop
 from eishro.money import decimal_from_dirhams
@@ -107,6 +108,14 @@ async def mail_standing(shop: Shop, event: Event) -> None:
             )
 
 
+async def mail_bank_account(shop: Shop, event: Event) -> None:
+    """Tell the store's owners that its money goes elsewhere from now on."""
+    store = await stores.get_store(shop.db, int(event.subject_id))
+    for member in await accounts.list_members(shop.db, store.id):
+        if member.role == "owner":
+            await _send(shop, mails.bank_account_changed(member.email, store.name))
+
+
 async def mail_buyer(shop: Shop, event: Event) -> None:
     """Tell the buyer that the order, or its money, has arrived."""
     order, store = await _order_and_store(shop, event)
@@ -128,6 +137,21 @@ async def mail_merchant(shop: Shop, event: Event) -> None:
     total = str(decimal_from_dirhams(order.total_dirhams))
     paid = _is_paid(event)
     await _send(shop, mails.order_received(address, store.name, order.number, total, paid=paid))
+
+
+async def mail_refund(shop: Shop, event: Event) -> None:
+    """Tell the buyer that money has gone back."""
+    order, store = await _order_and_store(shop, event)
+    if order.customer_email is not None:
+        amount = _payload(event)["amount"]
+        await _send(
+            shop, mails.order_refunded(order.customer_email, store.name, order.number, amount)
+        )
+
+
+async def refund_cancelled(shop: Shop, event: Event) -> None:
+    """Open the refund of a paid order that was cancelled; once, since nothing is left then."""
+    await open_due_refund(shop, event.subject_id)
 
 
 async def refile_shelf(shop: Shop, event: Event) -> None:
@@ -186,8 +210,11 @@ HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     "user.acted_for": (mail_acted_for,),
     "staff.invited": (mail_invitation,),
     "store.standing_changed": (mail_standing,),
+    "bank_account.changed": (mail_bank_account,),
     "order.placed": (mail_buyer, mail_merchant),
     "order.paid": (mail_buyer, mail_merchant),
+    "order.refunded": (mail_refund,),
+    "refund.due": (refund_cancelled,),
     "category.renamed": (refile_shelf,),
 }
 

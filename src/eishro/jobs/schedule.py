@@ -16,14 +16,17 @@ from eishro.db.outbox import Event
 from eishro.db.statements import Batch
 from eishro.domain.accounts import sql as accounts
 from eishro.domain.orders import sql as orders
+from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
 from eishro.errors import ShopError, Stale
 from eishro.flows import pay_order
 from eishro.flows.change_order import expire_order
+from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import Shop
 from eishro.jobs.events import handlers_of
 from eishro.jobs.retention import clean_daily
 from eishro.jobs.seal_audit import seal_audit, sweep_audit
+from eishro.jobs.settle_books import settle_books
 
 _LOG = structlog.get_logger("eishro.jobs")
 
@@ -33,6 +36,7 @@ KEEP_EVENTS = timedelta(days=7)
 KEEP_SESSIONS = timedelta(days=30)  # after their time is over
 TIDY_EVERY = timedelta(minutes=10)
 PAYMENTS_AT_ONCE = 50
+REFUNDS_AT_ONCE = 20
 EVENTS_MAX = 100  # in one turn
 EVENTS_AT_ONCE = 20  # claimed and finished together
 HANDLERS_AT_ONCE = 4  # mails on their way; more would take turns from requests
@@ -139,6 +143,18 @@ async def check_due_payments(shop: Shop) -> int:
     return len(due)
 
 
+async def send_due_refunds(shop: Shop) -> int:
+    """Bring refunds on: new ones, those put off, and what a crash or silence left unclear."""
+    due = await refunds.list_due(shop.db, shop.clock.now(), limit=REFUNDS_AT_ONCE)
+    results = await asyncio.gather(
+        *(send_refund(shop, refund_id) for refund_id in due), return_exceptions=True
+    )
+    for refund_id, result in zip(due, results, strict=True):
+        if isinstance(result, BaseException):  # it is found again when its time to send is over
+            _LOG.warning("refund_failed", refund=refund_id, error=repr(result)[:200])
+    return len(due)
+
+
 async def work_off_waiting_news(shop: Shop) -> int:
     """Notifications that were stored and then left, by a crash or a full queue."""
     before = shop.clock.now() - NEWS_GRACE
@@ -162,13 +178,14 @@ async def tidy_up(shop: Shop) -> int:
         )
     )
     await clean_daily(shop)
-    return await sweep_audit(shop)
+    return await sweep_audit(shop) + await settle_books(shop)
 
 
 STEPS: tuple[Step, ...] = (
     handle_events,
     work_off_waiting_news,
     check_due_payments,
+    send_due_refunds,
     expire_unpaid_orders,
     seal_audit,
 )

@@ -52,6 +52,11 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
     than 200 and `filter_body` replace the answer. `late_success_seconds`: the browser is told of
     a time-out, but the money was taken and shows that much later. `decline` is an action code for
     every card.
+
+    `refund_…` concern RefundTransaction: `refund_fails` `before` refunding (the service is down),
+    or `after` it, so that nobody hears of it; `refund_is_listed_as` shows another amount,
+    `refund_hides_reference` lists undoings without the sale's reference, and
+    `refund_not_found_times` hides a new one from so many questions.
     """
 
     notify: Literal["once", "twice", "never"] = "once"
@@ -68,6 +73,11 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
     charge_twice: bool = False
     late_success_seconds: float = 0.0
     decline: str | None = None
+    refund_fails: Literal["never", "before", "after"] = "never"
+    refund_delay_seconds: float = 0.0
+    refund_is_listed_as: str | None = None
+    refund_hides_reference: bool = False
+    refund_not_found_times: int = 0
 
 
 class Switches(msgspec.Struct, forbid_unknown_fields=True):
@@ -198,6 +208,8 @@ class Simulator:
             shown,
             is_settled={row.transaction_id: self._is_settled(row) for row in shown},
             amount=self.faults.filter_amount,
+            refund_amount=self.faults.refund_is_listed_as,
+            hides_reference=self.faults.refund_hides_reference,
         )
 
     def refund(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -205,20 +217,32 @@ class Simulator:
         merchant, refusal = self._authenticate(body)
         if merchant is None:
             return refusal
+        if self.faults.refund_fails == "before":
+            return 503, wire.no_reply("The service is unavailable")
         sale = self._find_sale(merchant, body)
         if sale is None:
             return 200, wire.no_reply("CUBEEX5250615:Transaction not found")
+        amount = str(body.get("AmountTrxn", ""))
+        refused = self._why_not_refunded(sale, amount)
+        if refused is not None:
+            return 200, wire.no_reply(refused)
+        sale.refunded_dirhams += int(amount)
+        kind: Kind = "Refund" if self._is_settled(sale) else "Void Sale"
+        undo = self._undo(sale, int(amount), kind)
+        self._tell(undo)
+        if self.faults.refund_fails == "after":
+            return 504, wire.no_reply("Gateway Time-out")
+        return 200, wire.refund_reply(undo)
+
+    def _why_not_refunded(self, sale: Transaction, amount: str) -> str | None:
         left = sale.amount_dirhams - sale.refunded_dirhams
         if left == 0:
-            return 200, wire.no_reply("CUBEEX5250616:Transaction Already Refunded")
-        amount = str(body.get("AmountTrxn", ""))
-        is_settled = self._is_settled(sale)
-        if not _is_amount(amount) or int(amount) > left or not (is_settled or int(amount) == left):
-            return 200, wire.no_reply("CUBEEX5250613:Invalid amount")
-        sale.refunded_dirhams += int(amount)
-        undo = self._undo(sale, int(amount), "Refund" if is_settled else "Void Sale")
-        self._tell(undo)
-        return 200, wire.refund_reply(undo)
+            return "CUBEEX5250616:Transaction Already Refunded"
+        if not _is_amount(amount) or int(amount) > left:
+            return "CUBEEX5250613:Invalid amount"
+        if int(amount) != left and not self._is_settled(sale):
+            return "CUBEEX5250614:Must void total amount"
+        return None
 
     def status(self, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """CheckTxnStatus by TxnId."""
@@ -276,10 +300,15 @@ class Simulator:
         return (
             row.merchant == merchant
             and row.visible_at <= self._clock.now()
-            and str(body.get("MerchantReference") or row.reference) == row.reference
+            and self._has_reference(row, body)
             and str(body.get("NetworkReference") or row.network_reference) == row.network_reference
             and str(body.get("DateFrom") or day) <= day <= str(body.get("DateTo") or day)
         )
+
+    def _has_reference(self, row: Transaction, body: Mapping[str, Any]) -> bool:
+        asked = str(body.get("MerchantReference") or "")
+        shown = "" if self.faults.refund_hides_reference and row.kind != "Sale" else row.reference
+        return asked in ("", shown)
 
     def _hide(self, row: Transaction) -> bool:
         if row.hidden_questions == 0:
@@ -331,6 +360,7 @@ class Simulator:
             text="Approved",
             requested=None,
             original_id=sale.transaction_id,
+            hidden_questions=self.faults.refund_not_found_times,
         )
 
     def _keep(self, *, late_seconds: float = 0.0, **facts: Any) -> Transaction:

@@ -120,6 +120,8 @@ class _Rest:
         response.media = body
         if call.lower() == "filtertransactions":
             await self._err(response)
+        if call.lower() == "refundtransaction" and simulator.faults.refund_delay_seconds:
+            await asyncio.sleep(simulator.faults.refund_delay_seconds)
 
     async def _err(self, response: falcon.asgi.Response) -> None:
         """What goes wrong with the answer on its way."""

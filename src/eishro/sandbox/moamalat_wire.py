@@ -192,11 +192,21 @@ def filter_reply(
     *,
     is_settled: Mapping[str, bool],
     amount: str | None,
+    refund_amount: str | None = None,
+    hides_reference: bool = False,
 ) -> dict[str, Any]:
     """FilterTransactions' answer: a page `shown` of all that was `found`, grouped by day.
 
-    `is_settled` is by transaction id; `amount` replaces the true one (a lie on request).
+    `is_settled` is by transaction id; `amount` and `refund_amount` replace the true ones, and
+    `hides_reference` leaves the sale's reference out of undoings (lies on request).
     """
+
+    def shown_row(row: Transaction) -> dict[str, Any]:
+        is_sale = row.kind == "Sale"
+        lie = amount if is_sale else refund_amount or amount
+        shown = filter_row(row, is_settled=is_settled[row.transaction_id], amount=lie)
+        return shown if is_sale or not hides_reference else {**shown, "MerchantReference": None}
+
     days: dict[str, list[Transaction]] = {}
     for row in shown:
         days.setdefault(row.at.strftime("%d/%m/%Y"), []).append(row)
@@ -210,10 +220,7 @@ def filter_reply(
             {
                 "Date": day,
                 "DateTotalAmount": str(sum(row.amount_dirhams for row in rows)),
-                "DateTransactions": [
-                    filter_row(row, is_settled=is_settled[row.transaction_id], amount=amount)
-                    for row in rows
-                ],
+                "DateTransactions": [shown_row(row) for row in rows],
             }
             for day, rows in days.items()
         ],

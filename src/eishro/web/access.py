@@ -4,6 +4,7 @@ A check finds the store (or order) a route is about, decides, and leaves what it
 call. What the caller may not know of answers 404.
 """
 
+from eishro.domain.accounts.permissions import covers
 from eishro.domain.catalog import listing
 from eishro.domain.catalog import sql as catalog
 from eishro.domain.catalog.model import ProductNotFound
@@ -152,6 +153,7 @@ def member(
         if may(call, permission):
             return
         if not _knows(call):
+            call.is_refused = True
             await see(call)
         raise Forbidden()
 
@@ -175,6 +177,7 @@ def order_party(permission: str) -> Needs:
         order = await _find_order(call)
         is_buyer = _is_customer(call, order) or _has_token(call, order, shown)
         if not (may(call, permission) or is_buyer):
+            call.is_refused = True
             raise Forbidden() if _knows(call) else OrderNotFound()
 
     return Needs(f"{permission}|party", check, takes_order_token=True)
@@ -188,6 +191,7 @@ def order_member(permission: str) -> Needs:
             raise Unauthenticated()
         order = await _find_order(call)
         if not may(call, permission):
+            call.is_refused = True
             if _knows(call) or _is_customer(call, order):
                 raise Forbidden()
             raise OrderNotFound()
@@ -236,3 +240,16 @@ async def _staff_or_self(call: Call) -> None:
 
 _STAFF = member("staff:write")
 STAFF_OR_SELF = Needs("staff:write|self", _staff_or_self)
+
+
+async def _owner_alone(call: Call) -> None:
+    """Where the store's money goes is for its owners, not for an admin, also one who acts."""
+    await _MONEY.check(call)
+    caller = call.caller
+    held = caller.permissions.get(call.store, frozenset()) if caller else frozenset()
+    if caller is None or caller.admin_id is not None or not covers(held, "owner"):
+        raise Forbidden()
+
+
+_MONEY = member("money:write")
+MONEY_OWNER = Needs("money:write|owner", _owner_alone)

@@ -60,7 +60,7 @@ async def reset(call: Call) -> Raw:
     if not PASSWORD_LENGTH_MIN <= len(sent.password) <= PASSWORD_LENGTH_MAX:
         return _again(_RESET, "/reset-password", sent, _LENGTH.in_(sent.language))
     try:
-        await recover_account.reset_password(call.shop, sent.token, sent.password, call.address)
+        await recover_account.reset_password(call.shop, sent.token, sent.password, call.actor)
     except Invalid as error:
         if "password" not in error.faults:
             return message_page(call, _OLD_LINK, _NOTHING, sent.language, status=422)
@@ -74,7 +74,7 @@ async def invitation_page(call: Call, query: LinkQuery) -> Raw:
     """Where the link of an invitation leads."""
     language = page_language(call, query.lang)
     try:
-        found = await edit_staff.find_invited(call.shop, query.token)
+        found = await edit_staff.find_invited(call.shop, query.token, call.actor)
     except ShopError as error:
         return message_page(call, _OLD_LINK, _NOTHING, language, status=status_of(error))
     store = await stores.get_store(call.shop.db, found.store_id)

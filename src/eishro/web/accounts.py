@@ -131,7 +131,7 @@ def _signed_in_view(signed_in: SignedIn, categories: list[str]) -> SignedInView:
 
 def device_of(call: Call) -> Device:
     """From where the request comes."""
-    return Device(call.request.get_header("User-Agent") or "", call.address)
+    return Device(call.request.get_header("User-Agent") or "", call.address, call.request_id)
 
 
 async def register(call: Call, body: RegisterBody) -> Reply:
@@ -176,9 +176,10 @@ async def login(call: Call, body: LoginBody) -> Reply:
 
 async def refresh(call: Call, body: RefreshBody) -> Reply:
     """A new pair of tokens; the old refresh token is dead."""
-    return await signed_in_reply(
-        call, await sign_in.refresh(call.shop, call.door.tokens, body.refresh_token)
+    signed_in = await sign_in.refresh(
+        call.shop, call.door.tokens, body.refresh_token, device_of(call)
     )
+    return await signed_in_reply(call, signed_in)
 
 
 async def signed_in_reply(call: Call, signed_in: SignedIn) -> Reply:

@@ -21,7 +21,9 @@ from eishro.db.keyvalue import KeyValueUnavailable
 from eishro.db.statements import Batch
 from eishro.domain.accounts import api_keys
 from eishro.domain.accounts import sql as accounts
-from eishro.errors import Invalid, Limited, NotFound, ShopError, Unauthenticated
+from eishro.domain.accounts.model import TokenExpired
+from eishro.errors import Forbidden, Invalid, Limited, NotFound, ShopError, Unauthenticated
+from eishro.flows import refusals
 from eishro.keyring import BadSeal
 from eishro.web import response_cache, wire
 from eishro.web.errors import (
@@ -50,6 +52,7 @@ from eishro.web.routes import (
 _LOG = structlog.get_logger("eishro.web")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
 _JSON = "application/json"
+SUBJECT_LENGTH_MAX = 200  # of a path in the trail
 
 
 class Dispatcher:
@@ -109,8 +112,15 @@ class Dispatcher:
         if route.rate != "none":
             await self._limit(call, response)
         if failed is not None and not _may_be_nobody(call):
+            if not isinstance(failed, TokenExpired):
+                await _note_refusal(call, "credential")
             raise failed
-        await route.needs.check(call)
+        try:
+            await route.needs.check(call)
+        except ShopError as refusal:
+            if call.is_refused or isinstance(refusal, Forbidden):
+                await _note_refusal(call, "permission")
+            raise
         if route.method in ("POST", "PUT", "DELETE"):
             call.body_bytes = await read_body(call)
         if route.idempotent:
@@ -260,6 +270,15 @@ class Dispatcher:
                 await call.shop.kv.increment(key, seconds, -1)
             except KeyValueUnavailable:
                 _LOG.warning("rate_limit_unavailable")
+
+
+async def _note_refusal(call: Call, wrong: str) -> None:
+    """A line of the trail: of the store's own for its people, else of the platform's."""
+    knows = call.caller is not None and call.caller.works_in(call.store_id)
+    subject = f"{call.request.method} {call.request.path}"[:SUBJECT_LENGTH_MAX]
+    await refusals.note(
+        call.shop, call.actor, wrong, subject, store_id=call.store_id if knows else None
+    )
 
 
 def _may_be_nobody(call: Call) -> bool:

@@ -19,7 +19,8 @@ NO_CONTENT = "default-src 'none'; frame-ancestors 'none'"
 
 def security_headers(*, is_secure: bool) -> list[tuple[str, str]]:
     """What every answer says to browsers; `is_secure` where people come by https."""
-    always = [("X-Content-Type-Options", "nosniff")]
+    # Addresses of pages hold tokens; no other place needs to know from where somebody comes.
+    always = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
     if is_secure:
         always.append(("Strict-Transport-Security", "max-age=31536000"))
     return always

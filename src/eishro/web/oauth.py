@@ -15,9 +15,9 @@ from msgspec import Meta
 from eishro.domain.accounts.model import TwoFactorRequired
 from eishro.domain.accounts.port import LoginRefused
 from eishro.errors import Invalid, ShopError, Unauthenticated, Words
-from eishro.flows import sign_in_with
+from eishro.flows import refusals, sign_in_with
 from eishro.flows.sign_in import SignedIn
-from eishro.flows.sign_in_with import ATTEMPT_LIFETIME
+from eishro.flows.sign_in_with import ATTEMPT_LIFETIME, AttemptExpired
 from eishro.web.accounts import Code, device_of, signed_in_reply
 from eishro.web.errors import BadRequest, error_body, status_of
 from eishro.web.routes import Call, Raw, Reply, envelope
@@ -73,6 +73,8 @@ async def come_back(call: Call, query: CallbackQuery) -> Raw:
     try:
         return await _come_back(call, query)
     except ShopError as refusal:
+        if isinstance(refusal, Unauthenticated) and not isinstance(refusal, TwoFactorRequired):
+            await refusals.note(call.shop, call.actor, refusal.code, call.params["provider"])
         headers = {"Set-Cookie": _cookie(call, "", 0)}
         if isinstance(refusal, Unauthenticated):
             headers["WWW-Authenticate"] = "Bearer"
@@ -82,9 +84,10 @@ async def come_back(call: Call, query: CallbackQuery) -> Raw:
 
 async def complete(call: Call, body: CompleteBody) -> Reply:
     """The session that waited for a second factor."""
-    signed_in = await sign_in_with.complete(
-        call.shop, call.door.tokens, body.ticket, body.otp, device_of(call)
-    )
+    async with refusals.noting(call.shop, call.actor, "ticket", AttemptExpired):
+        signed_in = await sign_in_with.complete(
+            call.shop, call.door.tokens, body.ticket, body.otp, device_of(call)
+        )
     return await signed_in_reply(call, signed_in)
 
 

@@ -198,6 +198,8 @@ def _responses(route: Route) -> dict[str, Any]:
         "description": "Done",
         "content": {"application/json": {"schema": _envelope_schema(route)}},
     }
+    if route.also is not None:
+        responses[str(route.status)]["content"][route.also] = {"schema": {"type": "string"}}
     if route.is_public_read:
         responses["304"] = {"description": "Not modified"}
     return dict(sorted(responses.items()))
@@ -226,10 +228,14 @@ def _envelope_schema(route: Route) -> dict[str, Any]:
         "timestamp": {"type": "string", "format": "date-time"},
     }
     required = ["success", "data", "message", "timestamp"]
-    if typing.get_origin(route.answer) is list and route.query is not None:
+    if typing.get_origin(route.answer) is list and _has_pages(route):
         properties["pagination"] = {"$ref": _REF.format(name="Pagination")}
         required.append("pagination")
     return {"type": "object", "properties": properties, "required": required}
+
+
+def _has_pages(route: Route) -> bool:
+    return route.query is not None and "page" in route.query.__struct_fields__
 
 
 def _schema(kind: Any) -> dict[str, Any]:

@@ -183,6 +183,7 @@ class OrderView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     discount: Decimal
     shipping_cost: Decimal
     total: Decimal
+    refunded: Decimal
     currency: str
     customer: CustomerView
     shipping: AddressView
@@ -413,6 +414,7 @@ def order_view(
         discount=dinars(order.discount_dirhams),
         shipping_cost=dinars(order.shipping_dirhams),
         total=dinars(order.total_dirhams),
+        refunded=dinars(order.refunded_dirhams),
         currency="LYD",
         customer=CustomerView(order.customer_name, order.customer_phone, order.customer_email),
         shipping=AddressView(

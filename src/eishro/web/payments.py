@@ -13,7 +13,7 @@ from eishro.domain.payments.model import Payment, Status
 from eishro.domain.payments.port import Action, Claim
 from eishro.domain.stores import sql as stores
 from eishro.errors import Invalid, NotFound, Unauthenticated, Words
-from eishro.flows import pay_order
+from eishro.flows import pay_order, refusals
 from eishro.flows.place_order import methods_of
 from eishro.flows.start_payment import start_payment
 from eishro.web import wire
@@ -108,7 +108,8 @@ async def report_result(call: Call) -> Reply:
     """The browser's completion, cancel or error payload: a claim, checked with the gateway.
 
     Raises:
-        Invalid: the payload is forged or of another payment; nothing is asked, nothing written.
+        Invalid: the payload is forged or of another payment; nothing is asked, nothing written
+            but a line of the trail.
     """
     payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
     payload = _payload(call)
@@ -117,6 +118,7 @@ async def report_result(call: Call) -> Reply:
         raise NotFound()
     claim = provider.parse_result(payment.intent, payload)
     if claim.authentic == "no":
+        await refusals.note(call.shop, call.actor, "signature", payment.id)
         raise Invalid(
             {"SecureHash": Words("does not fit this payment", "لا يطابق عملية الدفع هذه")}
         )
@@ -141,13 +143,15 @@ async def receive_webhook(call: Call) -> Raw:
     """A gateway's notification: verified, stored, answered, then worked off.
 
     Raises:
-        Unauthenticated: forged or unreadable; dropped before anything is stored or asked.
+        Unauthenticated: forged or unreadable; dropped before anything is asked, or stored but
+            a line of the trail.
     """
     provider = call.shop.providers.get(call.params["provider"])
     if provider is None:
         raise NotFound()
     claim = provider.parse_webhook(headers_of(call.request), call.body_bytes)
     if claim.authentic == "no":
+        await refusals.note(call.shop, call.actor, "signature", provider.name)
         raise Unauthenticated(
             Words(
                 "The notification does not carry the gateway's signature.",

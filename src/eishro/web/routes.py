@@ -96,6 +96,7 @@ class Call:
         "door",
         "found",
         "idempotency_key",
+        "is_refused",
         "language",
         "once_answer",
         "params",
@@ -130,6 +131,8 @@ class Call:
         # The version of the store's public answers, read with or before what is answered.
         self.version: int | None = None
         self.found: dict[str, Any] = {}
+        # What was asked for is not the caller's, also where the answer says that it is not there.
+        self.is_refused = False
         self.idempotency_key: str | None = None
         self.body_bytes = b""
         self.once_answer: tuple[int, bytes] | None = None
@@ -220,6 +223,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     `data` (for OpenAPI). `is_kept` answers to strangers follow the store's version row alone (or
     no store), so the response cache may keep them. `has_secret` answers are kept sealed for
     idempotent repeats. `may_redirect`: a browser may be sent elsewhere instead of answered.
+    `also` is another type that a query parameter asks for.
     """
 
     method: str
@@ -240,6 +244,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_enveloped: bool = True
     takes_raw_body: bool = False
     may_redirect: bool = False
+    also: str | None = None
 
 
 def fingerprint(body: bytes) -> str:

@@ -114,7 +114,7 @@ async def forgot_password(call: Call, body: EmailBody) -> Reply:
 
 async def reset_password(call: Call, body: ResetBody) -> Reply:
     """Set a new password with the token of the mail; all sessions end."""
-    await recover_account.reset_password(call.shop, body.token, body.password, call.address)
+    await recover_account.reset_password(call.shop, body.token, body.password, call.actor)
     return Reply({}, message=Words("Your password is changed.", "تم تغيير كلمة المرور."))
 
 
@@ -150,9 +150,9 @@ async def confirm_address(call: Call, token: str) -> None:
         Invalid, EmailTaken.
     """
     if token.count(".") == 3:
-        await secure_account.confirm_email_change(call.shop, token)
+        await secure_account.confirm_email_change(call.shop, token, call.actor)
     else:
-        await edit_account.verify_email(call.shop, token)
+        await edit_account.verify_email(call.shop, token, call.actor)
 
 
 async def reauthenticate(call: Call, body: ReauthenticateBody) -> Reply:
@@ -211,13 +211,13 @@ async def _proven(call: Call, body: ProofBody) -> User:
 
 
 def proof_of(call: Call, body: ProofBody) -> Proof:
-    """What the request shows of who asks, for flows that want a proof."""
+    """What the caller shows beside the session."""
     if call.caller is None or call.session_id is None:
         raise Unauthenticated()
     return Proof(
         caller=call.caller,
         session_id=call.session_id,
-        address=call.address,
+        actor=call.actor,
         password=body.current_password,
         code=body.otp,
     )

@@ -1,4 +1,4 @@
-"""Moamalat (NUMO cards): PayForm Plus lightbox, notification, FilterTransactions.
+"""Moamalat (NUMO cards): PayForm Plus lightbox, notification, FilterTransactions, refunds.
 
 Papers: the vendor's PayForm Plus pages (lightbox, notification, data service) and the public
 SDKs for PHP and Node, read 2026-11. Units on the wire: integer dirhams as text. Quirks:
@@ -27,6 +27,7 @@ from eishro.adapters.payments.moamalat_reading import (
     whole_dirhams,
     without_pan,
 )
+from eishro.adapters.payments.moamalat_refunds import TerminalRefunds
 from eishro.clock import TRIPOLI, Clock
 from eishro.domain.payments.port import (
     Action,
@@ -35,6 +36,8 @@ from eishro.domain.payments.port import (
     GatewayReply,
     Intent,
     Lightbox,
+    RefundAnswer,
+    RefundIntent,
     Stamps,
 )
 from eishro.money import LYD_NUMERIC
@@ -114,6 +117,7 @@ class Moamalat:
 
     name = "moamalat"
     can_query = True
+    can_refund = True
 
     def __init__(
         self,
@@ -134,10 +138,12 @@ class Moamalat:
             merchant_id=config.merchant_id,
             terminal_id=config.terminal_id,
             url=config.base_url.rstrip("/") + "/FilterTransactions",
+            refund_url=config.base_url.rstrip("/") + "/RefundTransaction",
             sign=lambda fields: secure_hash(self._key, fields),
             stamp_digits=config.stamp_digits,
         )
         self._queries = TerminalQueries(terminal, http, stamps, clock, sleep)
+        self._refunds = TerminalRefunds(terminal, self._queries, http, clock)
 
     async def start(self, intent: Intent) -> Action:
         """The lightbox's parameters, signed; its stamp has minutes and need not be unique."""
@@ -212,6 +218,10 @@ class Moamalat:
     async def query(self, intent: Intent) -> Answer:
         """Ask FilterTransactions; queued per terminal, coalesced per payment. Never raises."""
         return await self._queries.ask(intent)
+
+    async def refund(self, wanted: RefundIntent) -> RefundAnswer:
+        """A void before settlement, a refund after it, once. Never raises."""
+        return await self._refunds.refund(wanted)
 
     async def aclose(self) -> None:
         """Stop asking; who waits is told `Unknown`."""

@@ -9,7 +9,7 @@ Anything but a clear answer is `Unknown`.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -40,6 +40,7 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
     merchant_id: str
     terminal_id: str
     url: str
+    refund_url: str
     sign: Callable[[Mapping[str, str]], str]
     stamp_digits: int
 
@@ -65,6 +66,7 @@ class TerminalQueries:
         self._sleep = sleep
         self._waiting: dict[str, _Waiting] = {}
         self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
         self._is_closed = False
         self._alone_is_next = False
 
@@ -80,6 +82,25 @@ class TerminalQueries:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work_off())
         return await future
+
+    @property
+    def is_closed(self) -> bool:
+        """True once nothing more is asked."""
+        return self._is_closed
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The terminal to oneself: stamps must arrive in the order in which they are given."""
+        async with self._turn:
+            yield
+
+    async def list_rows(self, filters: Mapping[str, str]) -> list[Row] | Unknown:
+        """All rows that the filters let through; for who has the turn."""
+        stamp = await self.stamp()
+        if isinstance(stamp, Unknown):
+            return stamp
+        rows = await self._listing(filters, stamp, PAGES_MAX)
+        return Unknown("more transactions than are read") if rows is None else rows
 
     async def aclose(self) -> None:
         """Stop; who waits is told `Unknown`."""
@@ -97,14 +118,15 @@ class TerminalQueries:
             answers: Mapping[str, Answer] = {}
             fallback: Answer | None = Unknown("the question was not asked to its end")
             try:
-                stamp = await self._stamp()
-                # Taken out before the call is sent: who asks from now on waits for the next one.
-                group = self._take()
-                if isinstance(stamp, Unknown):
-                    fallback = stamp
-                elif group:
-                    answers = await self._ask_gateway([one.intent for one in group], stamp)
-                    fallback = None
+                async with self._turn:
+                    stamp = await self.stamp()
+                    # Taken before the call is sent: who asks from now on waits for the next one.
+                    group = self._take()
+                    if isinstance(stamp, Unknown):
+                        fallback = stamp
+                    elif group:
+                        answers = await self._ask_gateway([one.intent for one in group], stamp)
+                        fallback = None
             except Exception:  # noqa: BLE001 - whatever happened, money is not decided by it
                 _LOG.exception("moamalat_question_failed", terminal=self._terminal.terminal_id)
                 group = group or self._take()
@@ -162,7 +184,7 @@ class TerminalQueries:
         """From the first attempt's day to today, in the gateway's time zone."""
         first = min(intent.created_at for intent in intents)
         last = max(self._clock.now(), *(intent.created_at for intent in intents))
-        return {"DateFrom": _day(first - DAY_SLACK), "DateTo": _day(last + DAY_SLACK)}
+        return {"DateFrom": day_text(first - DAY_SLACK), "DateTo": day_text(last + DAY_SLACK)}
 
     async def _listing(
         self, filters: Mapping[str, str], first_stamp: str, pages_worth: int
@@ -190,7 +212,7 @@ class TerminalQueries:
                 return Unknown("the gateway lists fewer transactions than it counts")
             if -((seen - page.total) // page.count) > pages_worth:
                 break
-            stamp = await self._stamp()
+            stamp = await self.stamp()
         return None
 
     async def _call(self, filters: Mapping[str, str], start: int, stamp: str) -> Page | Unknown:
@@ -219,7 +241,7 @@ class TerminalQueries:
             return Unknown(f"the gateway answers with HTTP status {reply.status}")
         return read_page(reply.body, self._terminal.terminal_id)
 
-    async def _stamp(self) -> str | Unknown:
+    async def stamp(self) -> str | Unknown:
         """The next DateTimeLocalTrxn; waits where stamps would run too far ahead of time."""
         unit = 1000 if self._terminal.stamp_digits == 17 else 1
         name = ":".join(
@@ -259,5 +281,6 @@ def _answer(group: Sequence[_Waiting], answer: Answer) -> None:
                 future.set_result(answer)
 
 
-def _day(at: datetime) -> str:
+def day_text(at: datetime) -> str:
+    """A day of the gateway, for `DateFrom` and `DateTo`."""
     return at.astimezone(TRIPOLI).strftime("%Y%m%d")

@@ -8,6 +8,7 @@ care: only an Approved Sale that nothing contradicts is money, only Declined is 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -32,7 +33,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One transaction of FilterTransactions, as far as it decides something.
 
     `amount_dirhams` is None where it cannot be read; `original_id` names the transaction that
-    a refund or void undoes.
+    a refund or void undoes. Of a sale, `remaining_dirhams` can still go back (None: unreadable),
+    and `must_void` says that only all of it can, before settlement. `at` is Tripoli's time.
     """
 
     reference: str
@@ -45,6 +47,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     is_refund: bool
     reason: str
     details: dict[str, str]
+    remaining_dirhams: int | None = None
+    must_void: bool = False
+    at: datetime | None = None
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -214,7 +219,18 @@ def _row(item: Mapping[str, Any]) -> Row:
         is_refund=item.get("IsRefund") is True,
         reason=without_pan(text_of(item, "ResCodeDesc")),
         details={name: without_pan(value) for name, value in details.items() if value},
+        remaining_dirhams=whole_dirhams(text_of(item, "RemainingRefundAmount")),
+        must_void=item.get("IsMustVoidTotalAmount") is True,
+        at=_instant(text_of(item, "TxnDateTime")),
     )
+
+
+def _instant(text: str) -> datetime | None:
+    """`15/01/26  10:30`, with any number of spaces."""
+    try:
+        return datetime.strptime(f"{' '.join(text.split())} +0200", "%d/%m/%y %H:%M %z")
+    except ValueError:
+        return None
 
 
 def _id(item: Mapping[str, Any], name: str) -> str:

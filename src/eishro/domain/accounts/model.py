@@ -9,12 +9,13 @@ from typing import Literal
 
 import msgspec
 
-from eishro.errors import Conflict, Forbidden, NotFound, Unauthenticated, Words
+from eishro.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Words
 
 PASSWORD_LENGTH_MIN = 10
 PASSWORD_LENGTH_MAX = 200
 REFRESH_GRACE = timedelta(seconds=30)
 RECENT_LOGIN = timedelta(minutes=5)  # older ones prove themselves again for e-mail, password, 2FA
+ACTING = timedelta(minutes=30)  # an admin as somebody else, at a time
 SESSIONS_SHOWN_MAX = 100
 MEMBERS_SHOWN_MAX = 500
 MEMBERSHIPS_MAX = 50  # stores that one person works in
@@ -172,6 +173,13 @@ class TokenExpired(Unauthenticated):
 
     code = "TOKEN_EXPIRED"
     words = Words("Your session has timed out.", "انتهت صلاحية الجلسة.")
+
+
+class BadLink(Invalid):
+    """The token of a mail's link is none of ours, used up, too old, or of another account."""
+
+    def __init__(self) -> None:
+        super().__init__({"token": Words("is not valid any more", "لم يعد صالحا")})
 
 
 def new_refresh_token(session_id: str) -> str:

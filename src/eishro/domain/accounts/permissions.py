@@ -28,6 +28,8 @@ PERMISSIONS: Mapping[str, str] = {
     "keys:read": "see the store's API keys, never the secrets",
     "keys:write": "make and revoke API keys",
     "audit:read": "read the audit trail",
+    "money:read": "see the ledger, balances, payouts and cash",
+    "money:write": "ask for payouts, book cash, settle suspense",
 }
 
 _VIEWER = frozenset({"store:read", "products:read", "orders:read"})
@@ -44,11 +46,19 @@ PERMISSIONS_OF: Mapping[StoreRole, frozenset[str]] = {
     "viewer": _VIEWER,
 }
 
-# What an API key may be given. People and keys are managed by people.
+# What an API key may be given. People, keys and money are managed by people.
 SCOPES: tuple[str, ...] = tuple(
     name
     for name in PERMISSIONS
-    if name not in ("store:close", "staff:read", "staff:write", "keys:read", "keys:write")
+    if name
+    not in (
+        "store:close",
+        "staff:read",
+        "staff:write",
+        "keys:read",
+        "keys:write",
+        "money:write",
+    )
 )
 
 

@@ -1,6 +1,6 @@
 """Tables and statements of accounts. They belong to the platform, not to one store."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write, insert_once
 from eishro.db.types import Flag, Id, Int, Moment, Text
 from eishro.domain.accounts.model import (
+    ACTING,
     MEMBERS_SHOWN_MAX,
     MEMBERSHIPS_MAX,
     SESSIONS_SHOWN_MAX,
@@ -23,6 +24,9 @@ from eishro.domain.accounts.model import (
 )
 from eishro.domain.accounts.permissions import permissions_of
 from eishro.errors import NotFound, Stale
+from eishro.ids import text_id
+
+_CLOCKS_DIFFER = timedelta(minutes=5)  # of the machines that open sessions, at most
 
 users = table(
     "users",
@@ -115,6 +119,7 @@ class _CallerRow(msgspec.Struct, frozen=True):
     store_role: str | None
 
 
+_ADMINS = users.alias("admins")
 _CALLER = Query(
     sa.select(
         users.c.id,
@@ -126,15 +131,20 @@ _CALLER = Query(
         memberships.c.role,
     )
     .select_from(
-        sessions.join(users, users.c.id == sessions.c.user_id).outerjoin(
-            memberships, memberships.c.user_id == users.c.id
-        )
+        sessions.join(users, users.c.id == sessions.c.user_id)
+        .outerjoin(memberships, memberships.c.user_id == users.c.id)
+        .outerjoin(_ADMINS, _ADMINS.c.id == sessions.c.admin_id)
     )
     .where(
         sessions.c.id == sa.bindparam("session_id"),
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > sa.bindparam("now"),
         users.c.is_active == sa.literal(True, Flag),
+        # Whoever acts as the user may do so for as long as they are an admin themselves.
+        sa.or_(
+            sessions.c.admin_id.is_(None),
+            sa.and_(_ADMINS.c.role == "admin", _ADMINS.c.is_active == sa.literal(True, Flag)),
+        ),
     )
     .order_by(memberships.c.store_id)
     .limit(sa.literal(MEMBERSHIPS_MAX, Int)),
@@ -228,6 +238,16 @@ _END_SESSIONS = Write(
     .where(
         sessions.c.user_id == sa.bindparam("key"),
         sessions.c.id != sa.bindparam("but"),
+        sessions.c.ended_at.is_(None),
+    )
+    .values(ended_at=sa.bindparam("at"), version=sessions.c.version + 1)
+)
+_END_ACTING = Write(
+    sa.update(sessions)
+    .where(
+        # Ids begin with their time: no more rows are looked at than were made since.
+        sessions.c.id > sa.bindparam("since"),
+        sessions.c.admin_id == sa.bindparam("key"),
         sessions.c.ended_at.is_(None),
     )
     .values(ended_at=sa.bindparam("at"), version=sessions.c.version + 1)
@@ -385,9 +405,13 @@ def end_session(session_id: str, at: datetime) -> Statement:
     return _END_SESSION(key=session_id, at=at)
 
 
-def end_sessions(user_id: int, at: datetime, but: str = "") -> Statement:
-    """End all of the user's sessions, but one if it is named."""
-    return _END_SESSIONS(key=user_id, but=but, at=at)
+def end_sessions(user: User, at: datetime, but: str = "") -> list[Statement]:
+    """End all of the user's sessions, but one if it is named; an admin's acts as others too."""
+    ending = [_END_SESSIONS(key=user.id, but=but, at=at)]
+    if user.role == "admin":
+        since = text_id("ses", at - ACTING - _CLOCKS_DIFFER)
+        ending.append(_END_ACTING(key=user.id, since=since, at=at))
+    return ending
 
 
 def forget_sessions(before: datetime) -> Statement:

@@ -20,21 +20,19 @@ PIECES_MAX = 1_000  # bought or given in one use of buy X, get Y
 _CODE = re.compile(rf"[A-Z0-9_\-\u0621-\u063a\u0641-\u064a\u0671-\u06d3]{{2,{CODE_LENGTH_MAX}}}")
 
 
-_ALWAYS_SET = frozenset(
-    [
-        "id",
-        "store_id",
-        "kind",
-        "value",
-        "scope",
-        "is_active",
-        "priority",
-        "is_stackable",
-        "used",
-        "created_at",
-        "updated_at",
-        "version",
-    ]
+_MAY_BE_NONE = (
+    "code",
+    "code_key",
+    "name",
+    "buy_quantity",
+    "get_quantity",
+    "uses_per_order_max",
+    "starts_at",
+    "ends_at",
+    "minimum_dirhams",
+    "usage_limit",
+    "per_customer_limit",
+    "deleted_at",
 )
 
 
@@ -83,9 +81,6 @@ class Promotion(msgspec.Struct, frozen=True):
     @classmethod
     def blank(cls, promotion_id: str, store_id: int, at: datetime) -> "Promotion":
         """What a new one begins as: all goods, no limits, active."""
-        nothing: dict[str, None] = dict.fromkeys(
-            name for name in cls.__struct_fields__ if name not in _ALWAYS_SET
-        )
         return cls(
             id=promotion_id,
             store_id=store_id,
@@ -99,7 +94,7 @@ class Promotion(msgspec.Struct, frozen=True):
             created_at=at,
             updated_at=at,
             version=1,
-            **nothing,
+            **dict.fromkeys(_MAY_BE_NONE),
         )
 
     def scope_value(self) -> Scope:

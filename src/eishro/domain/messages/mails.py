@@ -103,6 +103,18 @@ def store_standing(to: str, store: str, standing: str, reason: str) -> Message:
     )
 
 
+def bank_account_changed(to: str, store: str) -> Message:
+    """Tells that payouts of the store go to another account."""
+    return _both(
+        to,
+        f"تغيير الحساب المصرفي لمتجر {store} | The bank account of {store} was changed",
+        f"تم تغيير الحساب الذي تحول إليه أموال متجر {store}. إذا لم تكن أنت فاتصل بنا فورا.",
+        f"Payouts of {store} go to another bank account now. If it was not you, write to us at "
+        "once.",
+        None,
+    )
+
+
 def order_placed(to: str, store: str, number: str, total: str) -> Message:
     """Tells a buyer that the order has arrived."""
     return _both(
@@ -121,6 +133,17 @@ def order_paid(to: str, store: str, number: str, total: str) -> Message:
         f"تم دفع طلبك {number} | Your order {number} is paid",
         f"تأكد دفع {total} د.ل لطلبك رقم {number} من متجر {store}.",
         f"Your payment of LYD {total} for order {number} at {store} has arrived.",
+        None,
+    )
+
+
+def order_refunded(to: str, store: str, number: str, amount: str) -> Message:
+    """Tells a buyer that money has gone back."""
+    return _both(
+        to,
+        f"استرجاع مبلغ من طلبك {number} | A refund for your order {number}",
+        f"أعاد إليك متجر {store} مبلغ {amount} د.ل من طلبك رقم {number}.",
+        f"{store} has paid LYD {amount} of your order {number} back to you.",
         None,
     )
 

@@ -18,6 +18,7 @@ Status = Literal[
     "pending", "confirmed", "processing", "shipped", "delivered", "cancelled", "returned"
 ]
 PaymentStatus = Literal["pending", "paid", "failed", "partially_refunded", "refunded", "voided"]
+CAPTURED: frozenset[PaymentStatus] = frozenset({"paid", "partially_refunded", "refunded", "voided"})
 FulfilmentStatus = Literal["unfulfilled", "partial", "fulfilled", "returned"]
 
 MOVES: Mapping[Status, tuple[Status, ...]] = {
@@ -37,7 +38,8 @@ OFFLINE_METHODS = (COD,)  # methods whose orders do not expire unpaid
 
 class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
-    unpaid. `commission_bp` is the platform's share in basis points, fixed at the time of sale.
+    unpaid. `commission_bp` is the platform's share in basis points, fixed at the time of sale;
+    `refunds_opened_dirhams` is what refunds come to, `refunded_dirhams` what of that has left.
     """
 
     id: str
@@ -68,6 +70,8 @@ class Order(msgspec.Struct, frozen=True):
     weight_grams: int = 0
     coupon_code: str | None = None
     commission_bp: int = 0
+    refunds_opened_dirhams: int = 0
+    refunded_dirhams: int = 0
 
     @property
     def is_payable(self) -> bool:
@@ -76,6 +80,11 @@ class Order(msgspec.Struct, frozen=True):
             "cancelled",
             "returned",
         )
+
+    @property
+    def is_captured(self) -> bool:
+        """True if its money came, whatever has gone back since."""
+        return self.payment_status in CAPTURED
 
     @property
     def holds_stock(self) -> bool:
@@ -101,6 +110,17 @@ class Order(msgspec.Struct, frozen=True):
             status=to,
             fulfilment_status=fulfilment,
             expires_at=self.expires_at if keeps_waiting else None,
+            updated_at=at,
+        )
+
+    def refund(self, dirhams: int, captured_dirhams: int, at: datetime) -> "Order":
+        """The order after this much of `captured_dirhams` has left again."""
+        refunded = self.refunded_dirhams + dirhams
+        whole = refunded >= captured_dirhams
+        return msgspec.structs.replace(
+            self,
+            payment_status="refunded" if whole else "partially_refunded",
+            refunded_dirhams=refunded,
             updated_at=at,
         )
 
@@ -241,22 +261,19 @@ class Basket(msgspec.Struct, frozen=True):
     weight_grams: int = 0
 
 
-def match(
-    wanted: Sequence[Wanted], offers: Sequence[Offer], faults: Mapping[str, Words] | None = None
-) -> tuple[Priced, ...]:
+def match(wanted: Sequence[Wanted], offers: Sequence[Offer]) -> tuple[Priced, ...]:
     """The lines of a basket with their offers and amounts.
 
     Args:
         wanted: shape (lines,), quantities >= 1.
         offers: every live variant of the wanted products.
-        faults: what is wrong elsewhere in the order, told together with what is found here.
 
     Raises:
         Invalid: a product or variant that is not on offer, a variant that must be named, the
-            same variant twice, `faults`.
+            same variant twice.
         OutOfStock: fewer pieces left than wanted.
     """
-    lines = _match(wanted, offers, dict(faults or {}))
+    lines = _match(wanted, offers)
     _check_stock(lines)
     return lines
 
@@ -297,13 +314,12 @@ def basket_of(
     )
 
 
-def _match(
-    wanted: Sequence[Wanted], offers: Sequence[Offer], faults: dict[str, Words]
-) -> tuple[Priced, ...]:
+def _match(wanted: Sequence[Wanted], offers: Sequence[Offer]) -> tuple[Priced, ...]:
     by_product: dict[int, list[Offer]] = {}
     for offer in offers:
         if offer.is_sold:
             by_product.setdefault(offer.product_id, []).append(offer)
+    faults: dict[str, Words] = {}
     lines: list[Priced] = []
     taken: set[int] = set()
     for position, item in enumerate(wanted):

@@ -50,6 +50,8 @@ orders = table(
     sa.Column("weight_grams", Int, nullable=False, server_default="0"),
     sa.Column("coupon_code", Text),
     sa.Column("commission_bp", Int, nullable=False, server_default="0"),
+    sa.Column("refunds_opened_dirhams", Int, nullable=False, server_default="0"),
+    sa.Column("refunded_dirhams", Int, nullable=False, server_default="0"),
     sa.UniqueConstraint("store_id", "id"),
     sa.UniqueConstraint("store_id", "number"),
     sa.CheckConstraint(

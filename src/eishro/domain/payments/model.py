@@ -125,6 +125,15 @@ class Payment(msgspec.Struct, frozen=True):
             return self
         return msgspec.structs.replace(self, news_checks=1, next_check_at=at + NEWS_PAUSES[0])
 
+    def given_back(self, dirhams: int, at: datetime, *, as_void: bool) -> "Payment":
+        """The payment after `dirhams` of it, all refunds together, have gone back."""
+        if self.status not in SETTLED or dirhams <= 0:
+            return self
+        status: Status = "partially_refunded"
+        if dirhams >= self.amount_dirhams:
+            status = "voided" if as_void else "refunded"
+        return msgspec.structs.replace(self, status=status, updated_at=at)
+
     def is_exact(self, receipt: Receipt) -> bool:
         """True if the money is what this attempt asked for, to the dirham."""
         return receipt.amount_dirhams == self.amount_dirhams and receipt.currency == self.currency

@@ -1,4 +1,4 @@
-"""What the shop expects of a payment provider (payments: start, claim, query).
+"""What the shop expects of a payment provider (payments: start, claim, query, refund).
 
 A provider builds requests, reads replies and verifies signatures on raw bytes. It stores
 nothing, decides nothing and knows no order. What the outside may rightly say is a value, not
@@ -93,6 +93,61 @@ class Unknown(msgspec.Struct, frozen=True):
 Answer = Paid | Failed | Unknown
 
 
+class RefundIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """What an adapter may know of a refund: the money that came, and how much goes back.
+
+    `reference` is the payment's wire reference, `receipt_reference` the gateway's own id of the
+    money. `sent_at` is when a call for it may have left last (None: never). `known` are the
+    gateway's ids of other refunds of the same money, which come to `known_dirhams`.
+    """
+
+    reference: str
+    terminal: str
+    receipt_reference: str
+    receipt_dirhams: int
+    amount_dirhams: int
+    created_at: datetime
+    sent_at: datetime | None = None
+    known: tuple[str, ...] = ()
+    known_dirhams: int = 0
+
+
+class Refunded(msgspec.Struct, frozen=True):
+    """The gateway proves that the money has left; `was_void`: the sale was taken back whole."""
+
+    reference: str
+    was_void: bool = False
+
+
+class RefundRefused(msgspec.Struct, frozen=True):
+    """An explicit no; `reason` is the gateway's text."""
+
+    reason: str
+
+
+class RefundUnknown(msgspec.Struct, frozen=True):
+    """It may have happened. `sent` False: this time nothing but questions left."""
+
+    reason: str
+    sent: bool = True
+
+
+class RefundLater(msgspec.Struct, frozen=True):
+    """Certainly not done this time; worth trying again, not before `after` if it is known."""
+
+    reason: str
+    after: datetime | None = None
+
+
+class RefundManual(msgspec.Struct, frozen=True):
+    """The gateway cannot do it: people have to."""
+
+    reason: str = ""
+
+
+RefundAnswer = Refunded | RefundRefused | RefundUnknown | RefundLater | RefundManual
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Unproven news about a payment, from a browser or a webhook.
 
@@ -154,10 +209,13 @@ class ProviderBusy(Unavailable):
 
 
 class PaymentProvider(Protocol):
-    """One gateway. `name` is also its webhook path; `can_query` says whether `query` proves."""
+    """One gateway. `name` is also its webhook path; `can_query` says whether `query` proves,
+    `can_refund` whether money goes back through it.
+    """
 
     name: str
     can_query: bool
+    can_refund: bool
 
     async def start(self, intent: Intent) -> Action:
         """What the payer has to do; signs on the server, from the stored amount only.
@@ -184,6 +242,13 @@ class PaymentProvider(Protocol):
 
     async def query(self, intent: Intent) -> Answer:
         """Ask the gateway what became of the attempt. Never raises for what the outside does."""
+        ...
+
+    async def refund(self, wanted: RefundIntent) -> RefundAnswer:
+        """Give money back, once: where a call may have left before, the gateway is asked what
+        became of it, and nothing is sent again before that is clear. Never raises for what the
+        outside does.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -5,6 +5,7 @@ A place is the code of a city (`misrata`), of a district (`LY-BA`), a region (`w
 city has one price; of the zones that cover a city the one that names it most closely counts.
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, get_args
@@ -107,6 +108,7 @@ def place_name(place: str) -> Words:
     return Words(place, place) if known is None else Words(known.name_en, known.name_ar)
 
 
+@functools.lru_cache(maxsize=500)  # there are fewer cities
 def places_over(city_code: str) -> tuple[str, ...]:
     """The places that cover a city, the closest first: itself, its district, its region, `*`."""
     city = _CITIES.get(city_code)

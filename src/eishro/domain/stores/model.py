@@ -37,7 +37,8 @@ class Store(msgspec.Struct, frozen=True):
     """A merchant's store. The owner is a membership (`owner_id` is read from it).
 
     `is_active` is what the public sees; `standing` is the platform's word, and a store whose
-    standing is not `approved` cannot be opened by its owner.
+    standing is not `approved` cannot be opened by its owner. `commission_bp` is the platform's
+    share in basis points where it is not everybody's.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Store(msgspec.Struct, frozen=True):
     version: int
     standing: Standing = "approved"
     standing_reason: str | None = None
+    commission_bp: int | None = None
     owner_id: int | None = None
 
     def settings_value(self) -> StoreSettings:

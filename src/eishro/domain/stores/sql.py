@@ -28,6 +28,7 @@ stores = table(
     sa.Column("version", Int, nullable=False),
     sa.Column("standing", Text, nullable=False, server_default="approved"),
     sa.Column("standing_reason", Text),
+    sa.Column("commission_bp", Int),
     sa.Index("ix_stores_is_active_id", "is_active", "id"),
 )
 

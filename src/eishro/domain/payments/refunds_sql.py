@@ -1,0 +1,230 @@
+"""The table and statements of refunds."""
+
+import functools
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from eishro.db.database import Database
+from eishro.db.rows import columns_of, save_by_version, saving, values_of
+from eishro.db.schema import table
+from eishro.db.statements import Query, Statement, Write
+from eishro.db.types import Id, Int, Json, Moment, Text
+from eishro.domain.payments.model import StoredReceipt
+from eishro.domain.payments.refunds import (
+    REFUNDS_MAX,
+    NotInSuspense,
+    Refund,
+    RefundNotFound,
+    RefundStatus,
+)
+from eishro.domain.payments.sql import payment_receipts, payments
+from eishro.errors import Stale
+
+REFUNDING = "refunding"  # why a receipt does not wait in suspense any more
+
+refunds = table(
+    "refunds",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("store_id", Int, nullable=False),
+    sa.Column("order_id", Id, nullable=False),
+    sa.Column("payment_id", Id),
+    sa.Column("provider", Text),
+    sa.Column("terminal", Text),
+    sa.Column("receipt_reference", Text),
+    sa.Column("amount_dirhams", Int, nullable=False),
+    sa.Column("goods_dirhams", Int, nullable=False),
+    sa.Column("delivery_dirhams", Int, nullable=False),
+    sa.Column("lines", Json, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("status", Text, nullable=False),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("through", Text),
+    sa.Column("provider_reference", Text),
+    sa.Column("failure", Text),
+    sa.Column("requested_by", Text, nullable=False),
+    sa.Column("completed_by", Text),
+    sa.Column("note", Text),
+    sa.Column("attempts", Int, nullable=False),
+    sa.Column("sent_at", Moment),
+    sa.Column("next_try_at", Moment),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("version", Int, nullable=False),
+    sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+    sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
+    sa.CheckConstraint("amount_dirhams > 0", name="amount"),
+    sa.Index("ix_refunds_order_id", "order_id"),
+    sa.Index("ix_refunds_store_id_status_id", "store_id", "status", "id"),
+    sa.Index(
+        "ix_refunds_next_try_at",
+        "next_try_at",
+        sqlite_where=sa.text("next_try_at IS NOT NULL"),
+        postgresql_where=sa.text("next_try_at IS NOT NULL"),
+    ),
+    # One at a time for each piece of money: what the gateway lists can then be told apart.
+    sa.Index(
+        "uq_refunds_under_way",
+        "provider",
+        "terminal",
+        "receipt_reference",
+        unique=True,
+        sqlite_where=sa.text("status IN ('sending', 'unknown')"),
+        postgresql_where=sa.text("status IN ('sending', 'unknown')"),
+    ),
+    sa.Index(
+        "uq_refunds_suspense",
+        "provider",
+        "terminal",
+        "receipt_reference",
+        unique=True,
+        sqlite_where=sa.text("kind = 'suspense'"),
+        postgresql_where=sa.text("kind = 'suspense'"),
+    ),
+    with_rowid=False,
+)
+
+_COLUMNS = columns_of(refunds, Refund)
+_BY_ID = Query(
+    sa.select(*_COLUMNS).where(refunds.c.id == sa.bindparam("id")), Refund, across_stores=True
+)
+_OF_ORDER = Query(
+    sa.select(*_COLUMNS)
+    .where(
+        refunds.c.order_id == sa.bindparam("order_id"),
+        refunds.c.store_id == sa.bindparam("store_id"),
+    )
+    .order_by(refunds.c.id)
+    .limit(sa.bindparam("limit")),
+    Refund,
+)
+_DUE = Query(
+    sa.select(refunds.c.id)
+    .where(refunds.c.next_try_at <= sa.bindparam("now"))
+    .order_by(refunds.c.next_try_at)
+    .limit(sa.bindparam("limit")),
+    str,
+    across_stores=True,
+)
+_APPLIED = Query(
+    sa.select(*columns_of(payment_receipts, StoredReceipt))
+    .select_from(
+        payment_receipts.join(
+            payments,
+            sa.and_(
+                payments.c.id == payment_receipts.c.payment_id,
+                payments.c.store_id == payment_receipts.c.store_id,
+            ),
+        )
+    )
+    .where(
+        payments.c.order_id == sa.bindparam("order_id"),
+        payments.c.store_id == sa.bindparam("store_id"),
+        payment_receipts.c.applied == sa.bindparam("applied"),
+    )
+    .order_by(payment_receipts.c.at, payment_receipts.c.provider_reference)
+    .limit(sa.bindparam("limit")),
+    StoredReceipt,
+)
+_INSERT = Write(sa.insert(refunds))
+_SAVE = Write(save_by_version(refunds, Refund, ("store_id", "id")))
+_LEAVE_SUSPENSE = Write(
+    sa.update(payment_receipts)
+    .where(
+        payment_receipts.c.provider == sa.bindparam("key_provider"),
+        payment_receipts.c.terminal == sa.bindparam("key_terminal"),
+        payment_receipts.c.provider_reference == sa.bindparam("key_reference"),
+        payment_receipts.c.store_id == sa.bindparam("key_store"),
+        payment_receipts.c.applied == sa.bindparam("key_applied"),
+        payment_receipts.c.reason == sa.bindparam("key_reason"),
+    )
+    .values(reason=sa.bindparam("reason"))
+)
+
+
+async def get_refund(db: Database, refund_id: str) -> Refund:
+    """The refund, or `RefundNotFound`."""
+    found = await db.one(_BY_ID, id=refund_id)
+    if found is None:
+        raise RefundNotFound()
+    return found
+
+
+async def list_refunds_of_order(db: Database, store_id: int, order_id: str) -> list[Refund]:
+    """The order's refunds, and those of money in suspense that came for it, oldest first."""
+    return await db.all(_OF_ORDER, store_id=store_id, order_id=order_id, limit=2 * REFUNDS_MAX)
+
+
+async def list_applied_receipts(db: Database, store_id: int, order_id: str) -> list[StoredReceipt]:
+    """The money that paid the order, oldest first."""
+    return await db.all(_APPLIED, store_id=store_id, order_id=order_id, applied=True, limit=100)
+
+
+async def list_due(db: Database, now: datetime, limit: int = 100) -> list[str]:
+    """Ids of refunds that somebody has to look after now."""
+    return await db.all(_DUE, now=now, limit=limit)
+
+
+async def list_refunds_of_store(
+    db: Database, store_id: int, status: RefundStatus | None, limit: int, offset: int
+) -> list[Refund]:
+    """A page of the store's refunds, newest first."""
+    values = {} if status is None else {"status": status}
+    query = _page_query(by_status=status is not None)
+    return await db.all(query, store_id=store_id, limit=limit, offset=offset, **values)
+
+
+async def count_refunds_of_store(db: Database, store_id: int, status: RefundStatus | None) -> int:
+    """How many there are, over all pages."""
+    values = {} if status is None else {"status": status}
+    query = _count_query(by_status=status is not None)
+    return await db.one(query, store_id=store_id, **values) or 0
+
+
+def _conditions(*, by_status: bool) -> list[Any]:
+    of_store = [refunds.c.store_id == sa.bindparam("store_id")]
+    return [*of_store, refunds.c.status == sa.bindparam("status")] if by_status else of_store
+
+
+@functools.cache
+def _page_query(*, by_status: bool) -> Query[Refund]:
+    return Query(
+        sa.select(*_COLUMNS)
+        .where(*_conditions(by_status=by_status))
+        .order_by(refunds.c.id.desc())
+        .limit(sa.bindparam("limit"))
+        .offset(sa.bindparam("offset")),
+        Refund,
+    )
+
+
+@functools.cache
+def _count_query(*, by_status: bool) -> Query[int]:
+    return Query(
+        sa.select(sa.func.count()).select_from(refunds).where(*_conditions(by_status=by_status)),
+        int,
+    )
+
+
+def insert_refund(refund: Refund) -> Statement:
+    """A new refund; `NotInSuspense` if this money goes back already."""
+    return _INSERT(**values_of(refund)).guarded(Stale(), taken=NotInSuspense())
+
+
+def save_refund(refund: Refund, seen: Refund) -> Statement:
+    """Replace `seen` by `refund`; `Stale`, also while another one of the same money is sent."""
+    return _SAVE(**saving(refund, seen, ("store_id", "id"))).guarded(Stale())
+
+
+def leave_suspense(receipt: StoredReceipt) -> Statement:
+    """The money waits in suspense no longer, or `Stale`: it did not wait as it was seen."""
+    return _LEAVE_SUSPENSE(
+        key_provider=receipt.provider,
+        key_terminal=receipt.terminal,
+        key_reference=receipt.provider_reference,
+        key_store=receipt.store_id,
+        key_applied=False,
+        key_reason=receipt.reason,
+        reason=REFUNDING,
+    ).guarded(Stale())

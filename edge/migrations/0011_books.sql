@@ -120,4 +120,4 @@ CREATE TRIGGER ledger_entries_no_delete BEFORE DELETE ON ledger_entries BEGIN
         SELECT RAISE(ABORT, 'the ledger is append-only');
     END;
 
-UPDATE alembic_version SET version_num='0011' WHERE alembic_version.version_num = '0009';
+UPDATE alembic_version SET version_num='0011' WHERE alembic_version.version_num = '0010';

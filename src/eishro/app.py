@@ -149,6 +149,8 @@ def rules_of(settings: Settings) -> Rules:
     return Rules(
         public_url=settings.public_url.rstrip("/"),
         order_expiry=settings.order_expiry,
+        cod_confirmation=settings.cod_confirmation,
+        cod_late=timedelta(days=settings.cod_late_days),
         idempotency=settings.idempotency,
         access_token=settings.access_token,
         refresh_token=settings.refresh_token,

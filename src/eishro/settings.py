@@ -157,6 +157,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     order_expiry_minutes: Annotated[
         int, Meta(ge=1, le=10_080), _about("How long an unpaid online order holds its stock.")
     ] = 60
+    cod_confirm_hours: Annotated[
+        int,
+        Meta(ge=0, le=720),
+        _about("How long an order to be paid on delivery waits to be confirmed; 0: for ever."),
+    ] = 48
+    cod_late_days: Annotated[
+        int,
+        Meta(ge=1, le=90),
+        _about("After how many days cash that a courier still holds is listed as late."),
+    ] = 7
     idempotency_hours: Annotated[
         int, Meta(ge=1, le=168), _about("How long an Idempotency-Key is remembered.")
     ] = 24
@@ -263,6 +273,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def suspense_deadline(self) -> timedelta:
         """`suspense_days` as a duration."""
         return timedelta(days=self.suspense_days)
+
+    @property
+    def cod_confirmation(self) -> timedelta | None:
+        """`cod_confirm_hours` as a duration; None where such orders wait for ever."""
+        return timedelta(hours=self.cod_confirm_hours) if self.cod_confirm_hours else None
 
     @property
     def idempotency(self) -> timedelta:

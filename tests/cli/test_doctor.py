@@ -17,13 +17,17 @@ from eishro.domain.orders.model import Status
 from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.flows import pay_out
 from eishro.flows.change_order import cancel_order, change_status
+from eishro.flows.collect_cash import Cash, record_collection
 from eishro.flows.edit_product import ProductDraft, update_product
+from eishro.flows.parcels import Parcel
 from eishro.flows.pay_order import check_payment
 from eishro.flows.pay_out import BankDetails
+from eishro.flows.product_card import ProductState
 from eishro.flows.refund_order import open_refund
 from eishro.flows.secure_account import Proof
 from eishro.flows.send_refund import send_refund
 from eishro.flows.set_commission import set_commission
+from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import run_once
@@ -88,9 +92,25 @@ async def _trade(world: World) -> None:
         order = (await world.order(shirt, quantity=2, method="cod")).order
         for to in way:
             await change_status(world.shop, order.id, to, TESTER)
+    await _deliver(world, shirt)
     for stock in (70, None, 12):
         draft = ProductDraft(stock=stock)
         await update_product(world.shop, shirt.product.id, draft, TESTER, lambda _: None)
+
+
+async def _deliver(world: World, shirt: ProductState) -> None:
+    """Parcels in part, cash collected and handed over, cash in dispute."""
+    for collected in (True, False):
+        placed = await world.order(shirt, 2, "cod")
+        await change_status(world.shop, placed.order.id, "confirmed", TESTER)
+        for _ in range(2):
+            parcel = Parcel(carrier="amyal", pieces={shirt.variants[0].id: 1})
+            shipped = await ship_order(world.shop, placed.order.id, parcel, TESTER, NotOnce())
+            cash = Cash(
+                amount_dirhams=shipped.shipment.cod_dirhams - (not collected),
+                shipment_id=shipped.shipment.id,
+            )
+            await record_collection(world.shop, placed.order.id, cash, TESTER, NotOnce())
 
 
 async def _pay(world: World, order_id: str, divisor: int, *receipts: str) -> None:
@@ -232,6 +252,14 @@ _WITHOUT_MONEY = "paid orders without their money in the books"
         ("UPDATE orders SET refunded_dirhams = 1", "refunds are counted wrongly"),
         ("UPDATE orders SET refunds_opened_dirhams = 0", "refunds are counted wrongly"),
         ("DELETE FROM refunds WHERE status = 'manual'", "are owed back to buyers"),
+        ("UPDATE cod_collections SET amount_dirhams = 1", "courier:amyal of store 1 holds 2 dirhams"),
+        ("UPDATE cod_collections SET state = 'remitted'", "courier:amyal of store 1 holds 0 dirhams"),
+        ("UPDATE ledger_entries SET account = 'cash' WHERE account = 'courier:amyal'",
+         "courier:amyal of store 1"),
+        ("DELETE FROM ledger_entries WHERE reason = 'cod.collected'", _WITHOUT_MONEY),
+        ("UPDATE shipment_lines SET quantity = 9", "more was shipped than ordered"),
+        ("UPDATE orders SET total_dirhams = 1 WHERE payment_status = 'paid'",
+         "more was settled than they cost"),
         ("UPDATE store_versions SET active_products = 7", "count of products on sale is wrong: 1"),
         ("UPDATE outbox SET is_dead = 1 WHERE topic = 'order.paid'", "events nobody could work off"),
     ],

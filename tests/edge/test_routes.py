@@ -46,6 +46,13 @@ _REFUSED = {
     "POST /api/orders/{order_id}/refunds": 409,  # nothing was paid
     "POST /api/orders/{order_id}/refunds/{refund_id}/complete": 404,
     "POST /api/orders/{order_id}/refunds/{refund_id}/retry": 404,
+    "POST /api/orders/{order_id}/shipments": 409,  # not confirmed
+    "GET /api/shipments/{shipment_id}": 404,  # nothing was shipped
+    "PUT /api/shipments/{shipment_id}": 404,
+    "POST /api/orders/{order_id}/cod/collect": 409,  # not to be paid on delivery
+    "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve": 404,  # no such case
+    "POST /api/stores/{store_id}/cod/remittances": 415,  # no file
+    "GET /api/stores/{store_id}/cod/remittances/{remittance_id}": 404,
 }
 
 
@@ -104,6 +111,9 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "key": "x.webp",
         "name": "pay.css",
         "session_id": "ses_0",
+        "shipment_id": "shp_0",
+        "case_id": "cas_0",
+        "remittance_id": "rem_0",
         "invitation_id": "inv_0",
         "refund_id": "ref_0",
         "key_id": "key_0",

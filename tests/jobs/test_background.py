@@ -83,11 +83,13 @@ async def test_an_order_confirmed_by_hand_and_still_unpaid_expires_too(world: Wo
     assert (await _status(world, order_id), await _pieces(world, order_id)) == ("cancelled", (5, 0))
 
 
-async def test_an_order_to_be_paid_at_the_door_does_not_expire(world: World) -> None:
+async def test_a_confirmed_order_to_be_paid_at_the_door_does_not_expire(world: World) -> None:
     order_id = await _order(world, method="cod")
+    await change_status(world.shop, order_id, "confirmed", TESTER)
     world.clock.turn(timedelta(days=400))
     await run_once(world.shop)
-    assert (await _status(world, order_id), await _pieces(world, order_id)) == ("pending", (3, 2))
+    found = (await _status(world, order_id), await _pieces(world, order_id))
+    assert found == ("confirmed", (3, 2))
 
 
 async def test_a_paid_order_does_not_expire(world: World) -> None:

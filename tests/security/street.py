@@ -31,7 +31,20 @@ from tests.dummy_refunds import Mood
 from tests.shops import PASSWORD, World, bearer, changed, order_body
 
 MARK = "zenobia"  # in every text of the neighbour, so that it is seen wherever it turns up
-_SCOPES = ["store:write", "products:write", "orders:read", "orders:write", "audit:read"]
+_SCOPES = [
+    "store:write",
+    "products:write",
+    "orders:read",
+    "orders:write",
+    "money:read",
+    "audit:read",
+]
+# A courier's file that names our parcels, the neighbour's and nobody's; the amounts are right for
+# the first only.
+_REMITTANCE = (
+    "رقم الشحنة,المبلغ,العمولة\n"
+    "OURS-1,35.500,5\nOURS-2,30,5\nTHEIRS-1,35.500,5\nTHEIRS-2,35.500,5\nOURS-9,1,0\n"
+)
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
 _MOVED = (("processing", "cod"), ("delivered", "cod"))
 IBAN = "LY83002048000020100120361"
@@ -54,6 +67,7 @@ class Step(msgspec.Struct, frozen=True):
     method: str = ""
     path: str = ""
     body: Any = None
+    file: str | None = None
     who: str = "owner"
     status: int = 200
     job: Callable[[Shop, Street], Awaitable[object]] | None = None
@@ -81,7 +95,11 @@ async def build(world: World) -> Street:
     client = world.client()
 
     async def send(method: str, path: str, body: Any, who: dict[str, str]) -> Any:
-        reply = await client.request(method, path, json=body, headers=who)
+        if method == "FILE":
+            files, fields = body
+            reply = await client.post(path, files=files, data=fields, headers=who)
+        else:
+            reply = await client.request(method, path, json=body, headers=who)
         assert reply.status_code in (200, 201), (path, reply.text)
         return reply.json()["data"]
 
@@ -117,12 +135,18 @@ async def build(world: World) -> Street:
             await send("POST", f"{at}/products", {**_product(side, number), "status": "draft"}, who)
         for number in range(1 if side == "ours" else 2):
             # The first code is the same in both stores.
-            named = {"code": f"EID{number or ''}", "name": f"عيد{mark}", "usageLimit": 9}
+            named = {
+                "code": f"EID{number or ''}",
+                "name": f"عيد{mark}",
+                "usageLimit": 99,
+                "perCustomerLimit": 99,
+            }
             made = await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
             things["coupon"] = made["id"]
             named = {"code": f"LATE{number or ''}", "name": f"متأخر{mark}", "perCustomerLimit": 9}
             await send("POST", f"{at}/coupons", {**_DISCOUNT, **named}, who)
-            named = {"name": f"عرض{mark}", "perCustomerLimit": 9}
+            scope = {"kind": "products", "ids": [things["product1"]]}
+            named = {"name": f"عرض{mark}", "perCustomerLimit": 99, "scope": scope}
             made = await send("POST", f"{at}/promotions", {**_DISCOUNT, **named}, who)
             things["promotion"] = made["id"]
         made = await send("POST", f"{at}/categories", {"name": f"فارغ{mark}"}, who)
@@ -145,6 +169,7 @@ async def build(world: World) -> Street:
                 await send("PUT", status, {"status": move}, who)
         await _deliver_and_forget(things, send, who, mark)
         await _refund(world, things, send, who, mark)
+        await _ship(send, side, things, who)
         paying = f"/api/orders/{things['pending order']}/payments"
         made = await send("POST", paying, {"method": "moamalat"}, who)
         things["payment"] = made["id"]
@@ -197,12 +222,18 @@ async def _earn(
         made = await send("POST", f"/api/orders/{order}/payments", {"method": "moamalat"}, who)
         payment = await payments.get_payment(world.db, made["id"])
         world.provider.pay(
-            payment.reference, payment.amount_dirhams, f"{side}{number}", f"{side}{number}x"
+            payment.reference,
+            payment.amount_dirhams,
+            *(f"{side}{number}{name}" for name in ("", "x", "y")),
         )
         await check_payment(world.shop, payment.id)
         things["paid order"] = order
-        (item, *_) = await send("GET", f"{at}/suspense", None, who)
-        things["item"] = item["id"]
+        things["like order"] = (await send("POST", f"{at}/orders", body, {}))["id"]
+        waiting = await send("GET", f"{at}/suspense", None, who)
+        things["item"], other = (item["id"] for item in waiting if item["orderId"] == order)
+        things["settled order"] = (await send("POST", f"{at}/orders", body, {}))["id"]
+        applied = {"action": "apply", "orderId": things["settled order"]}
+        await send("PUT", f"{at}/suspense/{other}/resolve", applied, who)
         for name in ("approved", "payout"):
             made = await send("POST", f"{at}/payouts", {"amount": 5 + number}, who)
             things[name] = made["id"]
@@ -239,6 +270,34 @@ async def _refund(world: World, things: dict[str, Any], send: Any, who: Any, mar
     world.provider.refunds.mood = "done"
 
 
+async def _ship(send: Any, side: str, things: dict[str, Any], who: dict[str, str]) -> None:
+    """Parcels on their way: one new, two whose cash was collected, one in dispute."""
+    mark = "" if side == "ours" else f" {MARK}"
+    at = f"/api/stores/{things['store']}"
+    # A file that came before its parcels: sent again, it fits.
+    carrier = "amyal" if side == "ours" else f"amyal-{MARK}"
+    body = order_body(things["product0"], 1, things["variant0"], method="cod")
+    total = (await send("POST", f"{at}/quote", body, {}))["total"]
+    for amount in (total,) if side == "ours" else (total, 1, 2):
+        files = {"file": ("a.csv", f"tracking,amount\n{side}-1,{amount}\n".encode())}
+        made = await send("FILE", f"{at}/cod/remittances", (files, {"carrier": carrier}), who)
+        things["remittance"] = made["id"]
+    for number in range(4 if side == "ours" else 6):
+        body = order_body(things["product0"], 1, things["variant0"], method="cod")
+        body["customer"]["name"] += mark
+        order = f"/api/orders/{(await send('POST', f'{at}/orders', body, {}))['id']}"
+        await send("PUT", f"{order}/status", {"status": "confirmed"}, who)
+        parcel = {"carrier": "amyal", "trackingNumber": f"{side}-{number}", "note": f"x{mark}"}
+        made = await send("POST", f"{order}/shipments", parcel, who)
+        things[f"shipment{number}"] = made["id"]
+        things[f"shipped{number}"] = made["orderId"]
+        if number in (1, 2, 4):
+            await send("POST", f"{order}/cod/collect", {"amount": total}, who)
+        if number in (3, 5):
+            made = await send("POST", f"{order}/cod/collect", {"amount": 5}, who)
+            things["case"] = made["case"]["id"]
+
+
 def _product(side: str, number: int) -> dict[str, Any]:
     mark = "" if side == "ours" else f" {MARK}"
     return {
@@ -246,14 +305,14 @@ def _product(side: str, number: int) -> dict[str, Any]:
         "price": 25.5,
         "category": _SHELF[side],
         "variants": [
-            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 9}
+            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 29}
             for size, sku in (("S", f"{side}-{number}"), ("L", f"{side}-{number}-L"))
         ],
     }
 
 
 def _zone(side: str, places: list[str]) -> dict[str, Any]:
-    mark, rate = ("", 7) if side == "ours" else (f" {MARK}", 9)
+    mark, rate = ("", 10) if side == "ours" else (f" {MARK}", 12)
     return {
         "name": f"كل البلاد{mark}",
         "places": places,
@@ -421,6 +480,35 @@ STEPS = (
     Step("confirm", "PUT", "/api/orders/{ours[new order]}/status", {"status": "confirmed"}),
     Step("ship", "PUT", "/api/orders/{ours[processing order]}/status", {"status": "shipped"}),
     Step("return", "PUT", "/api/orders/{ours[delivered order]}/status", {"status": "returned"}),
+    Step("part", "POST", "/api/orders/{ours[processing order]}/shipments",
+         {"carrier": "x", "trackingNumber": "THEIRS-0",
+          "lines": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=201),
+    Step("parcels", "GET", "/api/orders/{ours[shipped0]}/shipments"),
+    Step("parcel", "GET", "/api/shipments/{ours[shipment0]}"),
+    Step("their parcel", "GET", "/api/shipments/{theirs[shipment0]}", status=404),
+    Step("parcel arrives", "PUT", "/api/shipments/{ours[shipment0]}", {"status": "delivered"}),
+    Step("parcel stays", "PUT", "/api/shipments/{ours[shipment0]}", {"status": "cancelled"}),
+    Step("parcel comes back", "PUT", "/api/shipments/{ours[shipment0]}", {"status": "returned"}),
+    Step("their parcel moves", "PUT", "/api/shipments/{theirs[shipment0]}",
+         {"status": "delivered"}, status=404),
+    Step("collect", "POST", "/api/orders/{ours[shipped0]}/cod/collect", {"amount": 35.5}),
+    Step("collect less", "POST", "/api/orders/{ours[shipped0]}/cod/collect", {"amount": 5}),
+    Step("collect theirs", "POST", "/api/orders/{theirs[shipped0]}/cod/collect",
+         {"amount": 35.5}, status=404),
+    Step("cash", "GET", f"{_STORE}/cod", who="ours key", later=timedelta(days=9)),
+    Step("cases", "GET", f"{_STORE}/cod/cases"),
+    Step("open cases", "GET", f"{_STORE}/cod/cases?state=open"),
+    Step("accept", "POST", f"{_STORE}/cod/cases/{{ours[case]}}/resolve",
+         {"resolution": "accept"}),
+    Step("accept theirs", "POST", f"{_STORE}/cod/cases/{{theirs[case]}}/resolve",
+         {"resolution": "accept"}, status=404),
+    Step("remit", "POST", f"{_STORE}/cod/remittances", {"carrier": "amyal"}, file=_REMITTANCE,
+         status=201),
+    Step("remit again", "POST", f"{_STORE}/cod/remittances", {"carrier": "amyal"},
+         file="tracking,amount\nours-1,35.5\n", status=201),
+    Step("remittances", "GET", f"{_STORE}/cod/remittances"),
+    Step("remittance", "GET", f"{_STORE}/cod/remittances/{{ours[remittance]}}"),
+    Step("their remittance", "GET", f"{_STORE}/cod/remittances/{{theirs[remittance]}}", status=404),
     Step("cancel", "PUT", "/api/orders/{ours[pending order]}/cancel", {}),
     Step("cancel theirs", "PUT", "/api/orders/{theirs[new order]}/cancel", {}, status=404),
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",
@@ -451,14 +539,16 @@ STEPS = (
     Step("assign theirs", "PUT", f"{_STORE}/suspense/{{theirs[item]}}/assign", {"userId": None},
          status=404),
     Step("apply", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
-         {"action": "apply", "orderId": "{ours[pending order]}"}),
+         {"action": "apply", "orderId": "{ours[like order]}"}),
     Step("apply to theirs", "PUT", f"{_STORE}/suspense/{{ours[item]}}/resolve",
-         {"action": "apply", "orderId": "{theirs[pending order]}"}, status=404),
+         {"action": "apply", "orderId": "{theirs[like order]}"}, status=404),
     Step("refunds", "GET", f"{_STORE}/refunds"),
     Step("manual refunds", "GET", f"{_STORE}/refunds?status=manual"),
     Step("refunds of an order", "GET", _REFUNDS),
     Step("refunds of theirs", "GET", "/api/orders/{theirs[refunded order]}/refunds", status=404),
     Step("refund", "POST", _REFUNDS, {"reason": "x", "amount": 1}, status=201),
+    Step("refund what suspense paid", "POST", "/api/orders/{ours[settled order]}/refunds",
+         {"reason": "x", "amount": 1}, status=201),
     Step("refund theirs", "POST", "/api/orders/{theirs[refunded order]}/refunds", {"reason": "x"},
          status=404),
     Step("refund done", "POST", f"{_REFUNDS}/{{ours[manual refund]}}/complete", {"note": "x"}),
@@ -495,11 +585,12 @@ async def walk(world: World, street: Street, step: Step) -> None:
 
 async def _request(world: World, street: Street, step: Step) -> None:
     names = {"ours": street.ours, "theirs": street.theirs}
+    body = _filled(step.body, names)
     reply = await world.client().request(
         step.method,
         step.path.format(**names),
-        json=_filled(step.body, names),
         headers=street.callers[step.who],
+        **(_form(step.file, body) if step.file else {"json": body}),
     )
     if reply.status_code != step.status:
         raise Trespass(f"{step.name}: {reply.status_code} {reply.text}")
@@ -509,6 +600,10 @@ async def _request(world: World, street: Street, step: Step) -> None:
     total = (body.get("pagination") or {}).get("total")
     if total is not None and total != len(body["data"]):
         raise Trespass(f"{step.name}: counts {total}, shows {len(body['data'])}")
+
+
+def _form(file: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"files": {"file": ("a.csv", file.encode())}, "data": fields}
 
 
 def _filled(body: Any, names: dict[str, Any]) -> Any:

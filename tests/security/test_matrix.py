@@ -203,6 +203,12 @@ async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         headers=bearer(buyer),
     )
     assert placed.status_code == 201, placed.text
+    order = f"/api/orders/{placed.json()['data']['id']}"
+    await client.put(f"{order}/status", json={"status": "confirmed"}, headers=bearer(owner))
+    shipped = await client.post(
+        f"{order}/shipments", json={"carrier": "amyal"}, headers=bearer(owner)
+    )
+    assert shipped.status_code == 201, shipped.text
     headers: dict[str, Headers] = {
         "guest": {},
         "customer": bearer(customer),
@@ -233,6 +239,9 @@ async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "name": "pay.css",
         "session_id": "ses_0",
         "user_id": "999999",
+        "shipment_id": shipped.json()["data"]["id"],
+        "case_id": "cas_0",
+        "remittance_id": "rem_0",
         "invitation_id": "inv_0",
         "key_id": "key_0",
         "zone_id": "zon_0",

@@ -156,6 +156,20 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
         "note": "paid out", "reference": "R-1", "through": "gateway",
     },
     "POST /api/orders/{order_id}/refunds/{refund_id}/retry": {},
+    "POST /api/orders/{order_id}/shipments": {
+        "carrier": "amyal", "service": "express", "trackingNumber": "AMY-284510", "note": "x",
+        "lines": [{"variantId": 1, "quantity": 1}],
+    },
+    "PUT /api/shipments/{shipment_id}": {
+        "status": "picked_up", "trackingNumber": "AMY-284511", "note": "x",
+    },
+    "POST /api/orders/{order_id}/cod/collect": {
+        "amount": 35.5, "courier": "amyal", "collectedAt": "2020-01-01T00:00:00Z",
+        "shipmentId": "shp_" + "0" * 26,
+    },
+    "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve": {
+        "resolution": "dismiss", "note": "x",
+    },
     "POST /api/orders/{order_id}/payments": {
         "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",

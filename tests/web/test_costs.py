@@ -18,9 +18,13 @@ from eishro.db.database import Database
 from eishro.db.statements import Batch, Query
 from eishro.domain.accounts.port import Attempt, Person
 from eishro.domain.payments import sql as payments
+from eishro.flows.change_order import change_status
+from eishro.flows.parcels import Parcel
 from eishro.flows.price_list import PriceList
+from eishro.flows.ship_order import ship_order
+from eishro.flows.shop import NotOnce
 from eishro.web.api import ROUTES
-from tests.shops import PASSWORD, World, changed
+from tests.shops import PASSWORD, TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
 T = TypeVar("T")
@@ -263,8 +267,10 @@ async def _buying(till: Till, products: list[Any]) -> None:
     }
     await till.send("POST /api/stores/{store_id}/quote", "/api/stores/1/quote", body=order)
     placing = "POST /api/stores/{store_id}/orders"
+    placed: Any = None
     for number in range(2):  # the second is what is usual: its prices are remembered
         key = {"Idempotency-Key": f"order-{number}"}
+        first = placed
         placed = await till.send(placing, "/api/stores/1/orders", body=order, expect=201, **key)
         guest = {"X-Order-Token": placed["accessToken"]}
         at = f"/api/orders/{placed['id']}"
@@ -290,6 +296,18 @@ async def _buying(till: Till, products: list[Any]) -> None:
     hook = "/api/webhooks/payments/moamalat"
     await till.send("POST /api/webhooks/payments/{provider}", hook, body=news)
     await till.send("PUT /api/orders/{order_id}/cancel", f"{at}/cancel", body={}, **guest)
+    shipped = await _ship(till, first["id"])
+    guest = {"X-Order-Token": first["accessToken"]}
+    row = "GET /api/orders/{order_id}/shipments"
+    await till.send(row, f"/api/orders/{first['id']}/shipments", **guest)
+    await till.send("GET /api/shipments/{shipment_id}", f"/api/shipments/{shipped}", **guest)
+
+
+async def _ship(till: Till, order_id: str) -> str:
+    shop = till.world.shop
+    await change_status(shop, order_id, "confirmed", TESTER)
+    parcel = Parcel(carrier="amyal", tracking_number="AMY-284510")
+    return (await ship_order(shop, order_id, parcel, TESTER, NotOnce())).shipment.id
 
 
 async def _files(till: Till) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.app import open_shop
+from eishro.cli import doctor_shipping
 from eishro.cli.doctor_amounts import find_wrong_amounts
 from eishro.cli.doctor_books import SHOWN_MAX, find_faults_of_books
 from eishro.cli.doctor_money import MONEY_LISTS, find_money_adrift
@@ -108,6 +109,7 @@ _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("variants with negative stock", _NEGATIVE),
     *MONEY_LISTS,
     ("stores whose count of products on sale is wrong", _MISCOUNTED),
+    *doctor_shipping.LISTS,
     ("events nobody could work off", _DEAD),
 )
 
@@ -152,6 +154,7 @@ async def find_faults(db: Database) -> list[str]:
     if wrong := await find_wrong_amounts(db):
         findings.append(f"orders that do not cost what their traces say: {', '.join(wrong)}")
     findings += await find_money_adrift(db)
+    findings += await doctor_shipping.find_courier_faults(db)
     return findings
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.cli.doctor_money import WAS_PAID
+from eishro.cli.doctor_shipping import SETTLING
 from eishro.db.database import Database
 from eishro.db.statements import Query
 from eishro.domain.ledger.reading import ledger_balances
@@ -16,7 +17,7 @@ from eishro.domain.payouts.sql import payouts
 from eishro.domain.suspense.sql import WAITING, suspense_items
 
 SHOWN_MAX = 20  # rows of one finding
-# Postings that pay an order from its receivable.
+# Postings that pay an order from its receivable all at once.
 PAYING = ("payment.received", "suspense.applied")
 
 _entries = ledger_entries.c
@@ -68,7 +69,10 @@ _PAID_TWICE = Query(
 )
 _PAID_ENTRIES = (
     sa.select(_entries.order_id, sa.func.sum(_entries.dirhams).label("dirhams"))
-    .where(_IS_PAYING)
+    .where(
+        sa.or_(*(_entries.reason == reason for reason in SETTLING)),
+        _entries.account == "receivable",
+    )
     .group_by(_entries.order_id)
     .subquery()
 )

@@ -75,6 +75,13 @@ PRIVATE = frozenset(
         "invitations",
         "shipping_zones",
         "outbox",
+        "shipments",
+        "shipment_lines",
+        "shipment_events",
+        "cod_collections",
+        "cod_cases",
+        "cod_remittances",
+        "cod_remittance_rows",
     }
 )
 

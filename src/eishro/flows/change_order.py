@@ -1,9 +1,9 @@
 """Change an order's status: by the merchant, by the buyer who cancels, or by time.
 
 Stock follows in the same batch: a cancelled order gives its held pieces back, a shipped one
-consumes them, a returned one puts them on the shelf again (inspection comes with returns).
-Cancelling reverses the opening entries and gives the used promotions back; money already paid
-becomes due for refund.
+consumes what no parcel has consumed yet (`parcels.py`), a returned one puts them on the shelf again
+(inspection comes with returns). Cancelling reverses the opening entries and gives the used
+promotions back, and so does coming back unpaid; money already paid becomes due for refund.
 """
 
 from datetime import datetime
@@ -19,8 +19,10 @@ from eishro.domain.orders.model import InvalidTransition, Line, Order, Status
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.model import Status as AttemptStatus
 from eishro.domain.payments.refunds import Refund
+from eishro.domain.shipping.shipments import PartlyShipped
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
+from eishro.flows import parcels
 from eishro.flows.pay_order import closing_attempts
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 
@@ -33,6 +35,7 @@ async def change_status(
 
     Raises:
         InvalidTransition: not allowed from where it is.
+        PartlyShipped: it is to be cancelled, and a part of it has left.
     """
     return await _move(shop, await orders.get_order(shop.db, order_id), to, actor, note)
 
@@ -55,7 +58,9 @@ async def cancel_order(
 
 @again_if_stale
 async def expire_order(shop: Shop, order_id: str) -> Order:
-    """Cancel an unpaid online order whose time is over; anything else is left alone."""
+    """Cancel an order whose time is over: an unpaid online one, or one to be paid on delivery that
+    nobody confirmed. Anything else is left alone.
+    """
     order = await orders.get_order(shop.db, order_id)
     if order.expires_at is None or order.expires_at > shop.clock.now():
         return order
@@ -73,9 +78,15 @@ async def _move(
     at = shop.clock.now()
     after = order.move(to, at)
     batch = Batch()
-    lines = await orders.list_lines(shop.db, [order.id])
-    for line in sorted(lines, key=lambda line: line.variant_id):
-        batch.add(*_stock_moves(order, line, to, at))
+    if to == "cancelled":
+        if order.fulfilment_status == "partial":
+            raise PartlyShipped()
+        lines = await orders.list_lines(shop.db, [order.id])
+        for line in sorted(lines, key=lambda line: line.variant_id):
+            batch.add(*_given_back(line, order.id, at))
+    elif to in ("shipped", "delivered", "returned"):
+        load = await parcels.read_load(shop, order)
+        batch.add(*parcels.follow(load, to, actor.name, at))
     batch.add(
         orders.save_order(after, seen=order),
         orders.note_history(after, f"order.{to}", actor.name, at, note),
@@ -97,15 +108,8 @@ async def _move(
     return after
 
 
-def _stock_moves(order: Order, line: Line, to: Status, at: datetime) -> list[Statement]:
-    taking = Taking(line.store_id, line.variant_id, line.quantity)
-    if to == "cancelled" and order.holds_stock:
-        return stock.release(taking, order.id, at)
-    if to == "shipped":
-        return stock.consume(taking, order.id, at)
-    if to == "returned":
-        return stock.restock(taking, order.id, at)
-    return []
+def _given_back(line: Line, order_id: str, at: datetime) -> list[Statement]:
+    return stock.release(Taking(line.store_id, line.variant_id, line.quantity), order_id, at)
 
 
 async def _earlier_refunds(shop: Shop, order: Order) -> list[Refund]:

@@ -202,6 +202,7 @@ def _decide(
 ) -> Placed:
     basket = priced.basket
     online = command.payment_method not in OFFLINE_METHODS
+    waits = shop.rules.order_expiry if online else shop.rules.cod_confirmation
     order = Order(
         id=text_id("ord", at),
         store_id=command.store_id,
@@ -224,7 +225,7 @@ def _decide(
         discount_dirhams=basket.discount_dirhams,
         shipping_dirhams=basket.shipping_dirhams,
         total_dirhams=basket.total_dirhams,
-        expires_at=at + shop.rules.order_expiry if online else None,
+        expires_at=at + waits if waits else None,
         created_at=at,
         updated_at=at,
         version=1,

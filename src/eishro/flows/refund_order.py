@@ -57,7 +57,8 @@ async def open_refund(
     found = await refunds.list_refunds_of_order(shop.db, order.store_id, order_id)
     receipts = await _money_of(shop, order)
     earlier = [refund for refund in found if refund.is_of_order]
-    amounts = measure(wanted, _standing(order, receipts, earlier), _refundable(lines, earlier))
+    standing = _standing(order, await captured_dirhams(shop, order, receipts), earlier)
+    amounts = measure(wanted, standing, _refundable(lines, earlier))
     if len(earlier) >= REFUNDS_MAX:
         raise TooManyRefunds()
     at = shop.clock.now()
@@ -67,7 +68,7 @@ async def open_refund(
     after = msgspec.structs.replace(order, refunds_opened_dirhams=opened, updated_at=at)
     await shop.db.commit(
         Batch(*once.claim(refund), orders.save_order(after, seen=order)).add(
-            *_opening(order, refund, actor, at)
+            *_opening(order, refund, standing.captured_dirhams, actor, at)
         )
     )
     return refund
@@ -113,7 +114,7 @@ async def open_suspense_refund(
     if item is not None:
         placed = item.resolve("refund", actor.name, at)
         batch.add(suspense.save_item(placed, seen=item))
-    await shop.db.commit(batch.add(*_opening(order, refund, actor, at)))
+    await shop.db.commit(batch.add(*_opening(order, refund, 0, actor, at)))
     return refund
 
 
@@ -175,12 +176,10 @@ async def _of_order(shop: Shop, order_id: str, refund_id: str) -> Refund:
     return refund
 
 
-def _standing(
-    order: Order, receipts: Sequence[StoredReceipt], earlier: Sequence[Refund]
-) -> Standing:
+def _standing(order: Order, captured_dirhams: int, earlier: Sequence[Refund]) -> Standing:
     goods = order.subtotal_dirhams - order.discount_dirhams
     return Standing(
-        captured_dirhams=captured_dirhams(order, receipts),
+        captured_dirhams=captured_dirhams,
         opened_dirhams=order.refunds_opened_dirhams,
         goods_left_dirhams=max(0, goods - sum(r.goods_dirhams for r in earlier)),
         delivery_left_dirhams=max(
@@ -284,7 +283,9 @@ def _new_refund(
     )
 
 
-def _opening(order: Order, refund: Refund, actor: Actor, at: datetime) -> list[Statement]:
+def _opening(
+    order: Order, refund: Refund, captured_dirhams: int, actor: Actor, at: datetime
+) -> list[Statement]:
     """The refund, what it means in the books, and who wanted it."""
     amount = str(decimal_from_dirhams(refund.amount_dirhams))
     statements = [
@@ -312,7 +313,7 @@ def _opening(order: Order, refund: Refund, actor: Actor, at: datetime) -> list[S
     elif order.status != "cancelled":
         owed["sales"], owed["delivery"] = refund.goods_dirhams, refund.delivery_dirhams
         owed |= commission_returned(
-            order.total_dirhams,
+            captured_dirhams,
             order.commission_bp,
             order.refunds_opened_dirhams,
             refund.amount_dirhams,

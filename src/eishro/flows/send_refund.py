@@ -24,6 +24,7 @@ from eishro.domain.payments.port import (
     RefundManual,
 )
 from eishro.domain.payments.refunds import UNDER_WAY, Refund
+from eishro.domain.shipping import cod_sql
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.money import decimal_from_dirhams
 
@@ -73,11 +74,14 @@ async def check_refunds(shop: Shop, payment: Payment) -> int:
     return len(unclear)
 
 
-def captured_dirhams(order: Order, receipts: Sequence[StoredReceipt]) -> int:
+async def captured_dirhams(shop: Shop, order: Order, receipts: Sequence[StoredReceipt]) -> int:
     """What came for the order: through gateways, or as cash if none of them knows of it."""
     if not order.is_captured:
         return 0
-    return sum(receipt.amount_dirhams for receipt in receipts) or order.total_dirhams
+    if came := sum(receipt.amount_dirhams for receipt in receipts):
+        return came
+    cash = await cod_sql.list_collections(shop.db, [order.id])
+    return sum(collection.amount_dirhams for collection in cash) or order.total_dirhams
 
 
 @again_if_stale
@@ -179,7 +183,8 @@ async def settling(
             orders.note_history(order, "payment.refunded", actor.name, at, amount),
         ]
     receipts = await refunds.list_applied_receipts(shop.db, order.store_id, order.id)
-    refunded = order.refund(after.amount_dirhams, captured_dirhams(order, receipts), at)
+    captured = await captured_dirhams(shop, order, receipts)
+    refunded = order.refund(after.amount_dirhams, captured, at)
     return [
         *statements,
         orders.save_order(refunded, seen=order),

@@ -36,6 +36,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     public_url: str
     order_expiry: timedelta = timedelta(minutes=60)
+    cod_confirmation: timedelta | None = timedelta(hours=48)
+    cod_late: timedelta = timedelta(days=7)
     idempotency: timedelta = timedelta(hours=24)
     access_token: timedelta = timedelta(minutes=15)
     refresh_token: timedelta = timedelta(days=30)

@@ -22,6 +22,7 @@ from eishro.domain.payments.model import (
     Payment,
 )
 from eishro.domain.payments.port import Action
+from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
 from eishro.flows.place_order import methods_of
 from eishro.flows.shop import Once, Shop, again_if_stale
@@ -47,6 +48,8 @@ async def start_payment(
         raise MethodNotOffered("method")
     if not order.is_payable:
         raise NotPayable()
+    if order.payment_method == "cod" and await cod_sql.list_collections(shop.db, [order.id]):
+        raise NotPayable()  # a courier has brought a part of it already
     provider = offered[method].provider
     if provider is None:
         raise MethodNotOffered("method")

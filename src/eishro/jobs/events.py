@@ -17,6 +17,7 @@ from eishro.domain.messages import mails
 from eishro.domain.messages.port import MailNotSent, Message
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
+from eishro.domain.shipping import shipments_sql as shipments
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store
 from eishro.flows.claim_orders import claim_guest_orders
@@ -154,6 +155,30 @@ async def refund_cancelled(shop: Shop, event: Event) -> None:
     await open_due_refund(shop, event.subject_id)
 
 
+async def mail_shipped(shop: Shop, event: Event) -> None:
+    """Tell the buyer what is on its way, with the tracking numbers that are known by now."""
+    order, store = await _order_and_store(shop, event)
+    if order.customer_email is None:
+        return
+    parcels = [
+        f"{shipment.carrier} {shipment.tracking_number}"
+        for shipment in await shipments.list_of_order(shop.db, order.id)
+        if shipment.status != "cancelled" and shipment.tracking_number is not None
+    ]
+    whole = event.topic.startswith("order.shipped")
+    words = mails.order_shipped(
+        order.customer_email, store.name, order.number, parcels, whole=whole
+    )
+    await _send(shop, words)
+
+
+async def mail_delivered(shop: Shop, event: Event) -> None:
+    """Tell the buyer that everything is there."""
+    order, store = await _order_and_store(shop, event)
+    if order.customer_email is not None:
+        await _send(shop, mails.order_delivered(order.customer_email, store.name, order.number))
+
+
 async def refile_shelf(shop: Shop, event: Event) -> None:
     """Let search find the products of a renamed category by its new name."""
     await refile_products(shop, int(event.subject_id))
@@ -215,6 +240,9 @@ HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     "order.paid": (mail_buyer, mail_merchant),
     "order.refunded": (mail_refund,),
     "refund.due": (refund_cancelled,),
+    "order.partially_shipped": (mail_shipped,),
+    "order.shipped": (mail_shipped,),
+    "order.delivered": (mail_delivered,),
     "category.renamed": (refile_shelf,),
 }
 

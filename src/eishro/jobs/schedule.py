@@ -21,6 +21,7 @@ from eishro.domain.payments import sql as payments
 from eishro.errors import ShopError, Stale
 from eishro.flows import pay_order
 from eishro.flows.change_order import expire_order
+from eishro.flows.flag_late_cash import flag_late_cash
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import Shop
 from eishro.jobs.events import handlers_of
@@ -119,7 +120,7 @@ async def _split(shop: Shop, event: Event, failed: dict[str, str], now: datetime
 
 
 async def expire_unpaid_orders(shop: Shop) -> int:
-    """Cancel unpaid online orders whose time is over; their stock is free again."""
+    """Cancel unpaid or unconfirmed orders whose time is over; their stock is free again."""
     due = await orders.list_due_to_expire(shop.db, shop.clock.now())
     for order_id in due:
         await expire_order(shop, order_id)
@@ -187,6 +188,7 @@ STEPS: tuple[Step, ...] = (
     check_due_payments,
     send_due_refunds,
     expire_unpaid_orders,
+    flag_late_cash,
     seal_audit,
 )
 

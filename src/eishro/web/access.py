@@ -4,19 +4,25 @@ A check finds the store (or order) a route is about, decides, and leaves what it
 call. What the caller may not know of answers 404.
 """
 
+from collections.abc import Awaitable, Callable
+
 from eishro.domain.accounts.permissions import covers
 from eishro.domain.catalog import listing
 from eishro.domain.catalog import sql as catalog
 from eishro.domain.catalog.model import ProductNotFound
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order, OrderNotFound
+from eishro.domain.shipping import shipments_sql as shipments
+from eishro.domain.shipping.shipments import ShipmentNotFound
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import StoreNotFound
-from eishro.errors import Forbidden, Unauthenticated
+from eishro.errors import Forbidden, NotFound, Unauthenticated
 from eishro.web.routes import Call, Check, Needs
 
 _ORDER_TOKEN = "order-token"  # noqa: S105 - the name of a purpose, not a secret
 SLUG_LENGTH_MAX = 60
+
+Find = Callable[[Call], Awaitable[Order]]
 ID_DIGITS_MAX = 15
 
 
@@ -167,34 +173,38 @@ async def product_visible(call: Call) -> None:
         raise ProductNotFound()
 
 
-def order_party(permission: str) -> Needs:
-    """Who has this permission in the order's store, its customer, or its token's holder."""
+def order_party(permission: str, find: Find | None = None) -> Needs:
+    """Who has this permission in the order's store, its customer, or its token's holder.
+
+    Args:
+        find: how the route leads to the order, if not by `:orderId`.
+    """
 
     async def check(call: Call) -> None:
         shown = call.request.get_header("X-Order-Token") or ""
         if call.caller is None and not shown:
             raise Unauthenticated()
-        order = await _find_order(call)
+        order = await (find or _find_order)(call)
         is_buyer = _is_customer(call, order) or _has_token(call, order, shown)
         if not (may(call, permission) or is_buyer):
             call.is_refused = True
-            raise Forbidden() if _knows(call) else OrderNotFound()
+            raise Forbidden() if _knows(call) else _unknown(call)
 
     return Needs(f"{permission}|party", check, takes_order_token=True)
 
 
-def order_member(permission: str) -> Needs:
+def order_member(permission: str, find: Find | None = None) -> Needs:
     """Who has this permission in the order's store; others may not know of the order."""
 
     async def check(call: Call) -> None:
         if call.caller is None:
             raise Unauthenticated()
-        order = await _find_order(call)
+        order = await (find or _find_order)(call)
         if not may(call, permission):
             call.is_refused = True
             if _knows(call) or _is_customer(call, order):
                 raise Forbidden()
-            raise OrderNotFound()
+            raise _unknown(call)
 
     return Needs(f"{permission}|order", check)
 
@@ -205,6 +215,20 @@ async def _find_order(call: Call) -> Order:
     call.store_id = order.store_id
     call.found["order"] = order
     return order
+
+
+async def find_order_of_shipment(call: Call) -> Order:
+    """Resolve `:shipmentId` to its order; both are left in the call."""
+    shipment = await shipments.get_shipment(call.shop.db, call.params["shipment_id"])
+    call.found["shipment"] = shipment
+    order = await orders.get_order(call.shop.db, shipment.order_id)
+    call.store_id = order.store_id
+    call.found["order"] = order
+    return order
+
+
+def _unknown(call: Call) -> NotFound:
+    return ShipmentNotFound() if "shipment" in call.found else OrderNotFound()
 
 
 def _is_customer(call: Call, order: Order) -> bool:

@@ -100,6 +100,11 @@ def _operation(route: Route) -> dict[str, Any]:
             "required": any(f.required for f in msgspec.structs.fields(route.body)),
             "content": {"application/json": {"schema": _schema(route.body)}},
         }
+    elif route.form is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": _form_schema(route.form)}},
+        }
     elif route.takes_raw_body:
         operation["requestBody"] = {"content": {"application/json": {"schema": {"type": "object"}}}}
     if not route.needs.name.startswith("public"):
@@ -109,6 +114,19 @@ def _operation(route: Route) -> dict[str, Any]:
         if route.needs.takes_order_token:
             operation["security"].append({"orderToken": []})
     return operation
+
+
+def _form_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """A file, and fields beside it."""
+    fields = msgspec.structs.fields(kind)
+    return {
+        "type": "object",
+        "required": ["file", *(field.encode_name for field in fields if field.required)],
+        "properties": {
+            "file": {"type": "string", "format": "binary"},
+            **{field.encode_name: _schema(field.type) for field in fields},
+        },
+    }
 
 
 def hash_path(path: str) -> int:
@@ -210,13 +228,14 @@ def _can_answer(route: Route, code: str) -> bool:
     if code == "413":
         return route.method != "GET"
     if code == "415":
-        return route.body is not None
+        return route.body is not None or route.form is not None
     if code == "408":
         return route.method in ("POST", "PUT", "DELETE")
     if code == "429":
         return route.rate != "none"
     if code == "422":
-        return route.body is not None or route.query is not None or route.takes_raw_body
+        takes = (route.body, route.query, route.form)
+        return any(kind is not None for kind in takes) or route.takes_raw_body
     return True
 
 

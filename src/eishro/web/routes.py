@@ -222,8 +222,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     `body` and `query` are structs handed to the handler by that name; `answer` is the type of
     `data` (for OpenAPI). `is_kept` answers to strangers follow the store's version row alone (or
     no store), so the response cache may keep them. `has_secret` answers are kept sealed for
-    idempotent repeats. `may_redirect`: a browser may be sent elsewhere instead of answered.
-    `also` is another type that a query parameter asks for.
+    idempotent repeats. `form`: the fields beside the part `file` of a multipart form, which the
+    handler reads itself (`web/forms.py`). `may_redirect`: a browser may be sent elsewhere instead
+    of answered. `also` is another type that a query parameter asks for.
     """
 
     method: str
@@ -243,6 +244,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_kept: bool = False
     is_enveloped: bool = True
     takes_raw_body: bool = False
+    form: type[msgspec.Struct] | None = None
     may_redirect: bool = False
     also: str | None = None
 

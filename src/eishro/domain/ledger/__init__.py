@@ -10,7 +10,7 @@ Every transaction's entries sum to zero. A positive entry is a debit. Accounts:
     courier:<carrier>     cash of orders in a courier's hands
     cash                  money that reached the merchant directly, or left that way
     courier_fees          what couriers kept of the cash they brought
-    cod_short             cash that never arrived
+    cod_short             cash that is missing, or too much (a credit), by decision
     commission            the platform's share of sales, an expense of the store
     platform_fees         that share as owed to the platform (credit)
     payouts, bank         money paid out to the merchant: against the clearing accounts, and where

@@ -49,6 +49,18 @@ def commission_entries(amount_dirhams: int, basis_points: int) -> dict[str, int]
     return {"commission": share, "platform_fees": -share}
 
 
+def commission_added(basis_points: int, before: int, now: int) -> dict[str, int]:
+    """The entries of the share where money comes piece by piece: together they are the share of
+    the whole, to the dirham.
+
+    Args:
+        before: dirhams that came earlier.
+        now: dirhams that come with this posting.
+    """
+    share = commission_of(before + now, basis_points) - commission_of(before, basis_points)
+    return {"commission": share, "platform_fees": -share}
+
+
 def commission_returned(
     total_dirhams: int, basis_points: int, refunded_before: int, refunded_now: int
 ) -> dict[str, int]:

@@ -148,6 +148,31 @@ def order_refunded(to: str, store: str, number: str, amount: str) -> Message:
     )
 
 
+def order_shipped(to: str, store: str, number: str, parcels: list[str], *, whole: bool) -> Message:
+    """Tells a buyer that goods are on their way; `parcels` are carriers and tracking numbers."""
+    listed = "\n".join(parcels)
+    arabic = "تم شحن طلبك" if whole else "تم شحن جزء من طلبك"
+    english = "has shipped your order" if whole else "has shipped a part of your order"
+    return _both(
+        to,
+        f"{arabic} {number} | Your order {number} is on its way",
+        f"{arabic} رقم {number} من متجر {store}.\n{listed}".strip(),
+        f"{store} {english} {number}.\n{listed}".strip(),
+        None,
+    )
+
+
+def order_delivered(to: str, store: str, number: str) -> Message:
+    """Tells a buyer that the order was delivered."""
+    return _both(
+        to,
+        f"تم تسليم طلبك {number} | Your order {number} was delivered",
+        f"تم تسليم طلبك رقم {number} من متجر {store}. شكرا لك.",
+        f"Your order {number} from {store} was delivered. Thank you.",
+        None,
+    )
+
+
 def order_received(to: str, store: str, number: str, total: str, *, paid: bool) -> Message:
     """Tells a merchant about a new or paid order."""
     event_ar = "طلب مدفوع" if paid else "طلب جديد"

@@ -33,13 +33,14 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
 FINAL_STATUSES: tuple[Status, ...] = ("delivered", "cancelled", "returned")
 ERASED = "محذوف / deleted"  # stands for what named a person
 COD = "cod"  # cash to the courier
-OFFLINE_METHODS = (COD,)  # methods whose orders do not expire unpaid
+OFFLINE_METHODS = (COD,)  # methods whose orders wait for the merchant, not for money
 
 
 class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
-    unpaid. `commission_bp` is the platform's share in basis points, fixed at the time of sale;
-    `refunds_opened_dirhams` is what refunds come to, `refunded_dirhams` what of that has left.
+    unpaid, or one to be paid on delivery unconfirmed. `commission_bp` is the platform's share in
+    basis points, fixed at the time of sale; `refunds_opened_dirhams` is what refunds come to,
+    `refunded_dirhams` what of that has left.
     """
 
     id: str
@@ -104,7 +105,13 @@ class Order(msgspec.Struct, frozen=True):
             fulfilment = "fulfilled"
         elif to == "returned":
             fulfilment = "returned"
-        keeps_waiting = to == "confirmed" and self.payment_status != "paid"
+        # Who pays on delivery is waited for until the merchant has confirmed, who pays online
+        # until the money is there.
+        keeps_waiting = (
+            to == "confirmed"
+            and self.payment_status != "paid"
+            and self.payment_method not in OFFLINE_METHODS
+        )
         return msgspec.structs.replace(
             self,
             status=to,

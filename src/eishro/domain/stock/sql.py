@@ -39,8 +39,8 @@ stock = table(
 
 stock_movements = table(
     "stock_movements",
-    # What moved it: an order, or a count of its own (`mov_…`). One movement of a kind for each
-    # variant and subject, so nothing can be held or given back twice.
+    # What moved it: an order, a shipment, or a count of its own (`mov_…`). One movement of a kind
+    # for each variant and subject, so nothing can be held or given back twice.
     sa.Column("subject_id", Id, primary_key=True),
     sa.Column("variant_id", Int, primary_key=True, autoincrement=False),
     sa.Column("kind", Text, primary_key=True),
@@ -126,6 +126,11 @@ _RESTOCK = Write(
     sa.update(stock)
     .where(*_KEY, stock.c.sold >= _QUANTITY)
     .values(sold=stock.c.sold - _QUANTITY, available=stock.c.available + _QUANTITY)
+)
+_RETAKE = Write(
+    sa.update(stock)
+    .where(*_KEY, stock.c.sold >= _QUANTITY)
+    .values(sold=stock.c.sold - _QUANTITY, held=stock.c.held + _QUANTITY)
 )
 _SET = Write(
     sa.update(stock)
@@ -220,19 +225,28 @@ def hold(
     return [_HOLD.each(holds).guarded(otherwise), _MOVE.each(moves)]
 
 
-def release(taking: Taking, order_id: str, at: datetime) -> list[Statement]:
+def release(taking: Taking, subject_id: str, at: datetime) -> list[Statement]:
     """Give held pieces back."""
-    return _both(_keyed(_RELEASE, taking), taking, "release", order_id, at)
+    return _both(_keyed(_RELEASE, taking), taking, "release", subject_id, at)
 
 
-def consume(taking: Taking, order_id: str, at: datetime) -> list[Statement]:
+def consume(taking: Taking, subject_id: str, at: datetime) -> list[Statement]:
     """Held pieces have left the house."""
-    return _both(_keyed(_CONSUME, taking), taking, "consume", order_id, at)
+    return _both(_keyed(_CONSUME, taking), taking, "consume", subject_id, at)
 
 
-def restock(taking: Taking, order_id: str, at: datetime) -> list[Statement]:
+def restock(taking: Taking, subject_id: str, at: datetime) -> list[Statement]:
     """Sold pieces came back and can be sold again."""
-    return _both(_keyed(_RESTOCK, taking), taking, "restock", order_id, at)
+    return _both(_keyed(_RESTOCK, taking), taking, "restock", subject_id, at)
+
+
+def retake(taking: Taking, subject_id: str, at: datetime) -> list[Statement]:
+    """What was consumed for the subject has not left after all: it is held for its order again."""
+    held = _moved(taking.store_id, taking.variant_id, "hold", taking.quantity, at, subject_id)
+    return [
+        *_both(_keyed(_RETAKE, taking), taking, "restock", subject_id, at),
+        held.guarded(Stale()),
+    ]
 
 
 def _keyed(write: Write, taking: Taking) -> Statement:
@@ -242,10 +256,10 @@ def _keyed(write: Write, taking: Taking) -> Statement:
 
 
 def _both(
-    write: Statement, taking: Taking, kind: Kind, order_id: str, at: datetime
+    write: Statement, taking: Taking, kind: Kind, subject_id: str, at: datetime
 ) -> list[Statement]:
-    movement = _moved(taking.store_id, taking.variant_id, kind, taking.quantity, at, order_id)
-    # The same move of the same order was made meanwhile: its key is taken.
+    movement = _moved(taking.store_id, taking.variant_id, kind, taking.quantity, at, subject_id)
+    # The same move for the same subject was made meanwhile: its key is taken.
     return [write, movement.guarded(Stale())]
 
 
@@ -255,10 +269,10 @@ def _moved(
     kind: Kind,
     quantity: int,
     at: datetime,
-    order_id: str | None = None,
+    subject_id: str | None = None,
 ) -> Statement:
     return _MOVE(
-        subject_id=order_id or text_id("mov", at),
+        subject_id=subject_id or text_id("mov", at),
         variant_id=variant_id,
         kind=kind,
         store_id=store_id,

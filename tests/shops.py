@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import re
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import METHODS
+from eishro.adapters.sms.outbox import OutboxSms
 from eishro.cli.commands import add_admin
 from eishro.clock import ManualClock
 from eishro.db.audit import Actor
@@ -140,6 +142,20 @@ class World:
             headers=bearer(owner),
         )
         return {"X-API-Key": reply.json()["data"]["key"]}
+
+    async def address(self, person: SignedIn) -> str:
+        """The id of a new address in the person's book."""
+        body = {"name": "x", "phone": "0912345678", "city": "tripoli", "address": "x"}
+        made = await self.client().post("/api/auth/addresses", json=body, headers=bearer(person))
+        return str(made.json()["data"]["id"])
+
+    async def texted(self, phone: str) -> list[str]:
+        """The codes that were texted to a telephone so far, oldest first."""
+        await handle_events(self.shop)
+        sms = self.shop.sms
+        assert isinstance(sms, OutboxSms)
+        texts = [str(one["text"]) for one in reversed(sms.newest()) if one["to"] == phone]
+        return [re.findall(r"code ([0-9]{6})", text)[0] for text in texts]
 
     async def settle(self) -> None:
         """Wait for what requests left in the background."""
@@ -314,6 +330,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             files=FolderFiles(folder / "files"),
             mail=OutboxMail(folder / "mail"),
             press=TypstPress(),
+            sms=OutboxSms(folder / "sms"),
             clock=clock,
             ids=IntegerIds(db),
             prices=PriceList(db),

@@ -23,6 +23,7 @@ from eishro.adapters.mail import open_mail
 from eishro.adapters.payments import METHODS
 from eishro.adapters.payments.moamalat import Config as MoamalatConfig
 from eishro.adapters.payments.moamalat import Moamalat
+from eishro.adapters.sms import open_sms
 from eishro.clock import Clock, SystemClock
 from eishro.db import migrate
 from eishro.db.id_blocks import IntegerIds
@@ -30,12 +31,13 @@ from eishro.db.opening import open_database
 from eishro.db.stamps import DatabaseStamps
 from eishro.domain.accounts.port import IdentityProvider
 from eishro.domain.accounts.tokens import AccessTokens
+from eishro.domain.messages.sms_port import SmsGateway
 from eishro.domain.payments.port import PaymentProvider
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import Rules, Shop
 from eishro.jobs.schedule import Background
 from eishro.keyring import Keyring
-from eishro.outward import WebHttp
+from eishro.outward import Http, WebHttp
 from eishro.settings import Settings, SettingsError, load
 from eishro.web.api import ROUTES
 from eishro.web.asgi import FalconApp, build_app
@@ -101,7 +103,18 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             methods=tuple(m for m in METHODS if m.provider is None or m.provider in providers),
             rules=rules_of(settings),
             identity_providers=identity_providers(settings, http, clock),
+            sms=sms_of(settings, http),
         )
+
+
+def sms_of(settings: Settings, http: Http) -> SmsGateway:
+    """The SMS gateway of the settings; in development an outbox takes its place.
+
+    Raises:
+        ValueError: the template of what is posted cannot be used.
+    """
+    outbox = settings.data_dir if settings.env == "development" else None
+    return open_sms(settings.sms_url, settings.sms_authorization, settings.sms_body, http, outbox)
 
 
 def identity_providers(
@@ -150,6 +163,9 @@ def rules_of(settings: Settings) -> Rules:
         payout_delay=settings.payout_delay,
         suspense_deadline=settings.suspense_deadline,
         return_window=settings.return_window,
+        retention_orders=settings.retention_orders,
+        retention_news=timedelta(days=settings.retention_news_days),
+        retention_mails=timedelta(days=settings.retention_mails_days),
     )
 
 

@@ -104,6 +104,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _about("`smtp://user:password@host:587` or `smtps://…`.", "mails are kept in a folder"),
     ] = None
     mail_sender: Annotated[str, _about("The sender of mails.")] = "EISHRO <no-reply@eishro.invalid>"
+    sms_url: Annotated[
+        str | None,
+        _about(
+            "Where texts are posted to as JSON, `https://…`.",
+            "texts are kept in a folder in development; elsewhere none are sent",
+        ),
+    ] = None
+    sms_authorization: Annotated[
+        str, _about("The `Authorization` header of that gateway, such as `Bearer …`.")
+    ] = ""
+    sms_body: Annotated[
+        str,
+        _about("What is posted: a JSON object that names `{text}` and `{phone}` or `{digits}`."),
+    ] = '{"to": "{phone}", "message": "{text}"}'
     cors_origins: Annotated[
         tuple[str, ...],
         _about("Comma-separated origins of storefronts in browsers; `*` for any."),
@@ -166,6 +180,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 15
     refresh_token_days: Annotated[
         int, Meta(ge=1, le=365), _about("Life of a session without use.")
+    ] = 30
+    retention_orders_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500),
+        _about("Finished orders lose their buyer after so many days; 0 keeps them."),
+    ] = 0
+    retention_news_days: Annotated[
+        int,
+        Meta(ge=30, le=36_500),
+        _about("How long a gateway's raw notifications are kept."),
+    ] = 400
+    retention_mails_days: Annotated[
+        int,
+        Meta(ge=1, le=36_500),
+        _about("How long mails and texts lie in the development outbox."),
     ] = 30
     oidc_providers: Annotated[
         tuple[OidcProvider, ...],
@@ -274,6 +303,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def refresh_token(self) -> timedelta:
         """`refresh_token_days` as a duration."""
         return timedelta(days=self.refresh_token_days)
+
+    @property
+    def retention_orders(self) -> timedelta | None:
+        """`retention_orders_days` as a duration; None for ever."""
+        days = self.retention_orders_days
+        return timedelta(days=days) if days else None
 
     @property
     def is_embedded(self) -> bool:
@@ -434,6 +469,8 @@ def _refusals(settings: Settings) -> list[str]:
             faults.append(f"EISHRO_TRUSTED_PROXIES: {network} is not a network such as 10.0.0.0/8")
     if not _PUBLIC_URL.fullmatch(settings.public_url):
         faults.append("EISHRO_PUBLIC_URL is not an address such as https://shop.example.ly")
+    if settings.sms_url and not _PUBLIC_URL.fullmatch(settings.sms_url.partition("?")[0]):
+        faults.append("EISHRO_SMS_URL is not an address such as https://sms.example.ly/send")
     for origin in settings.cors_origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             faults.append(f"EISHRO_CORS_ORIGINS: {origin} is not like https://shop.example.ly")
@@ -451,6 +488,8 @@ def _production_refusals(settings: Settings) -> list[str]:
         faults.append(f"EISHRO_SECRET_KEYS: a key is easily guessed, make one: {_RECIPE}")
     if not settings.public_url.lower().startswith("https://"):
         faults.append("EISHRO_PUBLIC_URL must begin with https:// in production")
+    if settings.sms_url and not settings.sms_url.lower().startswith("https://"):
+        faults.append("EISHRO_SMS_URL must begin with https:// in production")
     if "*" in settings.cors_origins:
         faults.append("EISHRO_CORS_ORIGINS must name its origins in production, not *")
     test_keys = {key.lower() for key in TEST_SECRET_KEYS}

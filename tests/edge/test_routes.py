@@ -126,6 +126,8 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "return_id": "ret_0",
         "key_id": "key_0",
         "zone_id": zone["id"],
+        "address_id": "adr_0",
+        "phone": "+218910000000",
         "coupon_id": _discount(story, store, merchant, "coupons", {"code": "FIRST"}),
         "promotion_id": _discount(story, store, merchant, "promotions", {"name": "عرض"}),
         "payout_id": "pyo_0",

@@ -52,6 +52,7 @@ _REMITTANCE = (
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
 _MOVED = (("processing", "cod"), ("shipped", "cod"), ("delivered", "cod"))
 IBAN = "LY83002048000020100120361"
+_FORGOTTEN = "0928888888"
 _SHELF = {"ours": "قمصان", "theirs": f"قمصان {MARK}"}
 
 
@@ -170,6 +171,7 @@ async def build(world: World) -> Street:
             for move in _MOVES[: _MOVES.index(state) + 1]:
                 status = f"/api/orders/{things[f'{state} order']}/status"
                 await send("PUT", status, {"status": move}, who)
+        await _deliver_and_forget(things, send, who, mark)
         await _refund(world, things, send, who, mark)
         await _ship(send, side, things, who)
         for number in range(1 if side == "ours" else 2):
@@ -204,6 +206,19 @@ async def build(world: World) -> Street:
         )
     await world.settle()
     return Street(callers, ours, theirs)
+
+
+async def _deliver_and_forget(things: dict[str, Any], send: Any, who: Any, mark: str) -> None:
+    """A customer who will be forgotten: nothing of hers is open here, but at the neighbour's."""
+    at = f"/api/stores/{things['store']}"
+    for number in range(3 if mark else 1):
+        body = order_body(things["product1"], 1, things["variant1"])
+        body["customer"]["name"] += mark
+        body["customer"]["phone"] = "0927777777" if number == 2 else _FORGOTTEN
+        order = f"/api/orders/{(await send('POST', f'{at}/orders', body, {}))['id']}"
+        await send("POST", f"{order}/payments", {"method": "moamalat"}, who)
+        for move in _MOVES if number == 0 else ("confirmed",):
+            await send("PUT", f"{order}/status", {"status": move, "note": f"x{mark}"}, who)
 
 
 async def _earn(
@@ -498,6 +513,10 @@ STEPS = (
     Step("order theirs", "POST", f"{_STORE}/orders", _FOREIGN_ORDER, who="guest", status=422),
     Step("orders", "GET", f"{_STORE}/orders"),
     Step("pending orders", "GET", f"{_STORE}/orders?status=pending&q=فاطمة علي"),
+    Step("customers", "GET", f"{_STORE}/customers"),
+    Step("customers by name", "GET", f"{_STORE}/customers?q=فاطمة علي"),
+    Step("a customer's orders", "GET", f"{_STORE}/customers/{_FORGOTTEN}/orders"),
+    Step("forget a customer", "POST", f"{_STORE}/customers/{_FORGOTTEN}/erase", {"reason": "x"}),
     Step("one order", "GET", "/api/orders/{ours[pending order]}"),
     Step("use", job=_use_late),
     Step("why it costs that", "GET", "/api/orders/{ours[pending order]}/trace"),

@@ -78,6 +78,8 @@ async def test_members_that_nobody_may_send_are_refused_in_every_object_of_every
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "zone_id": (await world.zone(merchant.store.id)).id,
+        "address_id": await world.address(merchant),
+        "phone": "+218912345678",
         "order_id": (await world.order(state)).order.id,
         "return_id": await asked_return(world, state),
         "user_id": (await world.join(merchant, "viewer")).user.id,

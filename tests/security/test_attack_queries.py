@@ -66,6 +66,8 @@ async def _cast(
         "user_id": "1",
         "category_id": "1",
         "zone_id": "zon_0",
+        "address_id": "adr_0",
+        "phone": "+218910000000",
     }
     callers = {"admin": bearer(await world.admin()), "merchant": bearer(merchant), "guest": {}}
     return world.client(), ids, callers

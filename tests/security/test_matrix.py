@@ -257,6 +257,8 @@ async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "return_id": asked.json()["data"]["id"],
         "key_id": "key_0",
         "zone_id": "zon_0",
+        "address_id": "adr_0",
+        "phone": "+218910000000",
         "coupon_id": "prm_0",
         "promotion_id": "prm_0",
         "payout_id": "pyo_0",

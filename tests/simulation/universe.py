@@ -10,6 +10,7 @@ from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import METHODS
+from eishro.adapters.sms.outbox import OutboxSms
 from eishro.clock import ManualClock
 from eishro.db import idempotency
 from eishro.db.database import Database
@@ -85,6 +86,7 @@ class Universe:
             files=FolderFiles(self._folder / "files"),
             mail=OutboxMail(self._folder / "mail"),
             press=TypstPress(),
+            sms=OutboxSms(self._folder / "sms"),
             clock=self.clock,
             ids=IntegerIds(self.db),
             prices=PriceList(self.db),

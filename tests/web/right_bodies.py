@@ -64,6 +64,12 @@ _DISCOUNT = {
         "kind": "products", "ids": [1], "excludedProducts": [1], "excludedCategories": [1],
     },
 }  # fmt: skip
+_ADDRESS = {
+    "name": "فاطمة علي", "phone": "0912345678", "city": "طرابلس", "address": "شارع الجمهورية",
+    "label": "البيت", "area": "حي الأندلس", "landmark": "أمام المسجد", "notes": "x",
+    "pin": {"latitudeMicrodegrees": 32887209, "longitudeMicrodegrees": 13191338},
+    "isDefault": True,
+}  # fmt: skip
 # One right body for each route that takes one.
 RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/register": {
@@ -119,6 +125,12 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/products/{product_id}": {**_PRODUCT, "status": "active"},
     "POST /api/stores/{store_id}/shipping-zones": _ZONE,
     "PUT /api/stores/{store_id}/shipping-zones/{zone_id}": _ZONE,
+    "POST /api/auth/addresses": _ADDRESS,
+    "PUT /api/auth/addresses/{address_id}": _ADDRESS,
+    "POST /api/auth/phone/start": {"phone": "0912345678"},
+    "POST /api/auth/phone/confirm": {"code": "123456"},
+    "POST /api/auth/erase": {"password": PASSWORD, "otp": "123456"},
+    "POST /api/stores/{store_id}/customers/{phone}/erase": {"reason": "a test"},
     "POST /api/stores/{store_id}/coupons": {"code": "عيد ٢٠", **_DISCOUNT},
     "PUT /api/stores/{store_id}/coupons/{coupon_id}": {"code": "EID-30", **_DISCOUNT},
     "POST /api/stores/{store_id}/promotions": {**_DISCOUNT, "priority": 5},

@@ -57,6 +57,8 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "product_id": str(state.product.id),
         "category_id": str(state.categories[0].id),
         "zone_id": (await world.zone(merchant.store.id)).id,
+        "address_id": await world.address(merchant),
+        "phone": "+218912345678",
         "order_id": placed.order.id,
         "refund_id": "ref_0",
         "return_id": await asked_return(world, state),

@@ -57,6 +57,8 @@ async def test_made_up_requests_get_described_answers(world: World, mode: Genera
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "zone_id": (await world.zone(merchant.store.id)).id,
+        "address_id": await world.address(merchant),
+        "phone": "+218912345678",
         "order_id": placed.order.id,
         "refund_id": "ref_0",
         "provider": "moamalat",

@@ -93,6 +93,13 @@ def _rotate_keys(_: Arguments) -> None:
     _run(rotate_keys(read_settings()))
 
 
+def _retention(arguments: Arguments) -> None:
+    """Let go of what is older than its setting: buyers of finished orders, raw news, old mails."""
+    from eishro.cli.commands import clean_up
+
+    _run(clean_up(read_settings(), is_dry=arguments.dry_run))
+
+
 def _doctor(_: Arguments) -> None:
     """Check settings, connections, migrations and the books; exit code 1 with findings."""
     from eishro.cli.doctor import examine
@@ -142,6 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     add("openapi", _openapi)
     add("worker", _worker)
     add("rotate-keys", _rotate_keys)
+    add("retention", _retention).add_argument(
+        "--dry-run", action="store_true", help="only print how many of each would go"
+    )
     add("doctor", _doctor)
     return parser
 

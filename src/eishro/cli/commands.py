@@ -1,4 +1,4 @@
-"""Short commands: migrate, create-admin, rotate-keys, openapi, worker."""
+"""Short commands: migrate, create-admin, rotate-keys, retention, openapi, worker."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,7 @@ from eishro.domain.accounts.model import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MI
 from eishro.flows import two_factor
 from eishro.flows.shop import Shop
 from eishro.flows.sign_in import Registration, new_user
+from eishro.jobs import retention
 from eishro.jobs.schedule import Background
 from eishro.settings import Settings
 from eishro.web.api import ROUTES
@@ -84,6 +85,20 @@ async def rotate_keys(settings: Settings) -> int:
     if lost:
         print(f"eishro: {lost} second factors are sealed with a key that is gone", file=sys.stderr)
     return 1 if lost else 0
+
+
+async def clean_up(settings: Settings, *, is_dry: bool) -> int:
+    """Let go of what is older than its setting; beside a running server, too."""
+    async with open_shop(settings) as shop:
+        await migrate.check(shop.db)
+        done = await retention.clean(shop, is_dry=is_dry)
+    verb = "would go" if is_dry else "gone"
+    kept = " (EISHRO_RETENTION_ORDERS_DAYS is off)" if settings.retention_orders is None else ""
+    print(f"buyers of finished orders {verb}: {done.orders}{kept}")
+    print(f"raw payment news {verb}: {done.news}")
+    print(f"expired codes {verb}: {done.codes}")
+    print(f"mails and texts of the outbox {verb}: {done.mails}")
+    return 0
 
 
 def print_openapi() -> None:

@@ -16,6 +16,7 @@ import structlog
 from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.payments import METHODS
 from eishro.adapters.payments.moamalat import Moamalat
+from eishro.adapters.sms import open_sms
 from eishro.app import configure_logging, moamalat_config, rules_of, web_rules_of
 from eishro.clock import SystemClock
 from eishro.db import migrate
@@ -195,6 +196,8 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
         providers=providers,
         methods=tuple(m for m in METHODS if m.provider is None or m.provider in providers),
         rules=rules_of(settings),
+        # No folder takes texts here: without a gateway none are sent.
+        sms=open_sms(settings.sms_url, settings.sms_authorization, settings.sms_body, http, None),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from eishro.db import audit
+from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch
 from eishro.domain.accounts import sql as accounts
@@ -45,6 +45,7 @@ async def _verify_email(shop: Shop, token: str, actor: Actor) -> User:
     await shop.db.commit(
         Batch(
             accounts.save_user(after, seen=user),
+            outbox.publish("user.email_verified", str(user.id), at),
             audit.record(actor.named(f"user:{user.id}"), "user.email_verified", user.id, at),
         )
     )
@@ -62,7 +63,8 @@ async def update_profile(
     await shop.db.commit(
         Batch(
             accounts.save_user(after, seen=seen),
-            audit.record(actor, "user.changed", user_id, at, **audit.difference(seen, after)),
+            # Which members, not what is in them: the trail is sealed, and a person may be erased.
+            audit.record(actor, "user.changed", user_id, at, fields=sorted(changes)),
         )
     )
     return msgspec.structs.replace(after, version=seen.version + 1)

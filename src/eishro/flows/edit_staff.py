@@ -5,11 +5,13 @@ and looked at again when the invitation is accepted. Every change of the people 
 version, so two changes at once cannot both believe that another owner stays.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
-from eishro.db.statements import Batch
+from eishro.db.statements import Batch, Statement
 from eishro.domain.accounts import invitations
 from eishro.domain.accounts import sql as accounts
 from eishro.domain.accounts.invitations import (
@@ -80,9 +82,7 @@ async def invite(
         Batch(*once.claim(invitation)).add(
             invitations.insert_invitation(invitation),
             outbox.publish("staff.invited", invitation.id, at, store_id=store_id),
-            audit.record(
-                actor, "staff.invited", invitation.id, at, store_id=store_id, email=email, role=role
-            ),
+            audit.record(actor, "staff.invited", invitation.id, at, store_id=store_id, role=role),
         )
     )
     return invitation
@@ -140,7 +140,7 @@ async def accept(
     if owner is None:
         user = await _newcomer(shop, invitation, newcomer)
         user = msgspec.structs.replace(user, email_verified_at=at)
-        batch.add(accounts.insert_user(user))
+        batch.add(accounts.insert_user(user), _verified(user, at))
     elif user_id is None:
         raise Invalid({"token": Words("Sign in to accept.", "سجل الدخول لقبول الدعوة.")})
     elif owner.id != user_id:
@@ -149,7 +149,7 @@ async def accept(
         user = owner
         if user.email_verified_at is None:
             after = msgspec.structs.replace(user, email_verified_at=at, updated_at=at)
-            batch.add(accounts.save_user(after, seen=user))
+            batch.add(accounts.save_user(after, seen=user), _verified(user, at))
         if await accounts.find_member(shop.db, store.id, user.id) is not None:
             raise AlreadyMember()
     if invitation.role == "owner" and await accounts.find_own_store(shop.db, user.id) is not None:
@@ -318,3 +318,8 @@ async def _close_expired(shop: Shop, store_id: int, email: str) -> None:
 
 def _signed_text(invitation: Invitation) -> str:
     return f"{invitation.id} {invitation.store_id} {invitation.email} {invitation.role}"
+
+
+def _verified(user: User, at: datetime) -> Statement:
+    """Who opened the invitation's link has the mailbox."""
+    return outbox.publish("user.email_verified", str(user.id), at)

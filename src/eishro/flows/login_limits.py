@@ -38,6 +38,9 @@ STRANGERS = (Tier(100, 3600),)
 CODES = (Tier(20, 3600), Tier(60, 24 * 3600))  # wrong second factors, after a right password
 LETTERS = (Tier(3, 3600), Tier(10, 24 * 3600))  # mails to one address
 LETTERS_NETWORK = (Tier(20, 3600),)
+TEXTS = (Tier(3, 3600), Tier(10, 24 * 3600))  # short messages to one telephone
+TEXTS_ACCOUNT = (Tier(5, 3600), Tier(15, 24 * 3600))
+TEXTS_NETWORK = (Tier(20, 3600),)
 TAKEN = (Tier(10, 3600),)  # registrations refused because the address is in use
 KNOWN_SECONDS = 90 * 24 * 3600
 
@@ -115,6 +118,21 @@ async def may_write_to(shop: Shop, email: str, address: str) -> bool:
     await _count(shop, f"letter-net:{_hash(network_of(address))}", LETTERS_NETWORK)
     try:
         await _count(shop, f"letter:{_hash(email)}", LETTERS)
+    except Limited:
+        return False
+    return True
+
+
+async def may_text(shop: Shop, user_id: int, phone: str, address: str) -> bool:
+    """Count a code that an account asks for; False if `phone` has had enough of them.
+
+    Raises:
+        Limited: this account or network asks too often, for whatever telephones.
+    """
+    await _count(shop, f"text-user:{user_id}", TEXTS_ACCOUNT)
+    await _count(shop, f"text-net:{_hash(network_of(address))}", TEXTS_NETWORK)
+    try:
+        await _count(shop, f"text:{_hash(phone)}", TEXTS)
     except Limited:
         return False
     return True

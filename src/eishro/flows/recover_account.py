@@ -15,6 +15,7 @@ from eishro.domain.accounts import identities
 from eishro.domain.accounts import sql as accounts
 from eishro.domain.accounts.model import BadLink, User
 from eishro.domain.accounts.passwords import check_password
+from eishro.domain.customers import sql as customers
 from eishro.flows import login_limits, refusals, two_factor
 from eishro.flows.shop import Shop, again_if_stale
 
@@ -59,7 +60,8 @@ async def reset_password(shop: Shop, token: str, password: str, actor: Actor) ->
     """Set a new password; all sessions of the user end. The second factor stays on.
 
     An address that was never verified may have been registered by somebody else, who then set up
-    a second factor or a login through a provider: those go, since the mailbox is the only proof.
+    a second factor, a login through a provider or a telephone: those go, since the mailbox is the
+    only proof.
 
     Raises:
         BadLink: the token is not (or no longer) good.
@@ -97,7 +99,12 @@ async def _reset_password(shop: Shop, token: str, password: str, actor: Actor) -
         audit.record(actor.named(f"user:{seen.id}"), "user.password_reset", seen.id, at),
     )
     if seen.email_verified_at is None:
-        batch.add(*await two_factor.forget(shop, seen.id), identities.forget_identities(seen.id))
+        batch.add(
+            *await two_factor.forget(shop, seen.id),
+            identities.forget_identities(seen.id),
+            *customers.forget_phones(seen.id),
+            outbox.publish("user.email_verified", str(seen.id), at),
+        )
     await shop.db.commit(batch)
     await login_limits.trust(shop, seen.email, actor.address)
     return msgspec.structs.replace(after, version=seen.version + 1)

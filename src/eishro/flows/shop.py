@@ -19,6 +19,7 @@ from eishro.domain.accounts.port import Hasher, IdentityProvider
 from eishro.domain.files.port import Files
 from eishro.domain.invoices.port import Press
 from eishro.domain.messages.port import Mail
+from eishro.domain.messages.sms_port import NoSms, SmsGateway
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.errors import Stale
 from eishro.flows.price_list import PriceList
@@ -47,6 +48,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     commission_bp: int = 0
     payout_delay: timedelta = timedelta(hours=24)
     suspense_deadline: timedelta = timedelta(days=7)
+    retention_orders: timedelta | None = None
+    retention_news: timedelta = timedelta(days=400)
+    retention_mails: timedelta = timedelta(days=30)
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[PaymentMethod, ...]
     rules: Rules
     identity_providers: Mapping[str, IdentityProvider] = {}
+    sms: SmsGateway = NoSms()
 
 
 class Once(Protocol):

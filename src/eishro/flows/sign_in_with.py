@@ -26,6 +26,7 @@ from eishro.domain.accounts.identities import Identity
 from eishro.domain.accounts.model import TwoFactorRequired, User, WrongCredentials
 from eishro.domain.accounts.port import Attempt, IdentityProvider, LoginRefused, Person
 from eishro.domain.accounts.tokens import AccessTokens
+from eishro.domain.customers import sql as customers
 from eishro.errors import NotFound, Stale, Unauthenticated, Words
 from eishro.flows import login_limits, two_factor
 from eishro.flows.shop import Shop, again_if_stale
@@ -266,7 +267,9 @@ async def _take_over(
         *accounts.end_sessions(seen, at),
         *await two_factor.forget(shop, seen.id),
         identities.forget_identities(seen.id),
+        *customers.forget_phones(seen.id),
         identities.insert_identity(identity),
+        outbox.publish("user.email_verified", str(seen.id), at),
         audit.record(
             _actor(seen, device), "user.taken_over", seen.id, at, provider=identity.provider
         ),

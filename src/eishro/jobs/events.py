@@ -22,9 +22,11 @@ from eishro.domain.orders.model import Order
 from eishro.domain.shipping import shipments_sql as shipments
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Store
+from eishro.flows.claim_orders import claim_guest_orders
 from eishro.flows.edit_account import verification_token
 from eishro.flows.edit_staff import invitation_token
 from eishro.flows.issue_invoice import issue_invoice
+from eishro.flows.prove_phone import send_code
 from eishro.flows.recover_account import reset_token
 from eishro.flows.refile_products import refile_products
 from eishro.flows.refund_order import open_due_refund
@@ -224,13 +226,32 @@ async def _send(shop: Shop, message: Message) -> None:
             raise
 
 
+async def join_guest_orders(shop: Shop, event: Event) -> None:
+    """Orders placed as a guest with what the account has proven now are the account's."""
+    await claim_guest_orders(shop, int(event.subject_id))
+
+
+async def text_phone_code(shop: Shop, event: Event) -> None:
+    """The code that proves a telephone."""
+    await send_code(shop, event)
+
+
+async def mail_erased(shop: Shop, event: Event) -> None:
+    """Tell that the account is gone, so that nobody does it quietly."""
+    await _send(shop, mails.account_erased(_payload(event)["email"]))
+
+
 HANDLERS: Mapping[str, tuple[Handler, ...]] = {
-    "user.registered": (mail_verification,),
+    "user.registered": (mail_verification, join_guest_orders),
     "user.verification_wanted": (mail_verification_again,),
     "user.password_forgotten": (mail_reset,),
     "user.password_changed": (mail_password_changed,),
     "user.email_change_started": (mail_email_change,),
-    "user.email_changed": (mail_email_changed,),
+    "user.email_changed": (mail_email_changed, join_guest_orders),
+    "user.email_verified": (join_guest_orders,),
+    "user.phone_code_wanted": (text_phone_code,),
+    "user.phone_proven": (join_guest_orders,),
+    "user.erased": (mail_erased,),
     "user.acted_for": (mail_acted_for,),
     "staff.invited": (mail_invitation,),
     "store.standing_changed": (mail_standing,),

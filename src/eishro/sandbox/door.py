@@ -10,6 +10,7 @@ import structlog
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments.moamalat import Config
+from eishro.adapters.sms.outbox import OutboxSms
 from eishro.errors import Words
 from eishro.flows.shop import Shop
 from eishro.outward import NoReply
@@ -22,6 +23,7 @@ MAILS_SHOWN = 100
 NOTIFY_TRIES = 5
 _LINKS = (
     ("/sandbox/mail", "صندوق البريد (JSON)", "Mail outbox (JSON)"),
+    ("/sandbox/sms", "الرسائل القصيرة (JSON)", "Text messages (JSON)"),
     ("/sandbox/moamalat/faults", "أعطال محاكي معاملات", "Faults of the Moamalat simulator"),
     ("/docs", "توثيق الواجهة", "API documentation"),
     ("/api/stores", "المتاجر", "Stores"),
@@ -56,6 +58,7 @@ def add_sandbox(
     SimulatorDoor(simulator).add_routes(app, simulator_url.removeprefix(shop.rules.public_url))
     app.add_route("/sandbox", _Index())
     app.add_route("/sandbox/mail", _Mails(shop))
+    app.add_route("/sandbox/sms", _Texts(shop))
 
     async def close() -> None:
         await simulator.aclose()
@@ -86,3 +89,14 @@ class _Mails:
         mail = self._mail
         shown = mail.newest(MAILS_SHOWN) if isinstance(mail, OutboxMail) else []
         response.media = shown
+
+
+class _Texts:
+    """The development outbox of short messages as JSON, newest first."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._sms = shop.sms
+
+    async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        sms = self._sms
+        response.media = sms.newest(MAILS_SHOWN) if isinstance(sms, OutboxSms) else []

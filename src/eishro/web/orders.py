@@ -290,17 +290,18 @@ def _command(call: Call, body: OrderBody) -> PlaceOrder:
 
 async def list_store_orders(call: Call, query: OrderQuery) -> Reply:
     """Orders of the store, newest first."""
-    return await _list(call, query, OrderFilter(store_id=call.store))
+    return await list_page(call, query, OrderFilter(store_id=call.store))
 
 
 async def list_own_orders(call: Call, query: OrderQuery) -> Reply:
     """The caller's own orders, newest first."""
     if call.caller is None or call.caller.user_id is None:
         raise Unauthenticated()
-    return await _list(call, query, OrderFilter(customer_user_id=call.caller.user_id))
+    return await list_page(call, query, OrderFilter(customer_user_id=call.caller.user_id))
 
 
-async def _list(call: Call, query: OrderQuery, base: OrderFilter) -> Reply:
+async def list_page(call: Call, query: OrderQuery, base: OrderFilter) -> Reply:
+    """A page of the orders that both filters find."""
     db = call.shop.db
     wanted = msgspec.structs.replace(
         base,
@@ -314,8 +315,8 @@ async def _list(call: Call, query: OrderQuery, base: OrderFilter) -> Reply:
     offset = 0 if query.cursor else (query.page - 1) * query.limit
     found = await listing.list_orders(db, wanted, query.limit, offset)
     ids = [order.id for order in found]
-    lines = _by_order(await orders.list_lines(db, ids) if ids else [])
-    history = _by_order(await orders.list_history(db, ids) if ids else [])
+    lines = by_order(await orders.list_lines(db, ids) if ids else [])
+    history = by_order(await orders.list_history(db, ids) if ids else [])
     attempts = await payments.find_newest_attempts(db, ids) if ids else {}
     views = [
         order_view(
@@ -332,7 +333,8 @@ async def _list(call: Call, query: OrderQuery, base: OrderFilter) -> Reply:
     return Reply(views, page=page)
 
 
-def _by_order(rows: Sequence[Any]) -> dict[str, list[Any]]:
+def by_order(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Rows by the order that they are of."""
     grouped: dict[str, list[Any]] = {}
     for row in rows:
         grouped.setdefault(row.order_id, []).append(row)

@@ -166,7 +166,7 @@ async def list_sessions(call: Call) -> Reply:
     """The devices that are signed in."""
     user_id = own_id(call)
     found = await accounts.list_sessions(call.shop.db, user_id, call.door.clock.now())
-    return Reply([_session_view(session, call.session_id) for session in found])
+    return Reply([session_view(session, call.session_id) for session in found])
 
 
 async def end_session(call: Call) -> Reply:
@@ -223,7 +223,8 @@ def proof_of(call: Call, body: ProofBody) -> Proof:
     )
 
 
-def _session_view(session: Session, current: str | None) -> SessionView:
+def session_view(session: Session, current: str | None) -> SessionView:
+    """The device as the API shows it; `current` is the session that asks."""
     return SessionView(
         id=session.id,
         user_agent=session.user_agent,

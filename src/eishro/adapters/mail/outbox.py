@@ -64,8 +64,23 @@ class OutboxMail:
                 continue  # another process made room
         return mails
 
+    def count_older(self, before_seconds: int) -> int:
+        """How many mails are older than this instant (seconds since 1970)."""
+        return len(self._older(before_seconds))
+
+    def forget_older(self, before_seconds: int) -> int:
+        """Remove them; how many there were."""
+        older = self._older(before_seconds)
+        for path in older:
+            path.unlink(missing_ok=True)
+        return len(older)
+
     async def aclose(self) -> None:
         """Nothing stays open."""
+
+    def _older(self, before_seconds: int) -> list[Path]:
+        end = f"{before_seconds * 1_000_000_000:020}"
+        return [path for path in self._paths() if path.name < end]
 
     def _write(self, name: str, message: Message) -> None:
         mail = {

@@ -253,6 +253,12 @@ _END_ACTING = Write(
     .values(ended_at=sa.bindparam("at"), version=sessions.c.version + 1)
 )
 _FORGET_SESSIONS = Write(sa.delete(sessions).where(sessions.c.expires_at < sa.bindparam("before")))
+_FORGET_SESSIONS_OF = Write(sa.delete(sessions).where(sessions.c.user_id == sa.bindparam("key")))
+_STILL = Write(
+    sa.update(users)
+    .where(users.c.id == sa.bindparam("key"), users.c.version == sa.bindparam("seen"))
+    .values(version=users.c.version)
+)
 _END_SESSION = Write(
     sa.update(sessions)
     .where(sessions.c.id == sa.bindparam("key"), sessions.c.ended_at.is_(None))
@@ -356,6 +362,11 @@ def save_user(user: User, seen: User, taken: Exception | None = None) -> Stateme
     return _SAVE_USER(**saving(user, seen)).guarded(Stale(), taken=taken)
 
 
+def still(user: User) -> Statement:
+    """Changes nothing; `Stale` if the account is not as it was read."""
+    return _STILL(key=user.id, seen=user.version).guarded(Stale())
+
+
 def insert_membership(
     store_id: int, user_id: int, role: str, at: datetime, otherwise: Exception
 ) -> Statement:
@@ -406,3 +417,8 @@ def end_sessions(user: User, at: datetime, but: str = "") -> list[Statement]:
 def forget_sessions(before: datetime) -> Statement:
     """Drop sessions whose time was over before this instant."""
     return _FORGET_SESSIONS(before=before)
+
+
+def forget_sessions_of(user_id: int) -> Statement:
+    """Drop all of the user's sessions, with the devices and addresses they came from."""
+    return _FORGET_SESSIONS_OF(key=user_id)

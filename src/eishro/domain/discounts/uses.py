@@ -178,6 +178,23 @@ _UNCOUNT_CUSTOMER = Write(
     .values(used=promotion_uses.c.used - 1)
 )
 
+_FORGET_CUSTOMER = Write(
+    sa.delete(promotion_uses).where(
+        promotion_uses.c.store_id == sa.bindparam("key_store"),
+        promotion_uses.c.promotion_id == sa.bindparam("key"),
+        promotion_uses.c.subject == sa.bindparam("key_subject"),
+    )
+)
+_FORGET_SUBJECTS = Write(
+    sa.update(order_promotions)
+    .where(
+        order_promotions.c.order_id == sa.bindparam("key_order"),
+        order_promotions.c.promotion_id == sa.bindparam("key"),
+        order_promotions.c.store_id == sa.bindparam("key_store"),
+    )
+    .values(subjects=sa.literal_column("'[]'"))
+)
+
 
 async def count_used(db: Database, page: Sequence[Promotion]) -> dict[str, int]:
     """How often each was used, by id. Without a limit nothing counts, so their orders are counted
@@ -276,5 +293,21 @@ def give_back(uses: Sequence[Use]) -> list[Statement]:
         statements += [
             _UNCOUNT_CUSTOMER(**key, key_subject=subject)
             for subject in msgspec.json.decode(one.subjects, type=list[str])
+        ]
+    return statements
+
+
+def forget_customers(uses: Sequence[Use]) -> list[Statement]:
+    """The telephones that these uses were counted for are forgotten, and their counts with them;
+    for orders that nothing is given back for any more.
+    """
+    statements: list[Statement] = []
+    for one in uses:
+        key = {"key": one.promotion_id, "key_store": one.store_id}
+        statements.append(_FORGET_SUBJECTS(key_order=one.order_id, **key))
+        statements += [
+            _FORGET_CUSTOMER(**key, key_subject=subject)
+            for subject in msgspec.json.decode(one.subjects, type=list[str])
+            if subject.startswith("phone:")
         ]
     return statements

@@ -49,6 +49,18 @@ def email_changed(to: str) -> Message:
     )
 
 
+def account_erased(to: str) -> Message:
+    """Tells that the account and what was kept of the person are gone."""
+    return _both(
+        to,
+        "تم حذف حسابك | Your account is deleted",
+        f"تم حذف حسابك وبياناتك الشخصية من {_BRAND}. إذا لم تكن أنت فاتصل بنا فورا.",
+        f"Your account and your personal data at {_BRAND} are deleted. If it was not you, write to "
+        "us at once.",
+        None,
+    )
+
+
 def acted_for(to: str, reason: str) -> Message:
     """Tells that an operator acts in the person's name."""
     return _both(

@@ -17,6 +17,7 @@ from eishro.phones import normalise_phone
 _FIELDS = (
     "store_id",
     "customer_user_id",
+    "customer_phone",
     "status",
     "payment_status",
     "since",
@@ -32,6 +33,7 @@ class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     store_id: int | None = None
     customer_user_id: int | None = None
+    customer_phone: str | None = None
     status: Status | None = None
     payment_status: PaymentStatus | None = None
     q: str | None = None
@@ -69,6 +71,7 @@ def _conditions(filters: tuple[str, ...]) -> list[Any]:
     known = {
         "store_id": orders.c.store_id == sa.bindparam("store_id"),
         "customer_user_id": orders.c.customer_user_id == sa.bindparam("customer_user_id"),
+        "customer_phone": orders.c.customer_phone == sa.bindparam("customer_phone"),
         "status": orders.c.status == sa.bindparam("status"),
         "payment_status": orders.c.payment_status == sa.bindparam("payment_status"),
         "since": orders.c.created_at >= sa.bindparam("since"),

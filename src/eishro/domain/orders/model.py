@@ -30,6 +30,8 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
     "cancelled": (),
     "returned": (),
 }
+FINAL_STATUSES: tuple[Status, ...] = ("delivered", "cancelled", "returned")
+ERASED = "محذوف / deleted"  # stands for what named a person
 COD = "cod"  # cash to the courier
 OFFLINE_METHODS = (COD,)  # methods whose orders wait for the merchant, not for money
 
@@ -136,6 +138,22 @@ class Order(msgspec.Struct, frozen=True):
             payment_status="paid",
             status="confirmed" if self.status == "pending" else self.status,
             expires_at=None,
+            updated_at=at,
+        )
+
+    def without_buyer(self, at: datetime) -> "Order":
+        """The order with nothing in it that names or finds a person; goods, amounts, city and
+        dates stay, and the account's number.
+        """
+        return msgspec.structs.replace(
+            self,
+            customer_name=ERASED,
+            customer_phone="",
+            customer_email=None,
+            area=None,
+            address=ERASED,
+            shipping_notes=None,
+            notes=None,
             updated_at=at,
         )
 

@@ -71,6 +71,20 @@ orders = table(
         sqlite_where=sa.text("expires_at IS NOT NULL"),
         postgresql_where=sa.text("expires_at IS NOT NULL"),
     ),
+    # A store's buyers, and orders of guests that wait for whoever proves the phone or address.
+    sa.Index("ix_orders_store_id_customer_phone_id", "store_id", "customer_phone", "id"),
+    sa.Index(
+        "ix_orders_guest_phone",
+        "customer_phone",
+        sqlite_where=sa.text("customer_user_id IS NULL"),
+        postgresql_where=sa.text("customer_user_id IS NULL"),
+    ),
+    sa.Index(
+        "ix_orders_guest_email",
+        "customer_email",
+        sqlite_where=sa.text("customer_user_id IS NULL AND customer_email IS NOT NULL"),
+        postgresql_where=sa.text("customer_user_id IS NULL AND customer_email IS NOT NULL"),
+    ),
     with_rowid=False,
 )
 

@@ -1,6 +1,8 @@
 """Tables and statements of payments, the money received for them and the news about them."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -11,6 +13,21 @@ from eishro.db.statements import Query, Statement, Write, in_list, insert_once
 from eishro.db.types import Flag, Id, Int, Json, Moment, Text
 from eishro.domain.payments.model import News, Payment, PaymentNotFound, StoredReceipt
 from eishro.errors import Stale
+
+
+class Orderly(Protocol):
+    """An order, as far as its payments are found by it."""
+
+    @property
+    def store_id(self) -> int:
+        """Whose it is."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """The order's."""
+        ...
+
 
 payments = table(
     "payments",
@@ -144,6 +161,40 @@ _OF_ORDERS = Query(
     lambda order_id, payment_id: (order_id, payment_id),
     across_stores=True,
 )
+_ALL_OF_ORDERS = Query(
+    sa.select(*_PAYMENT_COLUMNS)
+    .where(in_list(payments.c.order_id, "order_ids"))
+    .order_by(payments.c.id)
+    .limit(sa.bindparam("limit")),
+    Payment,
+    across_stores=True,
+)
+_OLD_NEWS = Query(
+    sa.select(payment_news.c.id)
+    .where(payment_news.c.id < sa.bindparam("end"), payment_news.c.outcome.is_not(None))
+    .order_by(payment_news.c.id)
+    .limit(sa.bindparam("limit")),
+    str,
+)
+_OLD_NEWS_COUNT = Query(
+    sa.select(sa.func.count())
+    .select_from(payment_news)
+    .where(payment_news.c.id < sa.bindparam("end"), payment_news.c.outcome.is_not(None)),
+    int,
+)
+_FORGET_NEWS = Write(
+    sa.delete(payment_news).where(
+        in_list(payment_news.c.id, "ids"), payment_news.c.outcome.is_not(None)
+    )
+)
+_FORGET_ACTIONS = Write(
+    sa.update(payments)
+    .where(
+        payments.c.store_id == sa.bindparam("key_store"),
+        payments.c.order_id == sa.bindparam("key_order"),
+    )
+    .values(action=sa.null(), return_url=sa.null(), version=payments.c.version + 1)
+)
 _WAITING_NEWS = Query(
     sa.select(*columns_of(payment_news, News))
     .where(payment_news.c.outcome.is_(None), payment_news.c.received_at <= sa.bindparam("before"))
@@ -210,6 +261,33 @@ async def find_newest_attempts(db: Database, order_ids: list[str]) -> dict[str, 
 async def list_waiting_news(db: Database, before: datetime, limit: int = 100) -> list[News]:
     """Notifications received up to `before` that nobody has worked off."""
     return await db.all(_WAITING_NEWS, before=before, limit=limit)
+
+
+async def list_payments_of_orders(db: Database, order_ids: list[str]) -> list[Payment]:
+    """Every attempt to pay these orders, oldest first."""
+    return await db.all(_ALL_OF_ORDERS, order_ids=order_ids, limit=50 * max(1, len(order_ids)))
+
+
+async def list_old_news(db: Database, end: str, limit: int) -> list[str]:
+    """Ids of notifications below the id `end` that are worked off; ids sort by time."""
+    return await db.all(_OLD_NEWS, end=end, limit=limit)
+
+
+async def count_old_news(db: Database, end: str) -> int:
+    """How many there are."""
+    return await db.one(_OLD_NEWS_COUNT, end=end) or 0
+
+
+def forget_news(ids: list[str]) -> Statement:
+    """Drop these notifications; those that wait to be worked off stay."""
+    return _FORGET_NEWS(ids=ids)
+
+
+def forget_actions(found: Sequence[Orderly]) -> Statement:
+    """Empty what the browser was to do for these orders' payments: it may hold a telephone."""
+    return _FORGET_ACTIONS.each(
+        [{"key_store": order.store_id, "key_order": order.id} for order in found]
+    )
 
 
 def insert_payment(payment: Payment) -> Statement:

@@ -30,7 +30,7 @@ from eishro.domain.accounts.port import IdentityProvider
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.payments.port import PaymentProvider
 from eishro.flows.price_list import PriceList
-from eishro.flows.shop import Rules, Shop
+from eishro.flows.shop import HoldLimits, Rules, Shop
 from eishro.jobs.schedule import Background
 from eishro.keyring import Keyring
 from eishro.outward import WebHttp
@@ -139,6 +139,7 @@ def rules_of(settings: Settings) -> Rules:
         access_token=settings.access_token,
         refresh_token=settings.refresh_token,
         store_approval=settings.store_approval,
+        holds=None if settings.holds == (None, None, None) else HoldLimits(*settings.holds),
     )
 
 

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -62,6 +62,17 @@ class Rate(msgspec.Struct, frozen=True):
 
     requests: int
     seconds: int
+
+
+class Ceiling(msgspec.Struct, frozen=True):
+    """At most so many; None: as many as wanted."""
+
+    most: int | None
+
+
+CEILING_MAX = 1_000_000
+HOLD_ORDERS, HOLD_PIECES = 10, 200  # of one buyer, outside development
+_HOLDS = tuple(f"{most}; `off` in development" for most in (HOLD_ORDERS, HOLD_PIECES))
 
 
 def _about(meaning: str, default: str = "") -> Meta:
@@ -130,6 +141,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     order_expiry_minutes: Annotated[
         int, Meta(ge=1, le=10_080), _about("How long an unpaid online order holds its stock.")
     ] = 60
+    hold_orders_per_phone: Annotated[
+        Ceiling | None,
+        _about("Unpaid, unconfirmed orders of one phone over all stores, or `off`.", _HOLDS[0]),
+    ] = None
+    hold_pieces_per_phone: Annotated[
+        Ceiling | None, _about("Pieces in those orders, or `off`.", _HOLDS[1])
+    ] = None
+    hold_orders_per_customer: Annotated[
+        Ceiling | None, _about("Such orders of one account, or `off`.", _HOLDS[0])
+    ] = None
     idempotency_hours: Annotated[
         int, Meta(ge=1, le=168), _about("How long an Idempotency-Key is remembered.")
     ] = 24
@@ -223,6 +244,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return timedelta(days=self.refresh_token_days)
 
     @property
+    def holds(self) -> tuple[int | None, int | None, int | None]:
+        """The most orders and pieces of a phone, and orders of a customer. A rate limit that is off
+        switches these off as well.
+        """
+        rates = (self.rate_limit_authenticated, self.rate_limit_anonymous, self.rate_limit_payments)
+        if None in rates:
+            return None, None, None
+        is_off = self.env == "development"
+        orders = Ceiling(None if is_off else HOLD_ORDERS)
+        pieces = Ceiling(None if is_off else HOLD_PIECES)
+        return (
+            (self.hold_orders_per_phone or orders).most,
+            (self.hold_pieces_per_phone or pieces).most,
+            (self.hold_orders_per_customer or orders).most,
+        )
+
+    @property
     def is_embedded(self) -> bool:
         """True where the database is SQLite."""
         return self.database_url.startswith("sqlite")
@@ -275,7 +313,11 @@ def _parse(kind: Any, text: str) -> Any:
         return Path(text)
     if bare == tuple[str, ...]:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    own = {tuple[OidcProvider, ...]: parse_providers, Rate | None: _parse_rate}
+    own: dict[Any, Callable[[str], Any]] = {
+        tuple[OidcProvider, ...]: parse_providers,
+        Rate | None: _parse_rate,
+        Ceiling | None: _parse_ceiling,
+    }
     if bare in own:
         return own[bare](text)
     if bare == (str | None):
@@ -305,6 +347,14 @@ def _parse_rate(text: str) -> Rate | None:
     if not number.isdigit() or int(number) < 1 or period not in _PERIODS:
         raise ValueError("use a number and a period such as 100/hour, or off")
     return Rate(int(number), _PERIODS[period])
+
+
+def _parse_ceiling(text: str) -> Ceiling:
+    if text.lower() == "off":
+        return Ceiling(None)
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= CEILING_MAX:
+        raise ValueError(f"use a whole number from 1 to {CEILING_MAX}, or off")
+    return Ceiling(int(text))
 
 
 def _filled(settings: Settings, *, is_dev: bool) -> Settings:

@@ -30,6 +30,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class HoldLimits(msgspec.Struct, frozen=True):
+    """How much one buyer may hold in unpaid, unconfirmed orders over all stores; None: any."""
+
+    orders_per_phone: int | None = None
+    pieces_per_phone: int | None = None
+    orders_per_customer: int | None = None
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What settings say about how the shop behaves."""
 
@@ -40,6 +48,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: timedelta = timedelta(days=30)
     store_approval: bool = False
     checks_at_once: int = 20
+    holds: HoldLimits | None = None
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,6 +73,7 @@ async def test_members_that_nobody_may_send_are_refused_in_every_object_of_every
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "zone_id": (await world.zone(merchant.store.id)).id,
+        "draft_id": (await world.draft(state)).id,
         "order_id": (await world.order(state)).order.id,
         "user_id": (await world.join(merchant, "viewer")).user.id,
         "coupon_id": (await world.coupon(merchant.store.id)).id,

@@ -66,6 +66,7 @@ async def _cast(
         "user_id": "1",
         "category_id": "1",
         "zone_id": "zon_0",
+        "draft_id": "drf_0",
     }
     callers = {"admin": bearer(await world.admin()), "merchant": bearer(merchant), "guest": {}}
     return world.client(), ids, callers

@@ -55,6 +55,16 @@ _DISCOUNT = {
         "kind": "products", "ids": [1], "excludedProducts": [1], "excludedCategories": [1],
     },
 }  # fmt: skip
+_DRAFT = {
+    "items": [{"productId": 1, "quantity": 1, "variantId": 1}],
+    "customer": {"name": "فاطمة علي", "phone": "0912345678", "email": "buyer@example.ly"},
+    "shipping": {
+        "city": "طرابلس", "address": "شارع الجمهورية", "area": "x", "notes": "x",
+        "method": "standard",
+    },
+    "payment": {"method": "cod"}, "couponCode": "x", "notes": "x", "manualDiscount": 1.5,
+    "shippingCost": 2.25, "note": "x",
+}  # fmt: skip
 # One right body for each route that takes one.
 RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/register": {
@@ -121,6 +131,13 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
         "orders": [
             {"storeId": 1, "items": [{"productId": 1, "quantity": 1, "variantId": 1}], "notes": "x"}
         ],
+    },
+    "POST /api/stores/{store_id}/drafts": _DRAFT,
+    "PUT /api/stores/{store_id}/drafts/{draft_id}": _DRAFT,
+    "POST /api/orders/{order_id}/notes": {"text": "x"},
+    "PUT /api/orders/{order_id}/items": {"items": [{"variantId": 1, "quantity": 1}], "note": "x"},
+    "PUT /api/orders/{order_id}/address": {
+        "shipping": {**_DRAFT["shipping"], "address": "شارع عمر المختار"}, "note": "x",
     },
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
     "PUT /api/orders/{order_id}/cancel": {"reason": "x"},

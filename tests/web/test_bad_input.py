@@ -57,6 +57,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "product_id": str(state.product.id),
         "category_id": str(state.categories[0].id),
         "zone_id": (await world.zone(merchant.store.id)).id,
+        "draft_id": (await world.draft(state)).id,
         "order_id": placed.order.id,
         "provider": "moamalat",
         "user_id": str((await world.join(merchant, "viewer")).user.id),

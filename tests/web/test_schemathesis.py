@@ -57,6 +57,7 @@ async def test_made_up_requests_get_described_answers(world: World, mode: Genera
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "zone_id": (await world.zone(merchant.store.id)).id,
+        "draft_id": (await world.draft(state)).id,
         "order_id": placed.order.id,
         "provider": "moamalat",
         "session": bearer(merchant),

@@ -51,7 +51,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A draft's row; `body` is a `Content`, `note` is the staff's own, `order_id` what it became."""
+    """A draft's row: `body` is a `Content`, `note` the staff's own, `order_id` what it became."""
 
     id: str
     store_id: int

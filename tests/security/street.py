@@ -126,7 +126,8 @@ async def build(world: World) -> Street:
                 made = await send("POST", f"{at}/orders", body, {})
                 things[f"{state} order"] = made["id"]
         for _ in range(1 if side == "ours" else 2):
-            draft = {"note": f"مسودة{mark}", **order_body(things["product0"], method="cod")}
+            wish = order_body(things["product0"], 1, things["variant0"], method="cod")
+            draft = {"note": f"مسودة{mark}", **wish}
             made = await send("POST", f"{at}/drafts", draft, who)
             things["draft"] = made["id"]
             noting = f"/api/orders/{things['new order']}/notes"

@@ -55,7 +55,7 @@ _DISCOUNT = {
         "kind": "products", "ids": [1], "excludedProducts": [1], "excludedCategories": [1],
     },
 }  # fmt: skip
-_DRAFT = {
+_DRAFT: dict[str, Any] = {
     "items": [{"productId": 1, "quantity": 1, "variantId": 1}],
     "customer": {"name": "فاطمة علي", "phone": "0912345678", "email": "buyer@example.ly"},
     "shipping": {

@@ -156,6 +156,7 @@ async def test_notes_are_the_staff_s_own(world: World) -> None:
     path = f"/api/orders/{order['id']}"
     for text in ("اتصلت به", "سيتأخر"):
         await desk.send("POST", f"{path}/notes", 201, json={"text": text})
+        world.clock.turn(timedelta(seconds=1))
     notes = await desk.send("GET", f"{path}/notes")
     assert [note["text"] for note in notes] == ["اتصلت به", "سيتأخر"]
     await desk.send("POST", f"{path}/notes", 422, json={"text": "  "})

@@ -30,12 +30,14 @@ from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.discounts.model import Rule
 from eishro.domain.discounts.promotion import Promotion
 from eishro.domain.discounts.sql import get_coupon
+from eishro.domain.drafts.model import Draft, DraftItem
 from eishro.domain.orders.model import Wanted
 from eishro.domain.returns.model import Asked
 from eishro.domain.shipping.zones import Rate, Zone
 from eishro.domain.stores.model import StoreSettings
 from eishro.flows import edit_staff
 from eishro.flows.change_order import change_status
+from eishro.flows.draft_orders import create_draft
 from eishro.flows.edit_product import ProductDraft, create_product
 from eishro.flows.edit_promotion import PromotionChange, create_promotion
 from eishro.flows.edit_staff import Newcomer
@@ -262,6 +264,21 @@ class World:
         change = {"kind": "percent", "value": 10_000, "name": "عرض", **change}
         return await create_promotion(
             self.shop, store_id, PromotionChange(**change), TESTER, NotOnce(), is_coupon=False
+        )
+
+    async def draft(self, state: ProductState, **members: Any) -> Draft:
+        """A complete draft of one piece of the product, in cash; `members` of `Content` differ."""
+        item = DraftItem(state.product.id, 1, state.variants[0].id)
+        whole = {
+            "items": (item,),
+            "customer_name": "فاطمة علي",
+            "customer_phone": "+218912345678",
+            "city_code": "tripoli",
+            "address": "شارع الجمهورية",
+            "payment_method": "cod",
+        }
+        return await create_draft(
+            self.shop, state.product.store_id, {**whole, **members}, None, TESTER, NotOnce()
         )
 
     async def order(

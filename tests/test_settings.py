@@ -113,6 +113,26 @@ def test_addresses_of_every_sound_form_are_taken(tmp_path: Path) -> None:
         )
 
 
+def test_holds_of_one_buyer_are_limited_outside_development_unless_rates_are_off() -> None:
+    def holds(**said: str) -> tuple[int | None, ...]:
+        environ = {"EISHRO_ENV": "staging", "EISHRO_SECRET_KEYS": "k" * 32, **said}
+        return load(environ).holds
+
+    assert load({}).holds == (None, None, None)
+    assert load({"EISHRO_HOLD_ORDERS_PER_PHONE": "3"}).holds == (3, None, None)
+    assert holds() == (10, 200, 10)
+    assert holds(EISHRO_HOLD_PIECES_PER_PHONE="off", EISHRO_HOLD_ORDERS_PER_CUSTOMER="2") == (
+        10,
+        None,
+        2,
+    )
+    for rate in ("AUTHENTICATED", "ANONYMOUS", "PAYMENTS"):
+        assert holds(**{f"EISHRO_RATE_LIMIT_{rate}": "off"}) == (None, None, None)
+    for wrong in ("0", "-1", "2.5", "many", "1000001"):
+        with pytest.raises(SettingsError, match="EISHRO_HOLD_ORDERS_PER_PHONE"):
+            holds(EISHRO_HOLD_ORDERS_PER_PHONE=wrong)
+
+
 def test_a_limit_can_be_switched_off(tmp_path: Path) -> None:
     settings = load({"EISHRO_DATA_DIR": str(tmp_path), "EISHRO_RATE_LIMIT_ANONYMOUS": "off"})
     assert settings.rate_limit_anonymous is None

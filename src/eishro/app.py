@@ -34,7 +34,7 @@ from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.messages.sms_port import SmsGateway
 from eishro.domain.payments.port import PaymentProvider
 from eishro.flows.price_list import PriceList
-from eishro.flows.shop import Rules, Shop
+from eishro.flows.shop import HoldLimits, Rules, Shop
 from eishro.jobs.schedule import Background
 from eishro.keyring import Keyring
 from eishro.outward import Http, WebHttp
@@ -166,6 +166,7 @@ def rules_of(settings: Settings) -> Rules:
         retention_orders=settings.retention_orders,
         retention_news=timedelta(days=settings.retention_news_days),
         retention_mails=timedelta(days=settings.retention_mails_days),
+        holds=None if settings.holds == (None, None, None) else HoldLimits(*settings.holds),
     )
 
 

@@ -65,6 +65,17 @@ class Rate(msgspec.Struct, frozen=True):
     seconds: int
 
 
+class Ceiling(msgspec.Struct, frozen=True):
+    """At most so many; None: as many as wanted."""
+
+    most: int | None
+
+
+CEILING_MAX = 1_000_000
+HOLD_ORDERS, HOLD_PIECES = 10, 200  # of one buyer, outside development
+_HOLDS = tuple(f"{most}; `off` in development" for most in (HOLD_ORDERS, HOLD_PIECES))
+
+
 def _about(meaning: str, default: str = "") -> Meta:
     return Meta(description=meaning, extra={"default": default})
 
@@ -172,6 +183,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(ge=0, le=365),
         _about("How long after delivery a buyer may ask to return an order; merchants always may."),
     ] = 14
+    hold_orders_per_phone: Annotated[
+        Ceiling | None,
+        _about("Unpaid, unconfirmed orders of one phone over all stores, or `off`.", _HOLDS[0]),
+    ] = None
+    hold_pieces_per_phone: Annotated[
+        Ceiling | None, _about("Pieces in those orders, or `off`.", _HOLDS[1])
+    ] = None
+    hold_orders_per_customer: Annotated[
+        Ceiling | None, _about("Such orders of one account, or `off`.", _HOLDS[0])
+    ] = None
     idempotency_hours: Annotated[
         int, Meta(ge=1, le=168), _about("How long an Idempotency-Key is remembered.")
     ] = 24
@@ -311,6 +332,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return timedelta(days=days) if days else None
 
     @property
+    def holds(self) -> tuple[int | None, int | None, int | None]:
+        """The most orders and pieces of a phone, and orders of a customer. A rate limit that is off
+        switches these off as well.
+        """
+        rates = (self.rate_limit_authenticated, self.rate_limit_anonymous, self.rate_limit_payments)
+        if None in rates:
+            return None, None, None
+        is_off = self.env == "development"
+        orders = Ceiling(None if is_off else HOLD_ORDERS)
+        pieces = Ceiling(None if is_off else HOLD_PIECES)
+        return (
+            (self.hold_orders_per_phone or orders).most,
+            (self.hold_pieces_per_phone or pieces).most,
+            (self.hold_orders_per_customer or orders).most,
+        )
+
+    @property
     def is_embedded(self) -> bool:
         """True where the database is SQLite."""
         return self.database_url.startswith("sqlite")
@@ -367,6 +405,7 @@ def _parse(kind: Any, text: str) -> Any:
         tuple[OidcProvider, ...]: parse_providers,
         Rate | None: _parse_rate,
         Decimal: _parse_percent,
+        Ceiling | None: _parse_ceiling,
     }
     if bare in own:
         return own[bare](text)
@@ -403,6 +442,14 @@ def _parse_percent(text: str) -> Decimal:
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", text) or Decimal(text) > 100:
         raise ValueError("use a percentage from 0 to 100 with at most 2 decimals, such as 2.5")
     return Decimal(text)
+
+
+def _parse_ceiling(text: str) -> Ceiling:
+    if text.lower() == "off":
+        return Ceiling(None)
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= CEILING_MAX:
+        raise ValueError(f"use a whole number from 1 to {CEILING_MAX}, or off")
+    return Ceiling(int(text))
 
 
 def _filled(settings: Settings, *, is_dev: bool) -> Settings:

@@ -19,6 +19,9 @@ _LAST = "/api/auth/logout"
 # What these routes answer at best here; every other route answers somebody with success.
 _REFUSED = {
     "POST /api/stores": 409,  # a merchant has one store
+    "PUT /api/stores/{store_id}/drafts/{draft_id}": 409,  # placed by then
+    "DELETE /api/stores/{store_id}/drafts/{draft_id}": 409,
+    "PUT /api/orders/{order_id}/items": 409,  # cancelled by then
     "GET /verify-email": 422,  # no such token
     "POST /api/auth/reset-password": 422,
     "POST /reset-password": 422,
@@ -128,6 +131,7 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
         "zone_id": zone["id"],
         "address_id": "adr_0",
         "phone": "+218910000000",
+        "draft_id": _draft(story, store, merchant, product),
         "coupon_id": _discount(story, store, merchant, "coupons", {"code": "FIRST"}),
         "promotion_id": _discount(story, store, merchant, "promotions", {"name": "عرض"}),
         "payout_id": "pyo_0",
@@ -136,6 +140,13 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
     }
     callers = [{}, {"X-Order-Token": basket.token}, merchant, _admin(story, ids)]
     return callers, ids, product
+
+
+def _draft(story: EdgeStory, store: Json, merchant: dict[str, str], product: Json) -> str:
+    path = f"/api/stores/{store['id']}/drafts"
+    body = {**order_of(product), "payment": {"method": "cod"}}
+    made = story.client.post(path, json=body, headers=merchant)
+    return str(made.json()["data"]["id"])
 
 
 def _discount(
@@ -192,6 +203,10 @@ def _body(
         return {**order, "payment": {"method": "cod"}, "orders": [basket]}
     if name.endswith(("/quote", "/orders")):
         return {**order_of(product), "payment": {"method": "cod"}}
+    if "/drafts" in name:
+        return {"note": "x"}
+    if name == "PUT /api/orders/{order_id}/items":
+        return {"items": [{"variantId": product["variants"][0]["id"], "quantity": 1}]}
     if name.endswith("/categories"):
         return {**body, "parentId": None, "slug": "more-shoes"}
     if name.endswith(("/coupons", "/promotions", "/{coupon_id}", "/{promotion_id}")):

@@ -93,6 +93,8 @@ def inputs(draw: st.DrawFn) -> Inputs:
         method=draw(st.sampled_from(["standard", "pickup"])),
         is_cod=draw(st.booleans()),
         at=ManualClock().now(),
+        manual_discount_dirhams=draw(st.just(0) | st.integers(0, 10**6)),
+        shipping_override_dirhams=draw(st.none() | st.integers(0, 50_000)),
     )
 
 
@@ -116,6 +118,18 @@ def test_amounts_add_up_whatever_comes_together(made: Inputs, rng: random.Random
         assert found.total_dirhams % made.plan.cod_rounding_dirhams == 0
     # Steps say where each amount is from.
     assert found.discount_dirhams == sum(s.dirhams for s in found.steps if s.amount == "discount")
+    assert found.shipping_dirhams == sum(
+        s.dirhams for s in found.steps if s.amount == "shippingCost"
+    )
+    # The merchant's own discount comes off what promotions left, and all of it if it fits.
+    plain = msgspec.structs.replace(made, manual_discount_dirhams=0)
+    without = calculate(plain).discount_dirhams
+    given = min(made.manual_discount_dirhams, found.subtotal_dirhams - without)
+    assert found.discount_dirhams == without + given
+    own = made.shipping_override_dirhams
+    if own is not None:
+        rounding = [s.dirhams for s in found.steps if s.reason == "cod_rounding"]
+        assert found.shipping_dirhams == own + sum(rounding)
     # The order of lines and of promotions does not matter.
     items, rules = list(made.items), list(made.promotions)
     rng.shuffle(items)

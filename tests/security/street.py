@@ -167,6 +167,13 @@ async def build(world: World) -> Street:
                 body["couponCode"] = "eid"
                 made = await send("POST", f"{at}/orders", body, {})
                 things[f"{state} order"] = made["id"]
+        for _ in range(1 if side == "ours" else 2):
+            wish = order_body(things["product0"], 1, things["variant0"], method="cod")
+            draft = {"note": f"مسودة{mark}", **wish}
+            made = await send("POST", f"{at}/drafts", draft, who)
+            things["draft"] = made["id"]
+            noting = f"/api/orders/{things['new order']}/notes"
+            await send("POST", noting, {"text": f"ملاحظة{mark}"}, who)
         for state, _ in _MOVED:
             for move in _MOVES[: _MOVES.index(state) + 1]:
                 status = f"/api/orders/{things[f'{state} order']}/status"
@@ -519,6 +526,28 @@ STEPS = (
     Step("forget a customer", "POST", f"{_STORE}/customers/{_FORGOTTEN}/erase", {"reason": "x"}),
     Step("one order", "GET", "/api/orders/{ours[pending order]}"),
     Step("use", job=_use_late),
+    Step("drafts of orders", "GET", f"{_STORE}/drafts"),
+    Step("draft", "GET", f"{_STORE}/drafts/{{ours[draft]}}"),
+    Step("their draft", "GET", f"{_STORE}/drafts/{{theirs[draft]}}", status=404),
+    Step("new draft", "POST", f"{_STORE}/drafts", {"note": "x"}, status=201),
+    Step("change draft", "PUT", f"{_STORE}/drafts/{{ours[draft]}}", {"note": "x"}),
+    Step("change their draft", "PUT", f"{_STORE}/drafts/{{theirs[draft]}}", {"note": "x"},
+         status=404),
+    Step("no draft", "DELETE", f"{_STORE}/drafts/{{ours[draft]}}"),
+    Step("not their draft", "DELETE", f"{_STORE}/drafts/{{theirs[draft]}}", status=404),
+    Step("place draft", "POST", f"{_STORE}/drafts/{{ours[draft]}}/place", status=201),
+    Step("place their draft", "POST", f"{_STORE}/drafts/{{theirs[draft]}}/place", status=404),
+    Step("notes", "GET", "/api/orders/{ours[new order]}/notes"),
+    Step("note", "POST", "/api/orders/{ours[new order]}/notes", {"text": "x"}, status=201),
+    Step("their notes", "GET", "/api/orders/{theirs[new order]}/notes", status=404),
+    Step("edit", "PUT", "/api/orders/{ours[new order]}/items",
+         {"items": [{"variantId": "{ours[variant1]}", "quantity": 2}]}),
+    Step("edit to theirs", "PUT", "/api/orders/{ours[new order]}/items",
+         {"items": [{"variantId": "{theirs[variant0]}", "quantity": 1}]}, status=422),
+    Step("edit theirs", "PUT", "/api/orders/{theirs[new order]}/items",
+         {"items": [{"variantId": "{ours[variant0]}", "quantity": 1}]}, status=404),
+    Step("move order", "PUT", "/api/orders/{ours[new order]}/address",
+         {"shipping": {"city": "بنغازي", "address": "شارع جمال"}}),
     Step("why it costs that", "GET", "/api/orders/{ours[pending order]}/trace"),
     Step("their order", "GET", "/api/orders/{theirs[new order]}", status=404),
     Step("confirm", "PUT", "/api/orders/{ours[new order]}/status", {"status": "confirmed"}),

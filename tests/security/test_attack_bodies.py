@@ -80,6 +80,7 @@ async def test_members_that_nobody_may_send_are_refused_in_every_object_of_every
         "zone_id": (await world.zone(merchant.store.id)).id,
         "address_id": await world.address(merchant),
         "phone": "+218912345678",
+        "draft_id": (await world.draft(state)).id,
         "order_id": (await world.order(state)).order.id,
         "return_id": await asked_return(world, state),
         "user_id": (await world.join(merchant, "viewer")).user.id,

@@ -95,6 +95,7 @@ async def test_no_address_in_any_body_is_ever_asked(
         "product_id": state.product.id,
         "category_id": state.categories[0].id,
         "zone_id": (await world.zone(merchant.store.id)).id,
+        "draft_id": (await world.draft(state)).id,
         "order_id": (await world.order(state)).order.id,
         "return_id": await asked_return(world, state),
         "user_id": (await world.join(merchant, "viewer")).user.id,

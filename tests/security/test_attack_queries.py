@@ -68,6 +68,7 @@ async def _cast(
         "zone_id": "zon_0",
         "address_id": "adr_0",
         "phone": "+218910000000",
+        "draft_id": "drf_0",
     }
     callers = {"admin": bearer(await world.admin()), "merchant": bearer(merchant), "guest": {}}
     return world.client(), ids, callers

@@ -39,6 +39,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "store:close":        (401, 403, 403, 401, 403, 403, 403, 403, 403, 403, 403, 403, 403,   2,   2, 2),
     "products:write":     (401, 403, 403, 401, 403, 403, 403, 403,   2, 403,   2,   2, 403,   2,   2, 2),
     "orders:read":        (401, 403, 403, 401, 403, 403, 403,   2, 403,   2,   2,   2, 403,   2,   2, 2),
+    "orders:write":       (401, 403, 403, 401, 403, 403, 403, 403, 403,   2,   2,   2, 403,   2,   2, 2),
     "orders:read|party":  (401, 404,   2, 401, 404, 404, 404,   2, 403,   2,   2,   2, 403,   2,   2, 2),
     "orders:read|order":  (401, 404, 403, 401, 404, 404, 404,   2, 403,   2,   2,   2, 403,   2,   2, 2),
     "orders:refund|order": (401, 404, 403, 401, 404, 404, 404, 403, 403,  2,   2,   2,   2,   2,   2, 2),
@@ -175,12 +176,17 @@ async def test_a_member_of_one_store_finds_nothing_of_another_through_its_own(
     staff = await world.join(other, "viewer")
     category = f"{mine}/categories/{theirs.categories[0].id}"
     zone = f"{mine}/shipping-zones/{(await world.zone(other.store.id)).id}"
+    draft = f"{mine}/drafts/{(await world.draft(theirs)).id}"
     asked = [
         ("PUT", category, {"name": "x"}),
         ("DELETE", category, None),
         ("GET", zone, None),
         ("PUT", zone, {"name": "x"}),
         ("DELETE", zone, None),
+        ("GET", draft, None),
+        ("PUT", draft, {"note": "x"}),
+        ("DELETE", draft, None),
+        ("POST", f"{draft}/place", None),
         ("PUT", f"{mine}/staff/{staff.user.id}", {"role": "viewer"}),
         ("DELETE", f"{mine}/staff/{other.user.id}", None),
         ("POST", f"{mine}/categories", {"name": "x", "parentId": theirs.categories[0].id}),
@@ -259,6 +265,7 @@ async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "zone_id": "zon_0",
         "address_id": "adr_0",
         "phone": "+218910000000",
+        "draft_id": "drf_0",
         "coupon_id": "prm_0",
         "promotion_id": "prm_0",
         "payout_id": "pyo_0",

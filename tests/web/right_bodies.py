@@ -70,6 +70,16 @@ _ADDRESS = {
     "pin": {"latitudeMicrodegrees": 32887209, "longitudeMicrodegrees": 13191338},
     "isDefault": True,
 }  # fmt: skip
+_DRAFT: dict[str, Any] = {
+    "items": [{"productId": 1, "quantity": 1, "variantId": 1}],
+    "customer": {"name": "فاطمة علي", "phone": "0912345678", "email": "buyer@example.ly"},
+    "shipping": {
+        "city": "طرابلس", "address": "شارع الجمهورية", "area": "x", "notes": "x",
+        "method": "standard",
+    },
+    "payment": {"method": "cod"}, "couponCode": "x", "notes": "x", "manualDiscount": 1.5,
+    "shippingCost": 2.25, "note": "x",
+}  # fmt: skip
 # One right body for each route that takes one.
 RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/register": {
@@ -155,6 +165,13 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/admin/payouts/{payout_id}/reject": {"reason": "a test"},
     "PUT /api/admin/payouts/{payout_id}/pay": {"reference": "FT-1"},
     "PUT /api/admin/stores/{store_id}/commission": {"percent": 2.5, "reason": "a test"},
+    "POST /api/stores/{store_id}/drafts": _DRAFT,
+    "PUT /api/stores/{store_id}/drafts/{draft_id}": _DRAFT,
+    "POST /api/orders/{order_id}/notes": {"text": "x"},
+    "PUT /api/orders/{order_id}/items": {"items": [{"variantId": 1, "quantity": 1}], "note": "x"},
+    "PUT /api/orders/{order_id}/address": {
+        "shipping": {**_DRAFT["shipping"], "address": "شارع عمر المختار"}, "note": "x",
+    },
     "PUT /api/orders/{order_id}/status": {"status": "confirmed", "note": "x"},
     "PUT /api/orders/{order_id}/cancel": {"reason": "x"},
     "POST /api/orders/{order_id}/refunds": {

@@ -61,6 +61,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "zone_id": (await world.zone(merchant.store.id)).id,
         "address_id": await world.address(merchant),
         "phone": "+218912345678",
+        "draft_id": (await world.draft(state)).id,
         "order_id": placed.order.id,
         "refund_id": "ref_0",
         "return_id": await asked_return(world, state),

@@ -59,6 +59,7 @@ async def test_made_up_requests_get_described_answers(world: World, mode: Genera
         "zone_id": (await world.zone(merchant.store.id)).id,
         "address_id": await world.address(merchant),
         "phone": "+218912345678",
+        "draft_id": (await world.draft(state)).id,
         "order_id": placed.order.id,
         "refund_id": "ref_0",
         "provider": "moamalat",

@@ -34,6 +34,7 @@ PLATFORM = {
     "idempotency_keys": "scoped by the caller, claimed before anything else is known",
     "id_blocks": "numbers that are unique over all stores",
     "stamps": "clocks of gateway terminals, by the terminal's name",
+    "buyer_guards": "a buyer's orders are counted over all stores",
     "payment_news": "nobody knows whose it is until the gateway is asked",
 }
 # Everybody may read what a shop window shows; only the store itself may change it.
@@ -63,6 +64,8 @@ PRIVATE = frozenset(
         "promotion_uses",
         "order_promotions",
         "refunds",
+        "draft_orders",
+        "order_notes",
         "ledger_entries",
         "ledger_balances",
         "payout_accounts",

@@ -34,6 +34,7 @@ from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
 from eishro.errors import Invalid, ShopError, Stale
+from eishro.flows.limit_holds import guard_holds
 from eishro.flows.price_list import PricedStore
 from eishro.flows.price_order import PlaceOrder, PricedOrder, price_order
 from eishro.flows.set_commission import commission_bp_of
@@ -84,7 +85,7 @@ async def _place(
     alone: bool,
 ) -> tuple[Placed, ...]:
     at = shop.clock.now()
-    batch, all_placed = Batch(), []
+    batch, all_placed = Batch(*await guard_holds(shop, commands)), []
     for position, command in enumerate(commands):
         try:
             store, priced = await _from_memory(shop, command, at) or await _from_database(
@@ -109,11 +110,25 @@ async def _place(
     return result
 
 
+async def prepare_order(
+    shop: Shop, command: PlaceOrder, actor: Actor, at: datetime
+) -> tuple[Placed, list[Statement]]:
+    """The order as it would be placed, read from the database, and the statements that make it
+    so: for a flow of the store's own people that commits more with it.
+
+    Raises:
+        As `place_order`.
+    """
+    store, priced = await _from_database(shop, command, at)
+    placed = _decide(shop, command, priced, store, actor, at)
+    return placed, _statements(placed, priced, store.version, actor, at)
+
+
 def _statements(
     placed: Placed, priced: PricedOrder, store_version: int, actor: Actor, at: datetime
 ) -> list[Statement]:
     """Everything that an order means, in rows."""
-    order = placed.order
+    order, channel = placed.order, placed.history[0].note
     subjects = subjects_of(order.customer_phone, order.customer_user_id)
     takings = [
         Taking(order.store_id, line.offer.variant_id, line.quantity, line.offer.product_version)
@@ -128,7 +143,13 @@ def _statements(
         ledger.post(order.store_id, "order.placed", at, _opening(order), order_id=order.id),
         outbox.publish("order.placed", order.id, at, store_id=order.store_id),
         audit.record(
-            actor, "order.placed", order.id, at, store_id=order.store_id, number=order.number
+            actor,
+            "order.placed",
+            order.id,
+            at,
+            store_id=order.store_id,
+            number=order.number,
+            **({} if channel is None else {"channel": channel}),
         ),
     ]
 
@@ -251,7 +272,9 @@ def _decide(
         )
         for position, line in enumerate(basket.lines)
     )
-    return Placed(order, lines, (orders.new_history(order, "order.placed", actor.name, at),))
+    # The note says how it came in, where that is not the storefront.
+    entry = orders.new_history(order, "order.placed", actor.name, at, command.channel)
+    return Placed(order, lines, (entry,))
 
 
 def _opening(order: Order) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """What an order costs: one calculation for the quote, the order, a draft and every later look.
 
-    prices -> discounts (promotions, then the coupon) -> delivery -> rounding of cash
+    prices -> promotions, then the coupon -> the merchant's own discount -> delivery (or the
+    merchant's own price of it) -> rounding of cash
 
 `calculate` is pure: everything it needs is in `Inputs`, which is kept with the order as JSON, so
 that the amounts can be computed again from what they were made of. Each step says why it is there.
@@ -8,6 +9,7 @@ that the amounts can be computed again from what they were made of. Each step sa
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import cast
 
 import msgspec
 
@@ -19,10 +21,12 @@ from eishro.domain.discounts.model import Applied, Item, Reduction, Rule
 from eishro.domain.orders.model import COD, Basket, Offer, Priced, Wanted, basket_of, match
 from eishro.domain.shipping import rates
 from eishro.domain.shipping.rates import DeliveryPlan
+from eishro.domain.shipping.zones import Method
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import StoreNotFound
-from eishro.errors import Invalid
+from eishro.errors import Invalid, Words
 from eishro.flows.price_list import PricedStore
+from eishro.money import allocate
 from eishro.trace import Step
 
 
@@ -43,6 +47,10 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     payment_method: str
     notes: str | None
     coupon_code: str | None = None
+    # What only the store's own people may say (flows/draft_orders.py).
+    manual_discount_dirhams: int = 0
+    shipping_override_dirhams: int | None = None
+    channel: str | None = None
 
 
 class PricedItem(msgspec.Struct, frozen=True):
@@ -59,6 +67,10 @@ class PricedItem(msgspec.Struct, frozen=True):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that amounts are made from. `plan` is the part of the store's delivery that covers
     the city; `promotions` are the automatic ones that were looked at.
+
+    `manual_discount_dirhams` is the merchant's own discount, of which at most what is left of the
+    goods counts; `shipping_override_dirhams` is the merchant's own price of delivery, whatever the
+    plan says.
     """
 
     items: tuple[PricedItem, ...]
@@ -69,6 +81,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     is_cod: bool
     at: datetime
+    manual_discount_dirhams: int = 0
+    shipping_override_dirhams: int | None = None
 
 
 class Amounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,17 +137,9 @@ def calculate(inputs: Inputs) -> Amounts:
     """
     subtotal = sum(item.unit_price_dirhams * item.quantity for item in inputs.items)
     weight = sum(item.weight_grams * item.quantity for item in inputs.items)
-    reduction = _reduce(inputs, subtotal, weight)
+    reduction = _with_manual(inputs, _reduce(inputs, subtotal, weight))
     goods = subtotal - reduction.discount_dirhams
-    charge = rates.charge(
-        inputs.plan,
-        inputs.city_code,
-        inputs.method,
-        goods_dirhams=goods,
-        weight_grams=weight,
-        is_cod=inputs.is_cod,
-        is_free=reduction.free_shipping,
-    )
+    charge = _charge(inputs, goods, weight, is_cod=inputs.is_cod, is_free=reduction.free_shipping)
     if inputs.is_cod:
         charge = rates.rounded(charge, goods + charge.dirhams, inputs.plan.cod_rounding_dirhams)
     return Amounts(
@@ -153,14 +159,7 @@ def _reduce(inputs: Inputs, subtotal: int, weight: int) -> Reduction:
     if not inputs.promotions and inputs.coupon is None:
         return Reduction((0,) * len(inputs.items), 0, False, (), ())
     # What free delivery is worth, to weigh it against an amount.
-    undiscounted = rates.charge(
-        inputs.plan,
-        inputs.city_code,
-        inputs.method,
-        goods_dirhams=subtotal,
-        weight_grams=weight,
-        is_cod=False,
-    )
+    undiscounted = _charge(inputs, subtotal, weight, is_cod=False, is_free=False)
     items = [
         Item(n, i.product_id, i.variant_id, i.category_ids, i.unit_price_dirhams, i.quantity)
         for n, i in enumerate(inputs.items)
@@ -171,6 +170,51 @@ def _reduce(inputs: Inputs, subtotal: int, weight: int) -> Reduction:
         inputs.coupon,
         at=inputs.at,
         delivery_dirhams=undiscounted.dirhams,
+    )
+
+
+def _with_manual(inputs: Inputs, reduction: Reduction) -> Reduction:
+    """The merchant's own discount, spread over what is left of each line."""
+    left = [
+        item.unit_price_dirhams * item.quantity - cut
+        for item, cut in zip(inputs.items, reduction.line_dirhams, strict=True)
+    ]
+    dirhams = min(inputs.manual_discount_dirhams, sum(left))
+    if dirhams <= 0:
+        return reduction
+    # In an order of their own, so that leftover dirhams do not follow the order of the lines.
+    order = sorted(range(len(left)), key=lambda n: inputs.items[n].variant_id)
+    cuts = list(reduction.line_dirhams)
+    for n, share in zip(order, allocate(dirhams, [left[n] for n in order]), strict=True):
+        cuts[n] += share
+    facts: dict[str, int | str] = {"givenDirhams": inputs.manual_discount_dirhams}
+    return msgspec.structs.replace(
+        reduction,
+        line_dirhams=tuple(cuts),
+        discount_dirhams=reduction.discount_dirhams + dirhams,
+        steps=(*reduction.steps, Step("discount", "manual_discount", dirhams, facts)),
+    )
+
+
+def _charge(
+    inputs: Inputs, goods: int, weight: int, *, is_cod: bool, is_free: bool
+) -> rates.DeliveryCharge:
+    own = inputs.shipping_override_dirhams
+    if own is None:
+        return rates.charge(
+            inputs.plan,
+            inputs.city_code,
+            inputs.method,
+            goods_dirhams=goods,
+            weight_grams=weight,
+            is_cod=is_cod,
+            is_free=is_free,
+        )
+    return rates.DeliveryCharge(
+        method=cast("Method", inputs.method),
+        zone_id=None,
+        dirhams=own,
+        steps=(Step(rates.AMOUNT, "manual_rate", own),),
     )
 
 
@@ -191,10 +235,14 @@ async def price_order(
     try:
         lines = match(command.items, offers)
     except Invalid as error:  # every fault of the order is told at once
+        if command.shipping_override_dirhams is not None:
+            raise
         where = (priced.plan, command.city_code, command.shipping_method)
         raise Invalid({**error.faults, **rates.faults_of(*where, is_cod=is_cod)}) from None
     rules, coupon = await _rules(db, command, priced)
-    shelves = await _shelves(db, command.store_id, lines, (*rules, *((coupon,) if coupon else ())))
+    products = [line.offer.product_id for line in lines]
+    looked_at = (*rules, *((coupon,) if coupon else ()))
+    shelves = await shelves_of(db, command.store_id, products, looked_at)
     inputs = Inputs(
         items=tuple(
             PricedItem(
@@ -214,9 +262,24 @@ async def price_order(
         method=command.shipping_method,
         is_cod=is_cod,
         at=at,
+        manual_discount_dirhams=command.manual_discount_dirhams,
+        shipping_override_dirhams=command.shipping_override_dirhams,
     )
     amounts = calculate(inputs)
+    _refuse_excess(inputs, amounts)
     return PricedOrder(_basket(lines, amounts), inputs, amounts.applied)
+
+
+def _refuse_excess(inputs: Inputs, amounts: Amounts) -> None:
+    given = inputs.manual_discount_dirhams
+    if given and given != sum(s.dirhams for s in amounts.steps if s.reason == "manual_discount"):
+        raise Invalid(
+            {
+                "manualDiscount": Words(
+                    "must be at most what the goods cost", "يجب ألا يزيد على ثمن البضاعة"
+                )
+            }
+        )
 
 
 def recompute(trace: msgspec.Raw) -> Amounts:
@@ -237,15 +300,17 @@ async def _rules(
     return (known[:-1], known[-1]) if coupon else (known, None)
 
 
-async def _shelves(
-    db: Database, store_id: int, lines: Sequence[Priced], rules: Sequence[Rule]
+async def shelves_of(
+    db: Database, store_id: int, product_ids: list[int], rules: Sequence[Rule]
 ) -> Mapping[int, tuple[int, ...]]:
-    """All categories that each product counts for, those above its own included."""
+    """All categories that each product counts for, those above its own included; nothing where no
+    rule asks for them.
+    """
     if not any(_asks_for_categories(rule) for rule in rules):
         return {}
     parents = {c.id: c.parent_id for c in await stores.list_categories(db, store_id)}
     found: dict[int, set[int]] = {}
-    for shelf in await stores.list_shelves(db, [line.offer.product_id for line in lines]):
+    for shelf in await stores.list_shelves(db, product_ids):
         category: int | None = shelf.category.id
         mine = found.setdefault(shelf.product_id, set())
         while category is not None and category not in mine:

@@ -32,6 +32,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class HoldLimits(msgspec.Struct, frozen=True):
+    """How much one buyer may hold in unpaid, unconfirmed orders over all stores; None: any."""
+
+    orders_per_phone: int | None = None
+    pieces_per_phone: int | None = None
+    orders_per_customer: int | None = None
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What settings say about how the shop behaves."""
 
@@ -51,6 +59,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     retention_orders: timedelta | None = None
     retention_news: timedelta = timedelta(days=400)
     retention_mails: timedelta = timedelta(days=30)
+    holds: HoldLimits | None = None
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):

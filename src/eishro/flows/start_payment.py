@@ -55,9 +55,7 @@ async def start_payment(
         raise MethodNotOffered("method")
     if not offered[method].carries(order.total_dirhams):
         raise AmountNotCarried("method")
-    payment = _new_payment(shop, order, method, provider, return_url)
-    action = await shop.providers[provider].start(payment.intent)
-    payment = msgspec.structs.replace(payment, status="action_required", action=_raw(action))
+    payment = await new_attempt(shop, order, method, provider, return_url)
     after = msgspec.structs.replace(order, payment_status="pending", payment_method=method)
     if order.expires_at is not None:
         after = msgspec.structs.replace(after, expires_at=payment.expires_at)
@@ -78,6 +76,19 @@ async def start_payment(
         )
     )
     return payment
+
+
+async def new_attempt(
+    shop: Shop, order: Order, method: str, provider: str, return_url: str | None = None
+) -> Payment:
+    """An attempt to pay, as the gateway began it; nothing is written yet.
+
+    Raises:
+        ProviderBusy
+    """
+    payment = _new_payment(shop, order, method, provider, return_url)
+    action = await shop.providers[provider].start(payment.intent)
+    return msgspec.structs.replace(payment, status="action_required", action=_raw(action))
 
 
 def _new_payment(

@@ -245,7 +245,7 @@ class OrderQuery(msgspec.Struct, frozen=True, rename="camel"):
 async def quote(call: Call, body: OrderBody) -> Reply:
     """What the order would cost now; nothing is held."""
     basket = await price_basket(call.shop, _command(call, body))
-    return Reply(_quote_view(basket))
+    return Reply(quote_view(basket))
 
 
 async def place(call: Call, body: OrderBody) -> Reply:
@@ -459,7 +459,8 @@ def _line_view(line: Line) -> LineView:
     )
 
 
-def _quote_view(basket: Basket) -> QuoteView:
+def quote_view(basket: Basket) -> QuoteView:
+    """A priced basket as the API shows it."""
     return QuoteView(
         items=[
             QuoteLine(

@@ -164,6 +164,16 @@ _GIVE_BACK = Write(
     )
     .values(is_given_back=sa.literal_column("1"))
 )
+_REVALUE = Write(
+    sa.update(order_promotions)
+    .where(
+        order_promotions.c.order_id == sa.bindparam("key_order"),
+        order_promotions.c.promotion_id == sa.bindparam("key"),
+        order_promotions.c.store_id == sa.bindparam("key_store"),
+        order_promotions.c.is_given_back == sa.literal_column("0"),
+    )
+    .values(dirhams=sa.bindparam("taken"))
+)
 _UNCOUNT = Write(
     sa.update(promotions).where(*_KEY, promotions.c.used > 0).values(used=promotions.c.used - 1)
 )
@@ -273,6 +283,27 @@ def use(applied: Applied, subjects: Sequence[str], order_id: str) -> list[Statem
         statements.append(
             by_customer.guarded(Stale() if rule.code is None else CouponUnusable("customer_limit"))
         )
+    return statements
+
+
+def change(uses: Sequence[Use], applied: Sequence[Applied]) -> list[Statement]:
+    """The order was edited: what still applies is worth this much, what does not is given back.
+
+    Args:
+        uses: of `list_uses`.
+        applied: of the rules that the order used.
+    """
+    worth = {one.rule.id: one.dirhams for one in applied}
+    statements = give_back([one for one in uses if one.promotion_id not in worth])
+    for one in uses:
+        if not one.is_given_back and worth.get(one.promotion_id, one.dirhams) != one.dirhams:
+            revalued = _REVALUE(
+                key_order=one.order_id,
+                key=one.promotion_id,
+                key_store=one.store_id,
+                taken=worth[one.promotion_id],
+            )
+            statements.append(revalued.guarded(Stale()))
     return statements
 
 

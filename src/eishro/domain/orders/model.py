@@ -92,6 +92,17 @@ class Order(msgspec.Struct, frozen=True):
         """True while its pieces are reserved and not yet shipped."""
         return self.status in ("pending", "confirmed", "processing")
 
+    def check_editable(self) -> None:
+        """Its items and address can still be changed.
+
+        Raises:
+            NotEditable, OrderPaid
+        """
+        if not self.holds_stock or self.fulfilment_status != "unfulfilled":
+            raise NotEditable(details={"status": self.status})
+        if not self.is_payable:
+            raise OrderPaid(details={"paymentStatus": self.payment_status})
+
     def move(self, to: Status, at: datetime) -> "Order":
         """The order in another status.
 
@@ -205,6 +216,26 @@ class InvalidTransition(Conflict):
             ),
             details={"from": seen, "to": asked, "allowed": list(MOVES[seen])},
         )
+
+
+class OrderPaid(Conflict):
+    """Money was taken for the order as it is."""
+
+    code = "ORDER_PAID"
+    words = Words(
+        "This order is paid and cannot be changed; refund it or place another order.",
+        "هذا الطلب مدفوع ولا يمكن تعديله؛ أرجع المبلغ أو سجل طلبا آخر.",
+    )
+
+
+class NotEditable(Conflict):
+    """The order is closed, or some of it has left the house."""
+
+    code = "NOT_EDITABLE"
+    words = Words(
+        "Only an order of which nothing has been shipped can be changed.",
+        "لا يمكن تعديل الطلب بعد شحن شيء منه أو إغلاقه.",
+    )
 
 
 class OutOfStock(Conflict):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from eishro.db.database import Database
 from eishro.db.rows import columns_of, save_by_version, saving, values_of
 from eishro.db.schema import table
-from eishro.db.statements import Query, Statement, Write, in_list
+from eishro.db.statements import Query, Statement, Write, in_list, upsert
 from eishro.db.types import Flag, Id, Int, Json, Moment, Text
 from eishro.domain.orders.model import (
     HistoryEntry,
@@ -84,6 +84,13 @@ orders = table(
         "customer_email",
         sqlite_where=sa.text("customer_user_id IS NULL AND customer_email IS NOT NULL"),
         postgresql_where=sa.text("customer_user_id IS NULL AND customer_email IS NOT NULL"),
+    ),
+    # What one buyer holds (holding.py).
+    sa.Index(
+        "ix_orders_open_by_phone",
+        "customer_phone",
+        sqlite_where=sa.text("status = 'pending' AND payment_status IN ('pending', 'failed')"),
+        postgresql_where=sa.text("status = 'pending' AND payment_status IN ('pending', 'failed')"),
     ),
     with_rowid=False,
 )
@@ -182,7 +189,7 @@ _HISTORY = Query(
     HistoryEntry,
     across_stores=True,
 )
-_OFFERS = Query(
+_ALL_OFFERS = (
     sa.select(
         _variants.c.id,
         _variants.c.product_id,
@@ -201,15 +208,15 @@ _OFFERS = Query(
         )
     )
     .where(
-        in_list(_products.c.id, "product_ids"),
         _products.c.store_id == sa.bindparam("store_id"),
         _products.c.status == "active",
         _variants.c.is_active == sa.literal(True, Flag),
     )
     .order_by(_variants.c.position, _variants.c.id)
-    .limit(sa.bindparam("limit")),
-    Offer,
+    .limit(sa.bindparam("limit"))
 )
+_OFFERS = Query(_ALL_OFFERS.where(in_list(_products.c.id, "product_ids")), Offer)
+_OFFERS_OF_VARIANTS = Query(_ALL_OFFERS.where(in_list(_variants.c.id, "variant_ids")), Offer)
 _DUE_TO_EXPIRE = Query(
     sa.select(orders.c.id)
     .where(orders.c.expires_at <= sa.bindparam("now"))
@@ -245,7 +252,16 @@ _TRACE = Query(
     ),
     lambda trace: trace,
 )
+_REPLACE_TRACE = Write(upsert(order_traces))
 _INSERT_LINES = Write(sa.insert(order_lines))
+_REPLACE_LINES = Write(upsert(order_lines))
+_DROP_LINES = Write(
+    sa.delete(order_lines).where(
+        order_lines.c.store_id == sa.bindparam("key_store"),
+        order_lines.c.order_id == sa.bindparam("key_order"),
+        order_lines.c.position == sa.bindparam("key_position"),
+    )
+)
 _INSERT_HISTORY = Write(sa.insert(order_history))
 _SAVE = Write(save_by_version(orders, Order, ("store_id", "id")))
 
@@ -275,6 +291,17 @@ async def list_offers(db: Database, store_id: int, product_ids: list[int]) -> li
     )
 
 
+async def list_offers_of_variants(
+    db: Database, store_id: int, variant_ids: list[int]
+) -> list[Offer]:
+    """The live ones of the store among these variants."""
+    if not variant_ids:
+        return []
+    return await db.all(
+        _OFFERS_OF_VARIANTS, store_id=store_id, variant_ids=variant_ids, limit=len(variant_ids)
+    )
+
+
 async def list_due_to_expire(db: Database, now: datetime, limit: int = 100) -> list[str]:
     """Ids of unpaid orders whose time is over."""
     return await db.all(_DUE_TO_EXPIRE, now=now, limit=limit)
@@ -289,6 +316,26 @@ def insert_order(order: Order, lines: list[Line], store_version: int) -> list[St
 def insert_trace(order: Order, trace: object) -> Statement:
     """How the order's amounts came about; stands after the order's own insert."""
     return _INSERT_TRACE(order_id=order.id, store_id=order.store_id, trace=trace)
+
+
+def replace_lines(before: list[Line], after: list[Line]) -> list[Statement]:
+    """Other lines for an order; stands with its `save_order`, which guards them."""
+    kept = {line.position for line in after}
+    gone = [
+        {
+            "key_store": line.store_id,
+            "key_order": line.order_id,
+            "key_position": line.position,
+        }
+        for line in before
+        if line.position not in kept
+    ]
+    return [_DROP_LINES.each(gone), _REPLACE_LINES.each([values_of(line) for line in after])]
+
+
+def replace_trace(order: Order, trace: object) -> Statement:
+    """How the order's amounts come about now."""
+    return _REPLACE_TRACE(order_id=order.id, store_id=order.store_id, trace=trace)
 
 
 async def find_trace(db: Database, store_id: int, order_id: str) -> msgspec.Raw | None:

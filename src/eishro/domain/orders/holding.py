@@ -1,0 +1,103 @@
+"""How much one buyer holds in unpaid, unconfirmed orders, over all stores.
+
+Orders are counted, not a counter kept: what is cancelled, paid or confirmed in any way counts no
+more, and nothing can leak. Two orders at once would both count too few, so each moves the version
+of its buyer's guard, which must be the one that was read before counting.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from eishro.db.database import Database
+from eishro.db.schema import table
+from eishro.db.statements import Query, Statement, Write, count_up, in_list
+from eishro.db.types import Int, Text
+from eishro.domain.orders.sql import order_lines, orders
+from eishro.errors import Conflict, Stale, Words
+
+# By `phone:+218…` and `user:7`. Written only where limits are on.
+buyer_guards = table(
+    "buyer_guards",
+    sa.Column("subject", Text, primary_key=True),
+    sa.Column("version", Int, nullable=False),
+    with_rowid=False,
+)
+
+
+class TooManyOpenOrders(Conflict):
+    """The buyer has as many open orders, or pieces in them, as one buyer may."""
+
+    code = "TOO_MANY_OPEN_ORDERS"
+    words = Words(
+        "You have many unpaid orders already; pay, cancel or wait for them first.",
+        "لديك طلبات كثيرة غير مدفوعة؛ يرجى دفعها أو إلغاؤها أو انتظار تأكيدها أولا.",
+    )
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Open orders and the pieces in them."""
+
+    orders: int
+    pieces: int
+
+
+class _Guard(msgspec.Struct, frozen=True):
+    subject: str
+    version: int
+
+
+_GUARDS = Query(
+    sa.select(buyer_guards.c.subject, buyer_guards.c.version).where(
+        in_list(buyer_guards.c.subject, "subjects")
+    ),
+    _Guard,
+)
+# Written out as in the index over them: a parameter would not match it.
+_IS_OPEN = sa.text("orders.status = 'pending' AND orders.payment_status IN ('pending', 'failed')")
+_HELD = sa.select(
+    sa.func.count(orders.c.id.distinct()), sa.func.coalesce(sa.func.sum(order_lines.c.quantity), 0)
+).select_from(orders.join(order_lines, order_lines.c.order_id == orders.c.id))
+_BY_PHONE = Query(
+    _HELD.where(orders.c.customer_phone == sa.bindparam("phone"), _IS_OPEN),
+    Held,
+    across_stores=True,
+)
+_BY_CUSTOMER = Query(
+    _HELD.where(orders.c.customer_user_id == sa.bindparam("user_id"), _IS_OPEN),
+    Held,
+    across_stores=True,
+)
+_MOVE = Write(
+    count_up(
+        buyer_guards,
+        buyer_guards.c.version,
+        where=buyer_guards.c.version == sa.bindparam("seen", type_=Int),
+    )
+)
+
+
+async def read_guards(db: Database, subjects: Sequence[str]) -> dict[str, int]:
+    """The version of each subject's guard; 0 for one that has none yet. Read them first."""
+    found = await db.all(_GUARDS, subjects=list(subjects))
+    return dict.fromkeys(subjects, 0) | {guard.subject: guard.version for guard in found}
+
+
+async def held_by_phone(db: Database, phone: str) -> Held:
+    """What a phone (E.164) holds."""
+    return await db.one(_BY_PHONE, phone=phone) or Held(0, 0)
+
+
+async def held_by_customer(db: Database, user_id: int) -> Held:
+    """What an account holds."""
+    return await db.one(_BY_CUSTOMER, user_id=user_id) or Held(0, 0)
+
+
+def move_guards(seen: dict[str, int]) -> Statement:
+    """These buyers order: `Stale` if one of them did since the guards were read."""
+    rows = [
+        {"subject": subject, "version": 1, "seen": version}
+        for subject, version in sorted(seen.items())
+    ]
+    return _MOVE.each(rows).guarded(Stale())

@@ -1,0 +1,234 @@
+"""Orders changed before shipping: amounts, stock, books and payments follow, or nothing does."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from eishro.cli.doctor import find_faults
+from eishro.db.statements import Query
+from eishro.domain.discounts.model import CouponUnusable
+from eishro.domain.discounts.uses import list_uses, promotion_uses
+from eishro.domain.ledger.sql import ledger_entries
+from eishro.domain.orders import sql as orders
+from eishro.domain.orders.model import NotEditable, Order, OrderPaid, OutOfStock
+from eishro.domain.payments import sql as payments
+from eishro.domain.stock.sql import list_stock
+from eishro.errors import Invalid, ShopError
+from eishro.flows.change_order import cancel_order, change_status
+from eishro.flows.edit_order import NewAddress, NewQuantity, edit_address, edit_items
+from eishro.flows.edit_product import ProductDraft, update_product
+from eishro.flows.pay_order import check_payment
+from eishro.flows.place_order import Placed, place_order
+from eishro.flows.price_order import recompute
+from eishro.flows.product_card import ProductState
+from eishro.flows.shop import NotOnce
+from eishro.flows.start_payment import start_payment
+from tests.shops import TESTER, World
+
+pytestmark = pytest.mark.anyio
+
+_BOOKS = Query(
+    sa.select(ledger_entries.c.account, sa.func.sum(ledger_entries.c.dirhams))
+    .where(ledger_entries.c.order_id == sa.bindparam("order_id"))
+    .group_by(ledger_entries.c.account),
+    lambda *row: row,
+    across_stores=True,
+)
+_USED = Query(sa.select(sa.func.sum(promotion_uses.c.used)), int, across_stores=True)
+
+
+async def _store(world: World) -> int:
+    merchant = await world.merchant(shipping_rate_dirhams=10_000)
+    assert merchant.store is not None
+    return merchant.store.id
+
+
+async def _edit(world: World, placed: Placed, **pieces: int) -> Order:
+    wanted = [NewQuantity(int(name[1:]), quantity) for name, quantity in pieces.items()]
+    return await edit_items(world.shop, placed.order.id, wanted, None, TESTER)
+
+
+def _key(state: ProductState) -> str:
+    return f"v{state.variants[0].id}"
+
+
+async def _held(world: World, state: ProductState) -> tuple[int | None, int]:
+    (row,) = await list_stock(world.db, [state.product.id])
+    return row.available, row.held
+
+
+async def _is_sound(world: World, order: Order) -> None:
+    """Books, stock and trace say the same as the order."""
+    assert await find_faults(world.db) == []
+    trace = await orders.find_trace(world.db, order.store_id, order.id)
+    assert trace is not None
+    amounts = recompute(trace)
+    assert amounts.total_dirhams == order.total_dirhams
+    lines = await orders.list_lines(world.db, [order.id])
+    assert [line.discount_dirhams for line in lines] == list(amounts.line_discounts)
+    assert sum(line.total_dirhams for line in lines) == order.subtotal_dirhams
+    books: Any = dict(await world.db.all(_BOOKS, order_id=order.id))
+    assert books == {
+        "receivable": order.total_dirhams,
+        "sales": -(order.subtotal_dirhams - order.discount_dirhams),
+        "delivery": -order.shipping_dirhams,
+    }
+
+
+async def test_kept_lines_keep_their_price_and_added_ones_cost_what_they_cost_today(
+    world: World,
+) -> None:
+    store = await _store(world)
+    first = await world.product(store, stock=10, price=10_000, weight_grams=100)
+    other = await world.product(store, stock=10, price=7_000, weight_grams=50)
+    gone = await world.product(store, stock=10, price=3_000)
+    placed = await world.order(first, 3, "cod")
+    for state, price in ((first, 99_000), (other, 8_000)):
+        await update_product(
+            world.shop, state.product.id, ProductDraft(price_dirhams=price), TESTER, lambda _: None
+        )
+    order = await _edit(world, placed, **{_key(first): 2, _key(other): 4})
+    assert order.subtotal_dirhams == 2 * 10_000 + 4 * 8_000
+    assert order.total_dirhams == order.subtotal_dirhams + 10_000
+    assert order.weight_grams == 2 * 100 + 4 * 50
+    assert await _held(world, first) == (8, 2)
+    assert await _held(world, other) == (6, 4)
+    await _is_sound(world, order)
+    # Again with another, and the first one out.
+    world.clock.turn(timedelta(seconds=1))
+    order = await _edit(world, placed, **{_key(first): 0, _key(other): 1, _key(gone): 2})
+    assert [await _held(world, state) for state in (first, other, gone)] == [
+        (10, 0), (9, 1), (8, 2),
+    ]  # fmt: skip
+    await _is_sound(world, order)
+    history = [h for h in await orders.list_history(world.db, [order.id]) if "edited" in h.event]
+    assert [h.note for h in history] == ["40.000 -> 62.000", "62.000 -> 24.000"]
+    # Cancelled, everything is free again and nobody owes anything.
+    await cancel_order(world.shop, order.id, TESTER, only_pending=False)
+    assert [await _held(world, state) for state in (first, other, gone)] == [(10, 0)] * 3
+    assert {dirhams for _, dirhams in await world.db.all(_BOOKS, order_id=order.id)} == {0}
+    assert await find_faults(world.db) == []
+
+
+async def test_nothing_changes_if_the_items_are_the_same_or_cannot_be_had(world: World) -> None:
+    store = await _store(world)
+    state, foreign = await world.product(store, stock=5), await world.product(await _store(world))
+    placed = await world.order(state, 2, "cod")
+    assert await _edit(world, placed, **{_key(state): 2}) == placed.order
+    refused: list[tuple[dict[str, int], type[ShopError]]] = [
+        ({_key(state): 6}, OutOfStock),
+        ({_key(state): 0}, Invalid),
+        ({_key(state): 2, _key(foreign): 1}, Invalid),
+        ({"v999999": 1}, Invalid),
+    ]
+    for pieces, error in refused:
+        with pytest.raises(error):
+            await _edit(world, placed, **pieces)
+    twice = [NewQuantity(state.variants[0].id, 1)] * 2
+    with pytest.raises(Invalid) as seen:
+        await edit_items(world.shop, placed.order.id, twice, None, TESTER)
+    assert list(seen.value.faults) == ["items[1].variantId"]
+    assert await orders.get_order(world.db, placed.order.id) == placed.order
+    assert await _held(world, state) == (3, 2)
+
+
+async def test_promotions_and_the_coupon_stay_as_they_were(world: World) -> None:
+    store = await _store(world)
+    coupon = await world.coupon(store, minimum_dirhams=20_000, per_customer_limit=1)
+    await world.promotion(
+        store, kind="fixed", value=5_000, minimum_dirhams=30_000, per_customer_limit=1
+    )
+    state = await world.product(store, stock=10, price=10_000)
+    command = msgspec.structs.replace(world.command(state, 4, "cod"), coupon_code="EID")
+    placed = await place_order(world.shop, command, TESTER, NotOnce())
+    assert placed.order.discount_dirhams == 5_000 + 3_500
+    # Below the promotion's minimum: it is given back; the coupon still fits and is worth less.
+    order = await _edit(world, placed, **{_key(state): 2})
+    assert (order.discount_dirhams, order.coupon_code) == (2_000, "EID")
+    left = {u.promotion_id: u for u in await list_uses(world.db, store, order.id)}
+    assert left[coupon.id].dirhams == 2_000
+    assert [u.is_given_back for u in left.values()].count(True) == 1
+    assert await world.db.one(_USED) == 1
+    await _is_sound(world, order)
+    # What was given back does not come again, and an order cannot lose its coupon's reason.
+    order = await _edit(world, placed, **{_key(state): 4})
+    assert order.discount_dirhams == 4_000
+    with pytest.raises(CouponUnusable):
+        await _edit(world, placed, **{_key(state): 1})
+    await _is_sound(world, order)
+
+
+async def test_a_paid_shipped_or_closed_order_is_not_edited(world: World) -> None:
+    store = await _store(world)
+    state = await world.product(store, stock=10)
+    paid = await world.order(state, 1)
+    payment = await start_payment(world.shop, paid.order.id, "moamalat", None, TESTER, NotOnce())
+    world.provider.pay(payment.reference, payment.amount_dirhams, "1")
+    await check_payment(world.shop, payment.id)
+    with pytest.raises(OrderPaid):
+        await _edit(world, paid, **{_key(state): 2})
+    shipped, cancelled = await world.order(state, 1, "cod"), await world.order(state, 1, "cod")
+    for status in ("confirmed", "processing", "shipped"):
+        await change_status(world.shop, shipped.order.id, status, TESTER)
+    await cancel_order(world.shop, cancelled.order.id, TESTER, only_pending=True)
+    for placed in (shipped, cancelled):
+        with pytest.raises(NotEditable):
+            await _edit(world, placed, **{_key(state): 2})
+    assert await find_faults(world.db) == []
+
+
+async def test_open_attempts_are_closed_because_their_amount_is_outdated(world: World) -> None:
+    state = await world.product(await _store(world), stock=10)
+    placed = await world.order(state, 1)
+    payment = await start_payment(world.shop, placed.order.id, "moamalat", None, TESTER, NotOnce())
+    order = await _edit(world, placed, **{_key(state): 2})
+    assert (await payments.get_payment(world.db, payment.id)).status == "cancelled"
+    again = await start_payment(world.shop, order.id, "moamalat", None, TESTER, NotOnce())
+    assert again.amount_dirhams == order.total_dirhams
+
+
+async def test_another_address_costs_what_delivery_costs_there_now(world: World) -> None:
+    store = await _store(world)
+    await world.zone(store, "tripoli", dirhams=5_000)
+    await world.zone(store, "misrata", dirhams=25_000)
+    state = await world.product(store, stock=10, price=10_000)
+    placed = await world.order(state, 1, "cod")
+    address = NewAddress(
+        city_code="misrata", area=None, address="شارع طرابلس", shipping_notes=None,
+        shipping_method="standard",
+    )  # fmt: skip
+    order = await edit_address(world.shop, placed.order.id, address, "سافر", TESTER)
+    assert (order.city_code, order.shipping_dirhams) == ("misrata", 25_000)
+    await _is_sound(world, order)
+    nowhere = msgspec.structs.replace(address, city_code="sabha")
+    with pytest.raises(Invalid) as seen:
+        await edit_address(world.shop, order.id, nowhere, None, TESTER)
+    assert list(seen.value.faults) == ["shipping.city"]
+    # The items are priced with the new address from then on.
+    order = await _edit(world, placed, **{_key(state): 2})
+    assert order.total_dirhams == 2 * 10_000 + 25_000
+    await _is_sound(world, order)
+
+
+async def test_edits_and_orders_at_once_never_sell_more_than_there_is(world: World) -> None:
+    store = await _store(world)
+    state = await world.product(store, stock=10)
+    placed = [await world.order(state, 1, "cod") for _ in range(2)]
+    doing: list[Any] = [
+        *(_edit(world, placed[n % 2], **{_key(state): 2 + n % 5}) for n in range(10)),
+        *(world.order(state, 1, "cod") for _ in range(10)),
+        cancel_order(world.shop, placed[1].order.id, TESTER, only_pending=True),
+    ]
+    outcomes = await asyncio.gather(*doing, return_exceptions=True)
+    for one in outcomes:
+        assert not isinstance(one, BaseException) or isinstance(one, ShopError), one
+    assert await find_faults(world.db) == []
+    available, held = await _held(world, state)
+    assert available is not None
+    assert available + held == 10
+    order = await orders.get_order(world.db, placed[0].order.id)
+    await _is_sound(world, order)

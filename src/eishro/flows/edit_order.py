@@ -19,6 +19,7 @@ from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.discounts import uses
+from eishro.domain.invoices import sql as invoices
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Line, NotEditable, Offer, Order, OutOfStock
@@ -114,7 +115,9 @@ async def _read(shop: Shop, order_id: str) -> _Before:
     order = await orders.get_order(shop.db, order_id)
     order.check_editable()
     trace = await orders.find_trace(shop.db, order.store_id, order.id)
-    if trace is None:  # from before amounts were traced
+    invoice = await invoices.find_invoice(shop.db, order.store_id, order.id)
+    # From before amounts were traced; or a document says what it cost.
+    if trace is None or invoice is not None:
         raise NotEditable(details={"status": order.status})
     inputs = msgspec.json.decode(trace, type=Trace).inputs
     used = await uses.list_uses(shop.db, order.store_id, order.id)

@@ -11,7 +11,7 @@ from tests.edge.conftest import EdgeStory, needs_platform
 from tests.edge.platform import VARIABLES
 from tests.shops import PASSWORD
 from tests.stories.people import Json, order_of
-from tests.web.right_bodies import RIGHT_BODIES
+from tests.web.right_bodies import NOBODYS, RIGHT_BODIES
 
 pytestmark = needs_platform
 
@@ -111,6 +111,7 @@ def _cast(story: EdgeStory) -> tuple[list[dict[str, str]], dict[str, str], Json]
     body = RIGHT_BODIES["POST /api/stores/{store_id}/shipping-zones"]
     zone = story.client.post(zones, json=body, headers=merchant).json()["data"]
     ids = {
+        **NOBODYS,
         "store_id": str(store["id"]),
         "product_id": str(product["id"]),
         "category_id": str(categories[0]["id"]),

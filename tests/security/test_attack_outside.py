@@ -23,7 +23,7 @@ from eishro.web.api import ROUTES
 from eishro.web.routes import Rate, WebRules
 from tests.servers.valkey import Valkey
 from tests.shops import World, asked_return, bearer, changed, order_body
-from tests.web.right_bodies import RIGHT_BODIES
+from tests.web.right_bodies import NOBODYS, RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +91,7 @@ async def test_no_address_in_any_body_is_ever_asked(
     assert merchant.store is not None
     state = await world.product(merchant.store.id, stock=50, categories=["قمصان"])
     ids = {
+        **NOBODYS,
         "store_id": merchant.store.id,
         "product_id": state.product.id,
         "category_id": state.categories[0].id,

@@ -15,6 +15,7 @@ from eishro.flows.sign_in import SignedIn
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
 from tests.shops import World, bearer, order_body
+from tests.web.right_bodies import NOBODYS
 
 pytestmark = pytest.mark.anyio
 
@@ -244,6 +245,7 @@ async def cast(world: World) -> tuple[Mapping[str, Headers], dict[str, str]]:
         "admin": bearer(admin),
     }
     ids = {
+        **NOBODYS,
         "store_id": str(owner.store.id),
         "product_id": str(state.product.id),
         "category_id": str(state.categories[0].id),

@@ -210,3 +210,33 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
         "birthYear": 1990, "card": "1234",
     },
 }  # fmt: skip
+
+# An id of each kind that paths name, of things that are not there.
+NOBODYS: dict[str, Any] = {
+    "store_id": "999999",
+    "product_id": "999999",
+    "category_id": "999999",
+    "user_id": "999999",
+    "order_id": "ord_0",
+    "payment_id": "pay_0",
+    "provider": "moamalat",
+    "key": "x.webp",
+    "name": "pay.css",
+    "session_id": "ses_0",
+    "invitation_id": "inv_0",
+    "key_id": "key_0",
+    "zone_id": "zon_0",
+    "coupon_id": "prm_0",
+    "promotion_id": "prm_0",
+    "refund_id": "ref_0",
+    "shipment_id": "shp_0",
+    "case_id": "cas_0",
+    "remittance_id": "rem_0",
+    "payout_id": "pyo_0",
+    "suspense_id": "sus_0",
+    "return_id": "ret_0",
+    "number": "CN-000001",
+    "address_id": "adr_0",
+    "phone": "+218910000000",
+    "draft_id": "drf_0",
+}

@@ -12,6 +12,7 @@ from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
 from tests.shops import World, asked_return, bearer, order_body
+from tests.web.right_bodies import NOBODYS
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +52,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
     coupon = await world.coupon(merchant.store.id)
     promotion = await world.promotion(merchant.store.id)
     ids = {
+        **NOBODYS,
         "store_id": str(merchant.store.id),
         "coupon_id": coupon.id,
         "promotion_id": promotion.id,

@@ -1344,7 +1344,7 @@ BOOK_ROUTES = (
         needs=member("money:write"),
         summary="Give it its place",
         tag="Books",
-        body=suspense.ResolveBody,
+        body=suspense.PlaceMoneyBody,
         answer=suspense.SuspenseView,
     ),
     Route(
@@ -1549,7 +1549,7 @@ SHIPMENT_ROUTES = (
         needs=member("money:write"),
         summary="Decide a case: accept the amount or dismiss it",
         tag="Shipping",
-        body=cod.ResolveBody,
+        body=cod.CaseBody,
         answer=cod.CaseView,
         idempotent=True,
     ),

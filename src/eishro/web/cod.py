@@ -51,7 +51,7 @@ class CollectBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     shipment_id: ShipmentId | None = None
 
 
-class ResolveBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class CaseBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """`accept` takes the amount for the expected one, `dismiss` books nothing."""
 
     resolution: Resolution
@@ -244,7 +244,7 @@ async def list_cases(call: Call, query: CaseQuery) -> Reply:
     return Reply([case_view(c) for c in found], page=Page(query.page, query.limit, total))
 
 
-async def resolve(call: Call, body: ResolveBody) -> Reply:
+async def resolve(call: Call, body: CaseBody) -> Reply:
     """Decide a case."""
     once = call.once(lambda case: Reply(case_view(case)))
     case = await resolve_case(

@@ -38,7 +38,7 @@ class AssignBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     user_id: IntegerId | None
 
 
-class ResolveBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class PlaceMoneyBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Where the money goes: `apply` pays `orderId` with it, `refund` gives it back."""
 
     action: Literal["apply", "refund"]
@@ -98,7 +98,7 @@ async def assign(call: Call, body: AssignBody) -> Reply:
     return Reply(_view(call, item))
 
 
-async def resolve(call: Call, body: ResolveBody) -> Reply:
+async def resolve(call: Call, body: PlaceMoneyBody) -> Reply:
     """Give the money its place; the same again changes nothing."""
     await _refuse_stale(call)
     where = (call.shop, call.store, call.params["suspense_id"])

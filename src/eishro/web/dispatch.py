@@ -149,7 +149,8 @@ class Dispatcher:
         if call.once_answer is not None:
             status, body = call.once_answer
             return Raw(body, status=status)
-        return answer
+        # Nothing was left to do: the request that did it may have been this one.
+        return await self._repeat(call, response) or answer
 
     async def _repeat(self, call: Call, response: falcon.asgi.Response) -> Raw | None:
         stored = await call.shop.db.one(

@@ -68,6 +68,7 @@ PRUNED = {
     "eishro/adapters/files/folder.py": "a disk",
     "eishro/adapters/mail/smtp.py": "sockets",
     "eishro/adapters/mail/outbox.py": "a disk",
+    "eishro/adapters/sms/outbox.py": "a disk",
     "eishro/db/sqlite.py": "threads",
     "eishro/db/postgres*.py": "sockets",
 }

@@ -345,6 +345,7 @@ async def test_what_triggers_write_is_known(db: PostgresDatabase, database_url: 
         JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal"""
     )
     await connection.close()
+    found = [row for row in found if "UPDATE" in row["prosrc"]]  # others only refuse
     assert {row["of"] for row in found} == set(WRITTEN_BY_TRIGGER)
     for row in found:
         for written in WRITTEN_BY_TRIGGER[row["of"]]:

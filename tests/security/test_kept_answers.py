@@ -73,6 +73,10 @@ async def _everybody(world: World) -> tuple[dict[str, Headers], dict[str, str]]:
     return everybody, {**ids, "order_id": order["id"], "payment_id": payment["id"]}
 
 
+# What these ask for before they answer.
+_QUERIES = {"/api/stores/{store_id}/shipping-rates": "?city=tripoli"}
+
+
 async def test_nobody_is_shown_what_was_made_for_somebody_else(
     world: World, rng: random.Random
 ) -> None:
@@ -83,7 +87,7 @@ async def test_nobody_is_shown_what_was_made_for_somebody_else(
     shared, alone = _client(cache), _client(app)
     wrong = []
     for route in READS:
-        path = route.path.replace(":path", "").format(**ids)
+        path = route.path.replace(":path", "").format(**ids) + _QUERIES.get(route.path, "")
         languages = ("ar", "en") if route.is_kept else ("ar",)
         own = {
             (caller, language): _seen(
@@ -95,7 +99,8 @@ async def test_nobody_is_shown_what_was_made_for_somebody_else(
         rng.shuffle(asked)
         for caller, language in asked:
             reply = await shared.get(path, headers={**headers[caller], "Accept-Language": language})
-            if _seen(reply) != own[caller, language]:
+            # The trail grows by what this very test is refused.
+            if not path.endswith("/audit") and _seen(reply) != own[caller, language]:
                 wrong.append((route.path, caller, language))
     await world.settle()
     assert wrong == []

@@ -5,6 +5,7 @@ only when a parcel is back, never while it is refused or on its way. A parcel th
 before it left puts its pieces back among the held ones.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -15,10 +16,18 @@ from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
+from eishro.domain.returns import sql as returns
 from eishro.domain.shipping import shipments_sql as shipments
 from eishro.domain.shipping.carrier_port import News
-from eishro.domain.shipping.shipments import Shipment, ShipmentEvent, ShipmentHasCash, Status
+from eishro.domain.shipping.shipments import (
+    Shipment,
+    ShipmentEvent,
+    ShipmentHasCash,
+    ShipmentMoveRefused,
+    Status,
+)
 from eishro.domain.stock import sql as stock
+from eishro.domain.stock.sql import Taking
 from eishro.flows import parcels
 from eishro.flows.parcels import Load
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
@@ -92,7 +101,9 @@ async def _write(
         load = await parcels.read_load(shop, order)
         # What was read of this parcel with the others may be newer than `before`; then the save
         # above is refused and all of it is read again.
-        batch.add(*_goods(load, after, at), *_order(load, after, actor, at))
+        _, arrived = await returns.count_pieces(shop.db, order.store_id, order.id)
+        out = parcels.pieces_out(load, arrived)
+        batch.add(*_goods(load, before, after, out, at), *_order(load, after, actor, at))
         batch.add(outbox.publish(f"shipment.{after.status}", after.id, at, store_id=after.store_id))
     changes = audit.difference(before, after)
     batch.add(
@@ -102,16 +113,24 @@ async def _write(
     return msgspec.structs.replace(after, version=before.version + 1)
 
 
-def _goods(load: Load, after: Shipment, at: datetime) -> list[Statement]:
+def _goods(
+    load: Load, before: Shipment, after: Shipment, out: Mapping[int, int], at: datetime
+) -> list[Statement]:
+    """The parcel's pieces held again, or on the shelf again, but for what is back already."""
     statements: list[Statement] = []
     if after.status == "cancelled":
         if load.is_collected(after):
             raise ShipmentHasCash()
         for taking in load.takings(after):
+            if out.get(taking.variant_id, 0) < taking.quantity:
+                raise ShipmentMoveRefused(before.status, after.status)
             statements += stock.retake(taking, after.id, at)
     if after.status == "returned":
         for taking in load.takings(after):
-            statements += stock.restock(taking, after.id, at)
+            pieces = min(taking.quantity, max(0, out.get(taking.variant_id, 0)))
+            if pieces:
+                back = Taking(taking.store_id, taking.variant_id, pieces)
+                statements += stock.restock(back, after.id, at)
     return statements
 
 
@@ -128,7 +147,7 @@ def _order(load: Load, after: Shipment, actor: Actor, at: datetime) -> list[Stat
         if _all_back(then) and order.status == "shipped":
             now, event = order.move("returned", at), "order.returned"
             statements += parcels.taken_back(load, at)
-        else:
+        elif order.status != "returned":  # else its books are closed already
             statements += parcels.written_off(load, after, at)
             if parcels.is_settled(then) and order.is_payable:
                 now = now.pay(at)

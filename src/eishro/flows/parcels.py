@@ -177,6 +177,22 @@ def refused_pieces(load: Load) -> dict[int, int]:
     return pieces
 
 
+def pieces_out(load: Load, arrived: Mapping[int, int]) -> dict[int, int]:
+    """Pieces by variant that are with couriers or buyers: shipped, and not back by any way.
+
+    Args:
+        arrived: pieces that came back in returns.
+    """
+    if load.order.status == "returned":
+        return {}
+    out: dict[int, int] = {}
+    for shipment in load.live:
+        for taking in load.takings(shipment):
+            out[taking.variant_id] = out.get(taking.variant_id, 0) + taking.quantity
+    back = refused_pieces(load)
+    return {v: out[v] - back.get(v, 0) - arrived.get(v, 0) for v in out}
+
+
 def follow(
     load: Load, to: Status, source: str, at: datetime, arrived: Mapping[int, int]
 ) -> list[Statement]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from eishro.adapters.sms.gateway import HttpSms
-from eishro.adapters.sms.outbox import OutboxSms
 from eishro.domain.messages.sms_port import NoSms, SmsGateway
 from eishro.outward import Http
 
@@ -20,4 +19,9 @@ def open_sms(
     """
     if url:
         return HttpSms(url, authorization, body, http)
-    return NoSms() if outbox_dir is None else OutboxSms(outbox_dir / OUTBOX_FOLDER)
+    if outbox_dir is None:
+        return NoSms()
+    # Imported here: the edge has no disk.
+    from eishro.adapters.sms.outbox import OutboxSms
+
+    return OutboxSms(outbox_dir / OUTBOX_FOLDER)

@@ -91,7 +91,7 @@ _SOME_ORDERS = (
     )
     .limit(sa.literal(COUNTED_MAX, Int))
     .correlate(promotions)
-    .subquery()
+    .subquery("some_orders")
 )
 _ORDERS_OF = Query(
     sa.select(

@@ -58,7 +58,7 @@ _KEPT_PART = _part(_KEPT.account, _OPENING, _KEPT.dirhams, _KEPT.store_id == _ST
 _TAIL_PART = _part(
     _entries.account, _OPENING, _entries.dirhams, _IN_STORE, _entries.transaction_id > _MARK
 )
-_NOW = sa.union_all(_KEPT_PART, _TAIL_PART).subquery()
+_NOW = sa.union_all(_KEPT_PART, _TAIL_PART).subquery("now_parts")
 # One statement is one view of the books: what comes in meanwhile cannot fall between two reads.
 _MONTH = sa.union_all(
     _KEPT_PART,
@@ -78,7 +78,7 @@ _MONTH = sa.union_all(
         _entries.transaction_id >= sa.bindparam("since"),
         _entries.transaction_id < sa.bindparam("until"),
     ),
-).subquery()
+).subquery("balances")
 
 
 def _pair(account: str, dirhams: int) -> tuple[str, int]:
@@ -120,7 +120,7 @@ _NEXT = (
     )
     .order_by(_entries.transaction_id)
     .limit(sa.literal(SLICE, Int))
-    .subquery()
+    .subquery("page")
 )
 _SLICE_END = Query(
     sa.select(sa.func.max(_NEXT.c.transaction_id)).having(sa.func.count() > 0),
@@ -138,7 +138,7 @@ _SLICE = sa.union_all(
         _entries.transaction_id > sa.bindparam("mark"),
         _entries.transaction_id <= sa.bindparam("through"),
     ),
-).subquery()
+).subquery("counted")
 _SUMS = Query(
     sa.select(_SLICE.c.account, sa.func.sum(_SLICE.c.dirhams)).group_by(_SLICE.c.account), _pair
 )
@@ -304,5 +304,5 @@ def _page(names: tuple[str, ...]) -> Query[str]:
 
 @functools.cache
 def _count(names: tuple[str, ...]) -> Query[int]:
-    some = _ids(names).limit(sa.literal(COUNTED_MAX, Int)).subquery()
+    some = _ids(names).limit(sa.literal(COUNTED_MAX, Int)).subquery("some")
     return Query(sa.select(sa.func.count()).select_from(some), int, store="store_id")

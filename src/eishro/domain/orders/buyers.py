@@ -89,7 +89,7 @@ _COUNT = Query(
         .where(*_FROM_TO)
         .distinct()
         .limit(sa.literal(COUNTED_MAX, Int))
-        .subquery()
+        .subquery("newest")
     ),
     int,
 )
@@ -105,7 +105,7 @@ _NEWEST = (
     .where(_IN_STORE)
     .order_by(orders.c.id.desc())
     .limit(sa.literal(NAMES_MAX, Int))
-    .subquery()
+    .subquery("found")
 )
 _NAMED = Query(
     sa.select(_NEWEST.c.customer_phone)

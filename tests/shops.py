@@ -43,12 +43,14 @@ from eishro.flows.edit_promotion import PromotionChange, create_promotion
 from eishro.flows.edit_staff import Newcomer
 from eishro.flows.edit_zones import ZoneChange, create_zone
 from eishro.flows.open_store import NewStore
+from eishro.flows.parcels import Parcel
 from eishro.flows.pay_order import check_payment
 from eishro.flows.place_order import Placed, place_order
 from eishro.flows.price_list import PriceList
 from eishro.flows.price_order import PlaceOrder
 from eishro.flows.product_card import ProductState
 from eishro.flows.return_goods import AskReturn, request_return
+from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.flows.start_payment import start_payment
@@ -366,3 +368,10 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
 def changed(shop: Shop, **members: Any) -> Shop:
     """The same shop with other members."""
     return msgspec.structs.replace(shop, **members)
+
+
+async def shipped_parcel(world: World, state: ProductState) -> str:
+    """The id of a parcel on its way, of an order to be paid on delivery."""
+    order_id = (await world.order(state, method="cod")).order.id
+    await change_status(world.shop, order_id, "confirmed", TESTER)
+    return (await ship_order(world.shop, order_id, Parcel(), TESTER, NotOnce())).shipment.id

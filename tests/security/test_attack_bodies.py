@@ -16,12 +16,7 @@ import sqlalchemy as sa
 
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
-from eishro.flows.change_order import change_status
-from eishro.flows.parcels import Parcel
-from eishro.flows.product_card import ProductState
-from eishro.flows.ship_order import ship_order
-from eishro.flows.shop import NotOnce
-from tests.shops import PASSWORD, TESTER, World, asked_return, bearer, order_body
+from tests.shops import PASSWORD, World, asked_return, bearer, order_body, shipped_parcel
 from tests.web.right_bodies import NOBODYS, RIGHT_BODIES
 
 pytestmark = pytest.mark.anyio
@@ -87,7 +82,7 @@ async def test_members_that_nobody_may_send_are_refused_in_every_object_of_every
         "user_id": (await world.join(merchant, "viewer")).user.id,
         "coupon_id": (await world.coupon(merchant.store.id)).id,
         "promotion_id": (await world.promotion(merchant.store.id)).id,
-        "shipment_id": await _shipment(world, state),
+        "shipment_id": await shipped_parcel(world, state),
         "case_id": "cas_0",
     }
     client, tried = world.client(), 0
@@ -291,9 +286,3 @@ async def test_enormous_lists_are_refused_by_their_limit_before_any_work(world: 
             assert named in reply.json()["error"]["details"], reply.text[:300]
         assert len(reply.content) < 10_000
     assert await _counts(world) == before
-
-
-async def _shipment(world: World, state: ProductState) -> str:
-    order_id = (await world.order(state, method="cod")).order.id
-    await change_status(world.shop, order_id, "confirmed", TESTER)
-    return (await ship_order(world.shop, order_id, Parcel(), TESTER, NotOnce())).shipment.id

@@ -214,7 +214,7 @@ async def test_a_page_of_somebody_else_can_send_nothing_in_a_person_s_name(world
             method, _, path = row.partition(" ")
             if method != "POST" or "/api/admin/" in path:
                 continue
-            path = path.format(store_id=merchant.store.id, order_id="ord_x", user_id="1")
+            path = path.format(**{**NOBODYS, "store_id": merchant.store.id, "user_id": "1"})
             reply = await logged_in.post(
                 path, content=json.dumps(RIGHT_BODIES[row]), headers={"Content-Type": kind}
             )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.web.api import ROUTES
-from tests.shops import World, asked_return, bearer, order_body
+from tests.shops import World, asked_return, bearer, order_body, shipped_parcel
 from tests.web.right_bodies import NOBODYS
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +64,7 @@ async def _cast(world: World) -> tuple[httpx.AsyncClient, dict[str, str], dict[s
         "draft_id": (await world.draft(state)).id,
         "order_id": placed.order.id,
         "refund_id": "ref_0",
+        "shipment_id": await shipped_parcel(world, state),
         "return_id": await asked_return(world, state),
         "provider": "moamalat",
         "user_id": str((await world.join(merchant, "viewer")).user.id),

@@ -2,11 +2,10 @@
 
 import contextlib
 from datetime import timedelta
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from eishro.adapters.mail.outbox import OutboxMail
-from eishro.adapters.sms.outbox import OutboxSms
 from eishro.db import leases
 from eishro.db.statements import Batch
 from eishro.errors import Stale
@@ -15,6 +14,21 @@ from eishro.flows.shop import Shop
 from eishro.ids import text_id
 
 _LEASE = "retention"
+
+
+@runtime_checkable
+class KeepsLetters(Protocol):
+    """An outbox of development: what was sent lies in files."""
+
+    def count_older(self, before_seconds: int) -> int:
+        """How many letters are older."""
+        ...
+
+    def forget_older(self, before_seconds: int) -> int:
+        """Delete them; how many there were."""
+        ...
+
+
 EVERY = timedelta(days=1)
 
 
@@ -33,7 +47,7 @@ async def clean(shop: Shop, *, is_dry: bool) -> Done:
     before = int((shop.clock.now() - shop.rules.retention_mails).timestamp())
     mails = 0
     for outbox in (shop.mail, shop.sms):
-        if isinstance(outbox, OutboxMail | OutboxSms):
+        if isinstance(outbox, KeepsLetters):
             mails += outbox.count_older(before) if is_dry else outbox.forget_older(before)
     return Done(kept.orders, kept.news, kept.codes, mails)
 

@@ -46,6 +46,15 @@ _REFUSED = {
     "POST /api/payments/{payment_id}/result": 422,  # nothing was signed
     "POST /api/webhooks/payments/{provider}": 401,  # nothing was signed
     "GET /media/{key:path}": 404,  # nothing was uploaded
+    "PUT /api/auth/addresses/{address_id}": 404,  # no such address
+    "DELETE /api/auth/addresses/{address_id}": 404,
+    "POST /api/auth/phone/start": 503,  # no gateway for text messages
+    "POST /api/auth/phone/confirm": 422,  # no code was sent
+    "POST /api/auth/erase": 401,  # the password is another by now
+    "POST /api/stores/{store_id}/customers/{phone}/erase": 404,  # nobody of that phone
+    "GET /api/stores/{store_id}/bank-account": 409,  # none was named
+    "GET /api/stores/{store_id}/ledger/statement": 422,  # of no month
+    "GET /api/stores/{store_id}/shipping-rates": 422,  # to no city
     "POST /api/orders/{order_id}/refunds": 409,  # nothing was paid
     "POST /api/orders/{order_id}/refunds/{refund_id}/complete": 404,
     "POST /api/orders/{order_id}/refunds/{refund_id}/retry": 404,
@@ -78,10 +87,14 @@ def test_every_route_works_or_is_on_the_list(story: EdgeStory) -> None:
             codes = {reply.json()["error"]["code"] for reply in replies}
             if (seen, codes) != ([501], {"NOT_AVAILABLE_HERE"}):
                 wrong[name] = seen
-        elif seen[-1] >= 500 or not (seen[0] < 300 or _REFUSED.get(name) in seen):
+        elif not (seen[0] < 300 or _REFUSED.get(name) in seen) or _is_fault(name, seen[-1]):
             wrong[name] = seen
-    assert wrong == {}
+    assert not wrong, "\n".join(f"{name}: {seen}" for name, seen in sorted(wrong.items()))
     assert len(NOT_HERE) <= 5  # short, or the profile is another product
+
+
+def _is_fault(name: str, status: int) -> bool:
+    return status >= 500 and status != _REFUSED.get(name)
 
 
 def test_payment_requests_are_counted_in_d1(story: EdgeStory) -> None:

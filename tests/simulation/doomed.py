@@ -1,4 +1,4 @@
-"""A process that buys, pays and is told of it, and kills itself at one of its commits.
+"""A process that buys, pays, is told of it and gives the money back, and kills itself at a commit.
 
     python -m tests.simulation.doomed DATABASE_URL FOLDER COMMIT before|after
 
@@ -21,9 +21,13 @@ from eishro.db.opening import open_database
 from eishro.db.statements import Batch, Query
 from eishro.domain.orders.model import Wanted
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.port import RefundAnswer, Refunded, RefundIntent
+from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.flows.pay_order import store_news, work_off_news
 from eishro.flows.place_order import place_order
 from eishro.flows.price_order import PlaceOrder
+from eishro.flows.refund_order import open_refund
+from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import Shop
 from eishro.flows.start_payment import start_payment
 from tests.dummy_provider import DummyProvider
@@ -34,9 +38,12 @@ T = TypeVar("T")
 
 
 class Paper(msgspec.Struct):
-    """What the gateway has written down: dirhams it took, by reference."""
+    """What the gateway has written down: dirhams it took, by reference; what it gave back, of which
+    money, and under which number.
+    """
 
     taken: dict[str, int] = {}
+    given: list[tuple[str, int, str]] = []
 
 
 class PaperGateway(DummyProvider):
@@ -58,6 +65,19 @@ class PaperGateway(DummyProvider):
         draft = self._path.with_suffix(".new")
         draft.write_bytes(msgspec.json.encode(paper))
         draft.replace(self._path)
+
+    async def refund(self, wanted: RefundIntent) -> RefundAnswer:
+        """Once for who asks first, as the port promises."""
+        paper = self.paper
+        if wanted.sent_at is not None:
+            for receipt, dirhams, number in paper.given:
+                same = (receipt, dirhams) == (wanted.receipt_reference, wanted.amount_dirhams)
+                if same and number not in wanted.known:
+                    return Refunded(number)
+        number = f"r{len(paper.given)}"
+        paper.given.append((wanted.receipt_reference, wanted.amount_dirhams, number))
+        self.write(paper)
+        return Refunded(number)
 
     def recall(self) -> None:
         """Answer from now on as the paper says."""
@@ -104,7 +124,8 @@ def world_of(world: World, gateway: PaperGateway, db: Database | None = None) ->
 async def story(
     shop: Shop, gateway: PaperGateway, name: str, store_id: int, product: tuple[int, int]
 ) -> str:
-    """Buy two pieces, pay, be notified; whoever tells it again with the same keys gets on with it.
+    """Buy two pieces, pay, be notified, get all of it back; whoever tells it again with the same
+    keys gets on with it.
 
     Returns: the order's id.
     """
@@ -122,6 +143,12 @@ async def story(
     body = {"signature": "good", "reference": payment.reference, "event": name}
     claim = gateway.parse_webhook({}, msgspec.json.encode(body))
     await work_off_news(shop, await store_news(shop, gateway.name, claim))
+    refund = Key(shop, f"refund {name}")
+    refund_id = await refund.made()
+    if refund_id is None:
+        wanted = RefundWanted(reason="changed my mind")
+        refund_id = (await open_refund(shop, order_id, wanted, TESTER, refund)).id
+    await send_refund(shop, refund_id)
     return order_id
 
 

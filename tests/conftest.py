@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from eishro.db import migrate
@@ -22,6 +23,12 @@ from tests.shops import World, open_world
 
 # Their assertions fail with values, as those in test files do.
 pytest.register_assert_rewrite("tests.contracts")
+
+# How long an example takes, or is thought of, says something about the machine's other work alone.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 # Both engines at the gate; `sqlite` alone while writing.
 _MEMORY = Path("/dev/shm")  # Linux keeps it in memory

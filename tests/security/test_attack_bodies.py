@@ -31,7 +31,6 @@ FORBIDDEN = (
 ORDINARY = {"price", "status", "role", "isActive"}
 
 
-
 async def _counts(world: World) -> dict[str, int]:
     # Numbers are handed out in blocks, and what is refused has a line in the trail (test_trail.py).
     return await count_rows(world.db, "id_blocks", "audit_records")

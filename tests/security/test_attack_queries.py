@@ -34,7 +34,6 @@ MARKUP = (
 )  # fmt: skip
 
 
-
 async def _counts(world: World) -> dict[str, int]:
     # What is refused has a line in the trail (test_trail.py).
     return await count_rows(world.db, "audit_records")

@@ -73,10 +73,6 @@ async def test_every_line_names_its_request_and_address(world: World) -> None:
         assert (line.request_id, line.address) == ("request-of-the-test", "127.0.0.1"), line
 
 
-
-
-
-
 async def test_a_failed_check_of_security_writes_one_line_and_nothing_else(world: World) -> None:
     owner, other, person = await world.merchant(), await world.merchant(), await world.customer()
     viewer = await world.join(owner, "viewer")

@@ -24,8 +24,6 @@ _BODIES = [
 ]  # fmt: skip
 
 
-
-
 def _assert_refused(reply: httpx.Response, *statuses: int) -> dict[str, Any]:
     assert reply.status_code in statuses, (reply.status_code, reply.text[:300])
     body: dict[str, Any] = reply.json()

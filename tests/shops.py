@@ -89,7 +89,7 @@ class World:
         """An HTTP client of the shop's door, inside the process."""
         door = self.door(rules)
         # With the cache in front, as in a server; every client has one of its own, like a process.
-        transport = httpx.ASGITransport(app=with_cache(door), raise_app_exceptions=False)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=with_cache(door), raise_app_exceptions=False)
         return httpx.AsyncClient(
             transport=transport, base_url="http://shop.test", headers=headers, timeout=60
         )

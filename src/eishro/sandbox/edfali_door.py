@@ -81,8 +81,8 @@ class _Service:
 
 def _result(method: str, word: str) -> str:
     """.NET leaves an empty result out of its element's tags."""
-    result = f"<{method}Result>{html.escape(word)}</{method}Result>" if word else (
-        f"<{method}Result />"
+    result = (
+        f"<{method}Result>{html.escape(word)}</{method}Result>" if word else (f"<{method}Result />")
     )
     return f'<{method}Response xmlns="http://tempuri.org/">{result}</{method}Response>'
 

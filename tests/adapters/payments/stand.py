@@ -70,9 +70,7 @@ class Stand:
         )
 
 
-def adapter_of(
-    provider: str, http: WebHttp, clock: ManualClock, given: Mapping[str, str]
-) -> Any:
+def adapter_of(provider: str, http: WebHttp, clock: ManualClock, given: Mapping[str, str]) -> Any:
     """An adapter of the simulator's fields, but what is given."""
     gateway = gateway_of(provider)
     fields = gateway.simulated(given, f"http://gateway.test/sandbox/{provider}")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from eishro.adapters.payments.edfali import GATEWAY
+from eishro.domain.payments import sql as payments
 from eishro.sandbox.edfali import OTP
 from tests.contracts.payment_life import Act, Cashier, PaymentLife, Till
 
@@ -61,4 +62,7 @@ class TestEdfaliLife(PaymentLife):
         second = await till.start()
         await till.act(second, "pay")
         assert (await till.order())["paymentStatus"] == "pending"
+        await till.look(second["id"])
         assert (await till.payment(second["id"]))["status"] == "unknown"
+        kept = await payments.get_payment(till.world.db, second["id"])
+        assert kept.review == "receipt_of_another_payment"

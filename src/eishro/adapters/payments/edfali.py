@@ -51,9 +51,7 @@ _CREDENTIALS = ("PW", "PW1", "IP")  # ours are wrong, or our address is not know
 # A clear no to the second call: nothing was taken. What is not here may have been.
 _REFUSALS = ("ACC", "LIMIT", "LMT", "BAL", "NO", "AMT", "PW1", "IP", "OFF")
 
-_NOT_REGISTERED = Words(
-    "is not registered with Edfali", "غير مسجل في خدمة ادفع لي"
-)
+_NOT_REGISTERED = Words("is not registered with Edfali", "غير مسجل في خدمة ادفع لي")
 _NOT_MOBILE = Words(
     "must be a Libyan mobile number registered with Edfali",
     "يجب أن يكون رقم هاتف محمول ليبي مسجلا في ادفع لي",
@@ -62,9 +60,7 @@ _WHOLE_DINARS = Words(
     "Edfali takes whole dinars only.", "خدمة ادفع لي تقبل مبالغ بالدينار الصحيح فقط."
 )
 _REASONS = {
-    "ACC": Words(
-        "The Edfali account is not active.", "حساب ادفع لي غير مفعل."
-    ),
+    "ACC": Words("The Edfali account is not active.", "حساب ادفع لي غير مفعل."),
     "LIMIT": Words(
         "The amount is outside the limits of the account.", "المبلغ خارج حدود الحساب المسموح بها."
     ),

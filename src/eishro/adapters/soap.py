@@ -95,7 +95,7 @@ class _Reader:
     def __init__(self, namespace: str, method: str) -> None:
         body = (f"{ENVELOPE} Envelope", f"{ENVELOPE} Body")
         response, result = f"{namespace} {method}Response", f"{namespace} {method}Result"
-        self._places = {
+        self._places: dict[tuple[str, ...], str] = {
             (*body, response, result): "result",
             (*body, f"{ENVELOPE} Fault", "faultstring"): "fault",
         }

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _TITLE = Words("Edfali (simulator)", "ادفع لي (محاكاة)")
 _CODE = Words(f"The code is always {OTP}.", f"رمز التحقق دائما {OTP}.")
+_METHODS = ("DoPTrans", "OnlineConfTrans")
 _ENVELOPE = (
     '<?xml version="1.0" encoding="utf-8"?>'
     '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"'
@@ -64,14 +65,13 @@ class _Service:
             refuse_all(response)
             return
         method = re.sub(r"^\"http://tempuri\.org/|\"$", "", request.get_header("SOAPAction") or "")
-        calls = {"DoPTrans": simulator.open, "OnlineConfTrans": simulator.confirm}
         values = values_of(await request.stream.read(BODY_BYTES_MAX), method)
         response.content_type = "text/xml; charset=utf-8"
-        if faults.soap_fault or method not in calls or values is None:
+        if faults.soap_fault or method not in _METHODS or values is None:
             response.status = 500
             response.data = _ENVELOPE.format(_FAULT).encode()
             return
-        word = calls[method](values)
+        word = simulator.answer(method, values)
         response.data = _ENVELOPE.format(_result(method, word)).encode()
         if faults.is_silent_after_charging and method == "OnlineConfTrans":
             refuse_all(response)

@@ -427,7 +427,7 @@ async def test_the_simulator_takes_only_its_merchant(stand: Stand) -> None:
     ]
     for fields in strangers:
         with pytest.raises(ProviderBusy):
-            await stand.adapter(**fields).start(stand.intent())
+            await stand.adapter(None, **fields).start(stand.intent())
     intent = await started(stand)
     refused = await stand.adapter(service_password="x").submit_otp(intent, OTP)
     assert isinstance(refused, Failed)

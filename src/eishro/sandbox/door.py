@@ -27,6 +27,7 @@ _LINKS = (
     ("/sandbox/sms", "الرسائل القصيرة (JSON)", "Text messages (JSON)"),
     ("/sandbox/moamalat/faults", "أعطال محاكي معاملات", "Faults of the Moamalat simulator"),
     ("/sandbox/edfali", "محاكي ادفع لي", "Edfali simulator"),
+    ("/sandbox/masarat", "محاكي ون باي (مسارات)", "OnePay (Masarat) simulator"),
     ("/docs", "توثيق الواجهة", "API documentation"),
     ("/api/stores", "المتاجر", "Stores"),
 )

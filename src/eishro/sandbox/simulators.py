@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from eishro.clock import Clock
 from eishro.outward import WebHttp
-from eishro.sandbox import edfali
+from eishro.sandbox import edfali, masarat
 
 
 class Simulated(Protocol):
@@ -29,4 +29,5 @@ class Simulated(Protocol):
 Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
 SIMULATORS: Mapping[str, Build] = {
     "edfali": edfali.Simulator,
+    "masarat": masarat.Simulator,
 }

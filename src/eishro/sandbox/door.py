@@ -28,6 +28,7 @@ _LINKS = (
     ("/sandbox/moamalat/faults", "أعطال محاكي معاملات", "Faults of the Moamalat simulator"),
     ("/sandbox/edfali", "محاكي ادفع لي", "Edfali simulator"),
     ("/sandbox/masarat", "محاكي ون باي (مسارات)", "OnePay (Masarat) simulator"),
+    ("/sandbox/mpgs", "محاكي بوابة ماستركارد", "Mastercard gateway simulator"),
     ("/docs", "توثيق الواجهة", "API documentation"),
     ("/api/stores", "المتاجر", "Stores"),
 )

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from eishro.clock import Clock
 from eishro.outward import WebHttp
-from eishro.sandbox import edfali, masarat
+from eishro.sandbox import edfali, masarat, mpgs
 
 
 class Simulated(Protocol):
@@ -30,4 +30,5 @@ Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
 SIMULATORS: Mapping[str, Build] = {
     "edfali": edfali.Simulator,
     "masarat": masarat.Simulator,
+    "mpgs": mpgs.Simulator,
 }

@@ -159,7 +159,7 @@ class Simulator:
         return order
 
     def pay(self, order: Order, card: str, expiry: str, cvv: str) -> str:
-        """What the gateway's form does; returns the gateway's code, `APPROVED` if it was charged."""
+        """What the gateway's form does; returns its code, `APPROVED` if the card was charged."""
         code = self.faults.decline or _code_of(card, expiry, cvv)
         is_good = code == "APPROVED"
         late = self.faults.late_success_seconds if is_good else 0.0

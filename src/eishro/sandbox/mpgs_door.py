@@ -180,7 +180,8 @@ class _Checkout:
             return
         language = order.language
         alert = (
-            f'<p class="alert" role="alert">{html.escape(_REFUSED.in_(language))}: {refused}</p>'
+            f'<p class="alert" role="alert">{html.escape(_REFUSED.in_(language))}: '
+            f"{html.escape(refused or '')}</p>"
         )
         fields = "".join(
             f'<label for="{name}">{html.escape(_LABELS[name].in_(language))}</label>'

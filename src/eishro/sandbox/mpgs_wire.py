@@ -148,7 +148,7 @@ def _line(found: Order, row: Transaction, captured: Decimal, refunded: Decimal) 
             "type": row.type,
             "amount": row.amount,
             "currency": found.currency,
-            "receipt": f"{row.at:%y%j%H}{abs(hash(row.id)) % 1_000_000:06d}",
+            "receipt": f"{row.at:%y%j%H%M%S}{row.id[-4:]}",
             "source": "INTERNET",
         },
     }

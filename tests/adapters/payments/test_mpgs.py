@@ -427,11 +427,6 @@ async def test_news_carries_the_secret_and_is_only_a_claim(stand: Stand) -> None
     for secret in ("", "x", SECRET + "x", SECRET.lower()):
         forged = {**headers, "x-notification-secret": secret}
         assert adapter.parse_webhook(forged, body).authentic == "no"
-    closed = stand.adapter(None, notification_secret="")
-    if not closed._config.notification_secret:
-        assert (
-            closed.parse_webhook({**headers, "x-notification-secret": ""}, body).authentic == "no"
-        )
 
 
 async def test_who_was_given_no_secret_takes_no_news() -> None:
@@ -497,7 +492,7 @@ def test_news_of_every_kind_has_a_name() -> None:
         ("REFUND", "SUCCESS", "refund"),
         ("VOID_PAYMENT", "SUCCESS", "void"),
         ("AUTHENTICATION", "SUCCESS", "other"),
-        ("\x00", "\ud800", "other"),
+        ("\x00", "", "other"),
     ):
         news = {
             "merchant": MERCHANT,
@@ -506,8 +501,6 @@ def test_news_of_every_kind_has_a_name() -> None:
             "transaction": {"id": "x\n" * 100, "type": kind},
         }
         claim = adapter.parse_webhook({"x-notification-secret": SECRET}, json.dumps(news).encode())
-        if result == "\ud800":
-            continue
         assert (claim.authentic, claim.kind) == ("yes", expected)
         assert "\n" not in claim.dedupe_key
 
@@ -614,9 +607,13 @@ def undone(**members: Any) -> HttpReply:
         "order": {"id": "STND00000001"},
         "result": "SUCCESS",
         "response": {"gatewayCode": "APPROVED"},
-        "transaction": {"id": "R260115083000000000", "type": "REFUND", "amount": 5.26},
+        "transaction": {
+            "id": "R260115083000000000",
+            "type": "REFUND",
+            "amount": 5.26,
+            "currency": "USD",
+        },
     }
-    whole["transaction"]["currency"] = "USD"
     return HttpReply(201, json.dumps({**whole, **members}).encode())
 
 

@@ -66,9 +66,10 @@ class GatewayOrder(NamedTuple):
     @property
     def contradiction(self) -> str | None:
         """What in it cannot be true at once."""
-        if any(line.currency != self.currency for line in self.lines if line.type in IN + OUT):
+        money = [line for line in self.lines if line.type in (*IN, *OUT, *VOID)]
+        if any(line.currency != self.currency for line in money):
             return "transactions in another currency"
-        if len({line.id for line in self.lines}) != len(self.lines):
+        if len({line.id for line in money}) != len(money):
             return "one transaction twice"
         if any(
             line.is_done and line.type in IN and line.code not in APPROVED for line in self.lines

@@ -12,7 +12,7 @@ from eishro.db import audit
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import Order
+from eishro.domain.orders.model import COD, Order
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import (
     SWEEP_PAUSES,
@@ -36,7 +36,7 @@ PAYING = timedelta(minutes=15)  # a payer who has begun gets this long, at the o
 async def start_payment(
     shop: Shop, order_id: str, method: str, return_url: str | None, actor: Actor, once: Once
 ) -> Payment:
-    """A new attempt with what the payer has to do.
+    """A new attempt to pay what is due, with what the payer has to do.
 
     Raises:
         NotPayable, MethodNotOffered, AmountNotCarried, ProviderBusy, idempotency.AlreadyClaimed.
@@ -48,12 +48,12 @@ async def start_payment(
         raise MethodNotOffered("method")
     if not order.is_payable:
         raise NotPayable()
-    if order.payment_method == "cod" and await cod_sql.list_collections(shop.db, [order.id]):
-        raise NotPayable()  # a courier has brought a part of it already
+    if await _is_collected(shop, order):
+        raise NotPayable()  # a courier has brought a part of it already, and brings the rest
     provider = offered[method].provider
     if provider is None:
         raise MethodNotOffered("method")
-    if not offered[method].carries(order.total_dirhams):
+    if not offered[method].carries(order.due_dirhams):
         raise AmountNotCarried("method")
     payment = await new_attempt(shop, order, method, provider, return_url)
     after = msgspec.structs.replace(order, payment_status="pending", payment_method=method)
@@ -76,6 +76,16 @@ async def start_payment(
         )
     )
     return payment
+
+
+async def _is_collected(shop: Shop, order: Order) -> bool:
+    """A courier has taken the cash of one of its parcels; cash for the whole order, before a
+    change made it cost more, is another matter.
+    """
+    if order.payment_method != COD:
+        return False
+    found = await cod_sql.list_collections(shop.db, [order.id])
+    return any(collection.shipment_id is not None for collection in found)
 
 
 async def new_attempt(
@@ -102,7 +112,7 @@ def _new_payment(
         method=method,
         provider=provider,
         reference=readable_code(REFERENCE_LENGTH),
-        amount_dirhams=order.total_dirhams,
+        amount_dirhams=order.due_dirhams,
         currency="LYD",
         status="created",
         action=None,

@@ -46,11 +46,11 @@ async def settle_exchange(
         return
     purse.check_room(2)
     at = shop.clock.now()
-    exchange = _exchange(shop, purse, wanted, moved, actor, at)
+    exchange = await _exchange(shop, purse, wanted, moved, actor, at)
     after = purse.with_refund(exchange)
     rest, told = None, list[Statement]()
     if worth > moved:
-        rest = _rest(shop, after, wanted.reason, worth - moved, actor, at)
+        rest = await _rest(shop, after, wanted.reason, worth - moved, actor, at)
         told = opening(after.order, rest, actor, at)
         after = after.with_refund(rest)
     order = after.order.refund(moved, after.order.paid_dirhams, at)
@@ -68,24 +68,24 @@ async def settle_exchange(
     await shop.db.commit(batch)
 
 
-def _exchange(
+async def _exchange(
     shop: Shop, purse: Purse, wanted: RefundWanted, dirhams: int, actor: Actor, at: datetime
 ) -> Refund:
     """The part of the pieces' worth that stays, as a refund that is done."""
     amounts = purse.measure(msgspec.structs.replace(wanted, amount_dirhams=dirhams))
-    made = new_refund(shop, purse.order, amounts, wanted.reason, None, actor, at)
+    made = await new_refund(shop, purse.order, amounts, wanted.reason, None, actor, at)
     return msgspec.structs.replace(
         made, status="done", kind="exchange", through="exchange", completed_by=actor.name
     )
 
 
-def _rest(
+async def _rest(
     shop: Shop, purse: Purse, reason: str, dirhams: int, actor: Actor, at: datetime
 ) -> Refund:
     """What the other order does not take."""
     amounts = purse.measure(RefundWanted(reason=reason, amount_dirhams=dirhams))
     receipt = purse.receipt_for(dirhams)
-    return new_refund(shop, purse.order, amounts, reason, receipt, actor, at)
+    return await new_refund(shop, purse.order, amounts, reason, receipt, actor, at)
 
 
 def _told_of_exchange(

@@ -34,7 +34,7 @@ async def excess_refunds(
     statements: list[Statement] = []
     for receipt, part in parts:
         amounts = Amounts(part, 0, 0, ())
-        made = new_refund(shop, order, amounts, reason, receipt, actor, at)
+        made = await new_refund(shop, order, amounts, reason, receipt, actor, at)
         statements += opening(order, msgspec.structs.replace(made, kind="excess"), actor, at)
         order = msgspec.structs.replace(order, paid_dirhams=order.paid_dirhams - part)
     return statements

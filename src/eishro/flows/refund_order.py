@@ -29,6 +29,7 @@ from eishro.domain.payments.refunds import (
     Through,
 )
 from eishro.domain.suspense import sql as suspense
+from eishro.flows.gateways import provider_of
 from eishro.flows.purse import read_purse
 from eishro.flows.send_refund import settling
 from eishro.flows.shop import SYSTEM, NotOnce, Once, Shop, again_if_stale
@@ -50,7 +51,7 @@ async def open_refund(
     amounts = purse.measure(wanted)
     purse.check_room()
     receipt = purse.receipt_for(amounts.amount_dirhams)
-    refund = new_refund(shop, order, amounts, wanted.reason, receipt, actor, at)
+    refund = await new_refund(shop, order, amounts, wanted.reason, receipt, actor, at)
     opened = order.refunds_opened_dirhams + refund.amount_dirhams
     after = msgspec.structs.replace(order, refunds_opened_dirhams=opened, updated_at=at)
     await shop.db.commit(
@@ -101,7 +102,7 @@ async def open_suspense_refund(
     order = await orders.get_order(shop.db, payment.order_id)
     at = shop.clock.now()
     amounts = Amounts(receipt.amount_dirhams, 0, 0, ())
-    opened = new_refund(shop, order, amounts, reason, receipt, actor, at)
+    opened = await new_refund(shop, order, amounts, reason, receipt, actor, at)
     refund = msgspec.structs.replace(opened, kind="suspense")
     item = await suspense.find_item_of_receipt(
         shop.db, receipt.store_id, receipt.provider, *receipt_key
@@ -180,7 +181,7 @@ def _in_suspense(receipts: Sequence[StoredReceipt], key: tuple[str, str]) -> Sto
     raise NotInSuspense()
 
 
-def new_refund(
+async def new_refund(
     shop: Shop,
     order: Order,
     amounts: Amounts,
@@ -190,8 +191,7 @@ def new_refund(
     at: datetime,
 ) -> Refund:
     """A refund that nobody has sent; a task for people where no gateway can give it back."""
-    provider = shop.providers.get(receipt.provider) if receipt else None
-    goes_out = provider is not None and provider.can_refund
+    goes_out = await _goes_out(shop, receipt)
     return Refund(
         id=text_id("ref", at),
         store_id=order.store_id,
@@ -275,3 +275,11 @@ def given_up(order: Order, refund: Refund) -> dict[str, int]:
     if refund.kind == "excess":
         return {"receivable": refund.amount_dirhams, **share}
     return {"sales": refund.goods_dirhams, "delivery": refund.delivery_dirhams, **share}
+
+
+async def _goes_out(shop: Shop, receipt: StoredReceipt | None) -> bool:
+    """True if the gateway that took the money can give it back."""
+    if receipt is None:
+        return False
+    provider = await provider_of(shop, receipt.store_id, receipt.provider)
+    return provider is not None and provider.can_refund

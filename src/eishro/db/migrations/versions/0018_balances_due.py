@@ -5,8 +5,8 @@ from alembic import context, op
 
 from eishro.db import types
 
-revision = "0016"
-down_revision = "0015"
+revision = "0018"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -84,7 +84,7 @@ async def _move(
     at = shop.clock.now()
     after = order.move(to, at)
     batch = Batch()
-    load = None
+    load: Load | None = None
     if to == "cancelled":
         if order.fulfilment_status == "partial":
             load = await parcels.read_load(shop, order)

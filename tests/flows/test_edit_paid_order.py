@@ -17,13 +17,13 @@ from eishro.errors import ShopError
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.collect_cash import Cash, record_collection
 from eishro.flows.edit_order import NewQuantity, edit_items
+from eishro.flows.parcels import Parcel
 from eishro.flows.pay_order import check_payment
 from eishro.flows.product_card import ProductState
 from eishro.flows.refund_order import complete_refund
 from eishro.flows.set_commission import set_commission
 from eishro.flows.settle_suspense import apply_to_order
 from eishro.flows.ship_order import ship_order
-from eishro.flows.parcels import Parcel
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import handle_events, run_once
@@ -185,9 +185,14 @@ async def test_a_balance_that_a_further_change_takes_away_leaves_the_order_paid(
     assert [one.amount_dirhams for one in await shopper.refunds()] == [20_000]
 
 
-async def test_an_order_with_a_balance_due_that_is_cancelled_owes_what_came(world: World) -> None:
+@pytest.mark.parametrize("is_invoiced", [True, False])
+async def test_an_order_with_a_balance_due_that_is_cancelled_owes_what_came(
+    world: World, is_invoiced: bool
+) -> None:
     shopper = await _Shopper(world).come(1)
     await shopper.pay()
+    if is_invoiced:
+        await handle_events(world.shop)
     await shopper.edit(2)
     await cancel_order(world.shop, shopper.id, TESTER, only_pending=False)
     await shopper.money_is("paid", paid=30_000, due=0)
@@ -198,7 +203,10 @@ async def test_an_order_with_a_balance_due_that_is_cancelled_owes_what_came(worl
     assert await balances(world) == {}
     # What was invoiced before the change is void, and nothing was invoiced since.
     order = await shopper.now()
+    assert order.revision == int(is_invoiced)
     assert await invoices.find_invoice(world.db, order.store_id, order.id, order.revision) is None
+    _, notes = await invoices.list_credit_notes(world.db, order.store_id, order.id, 10, 0)
+    assert notes == int(is_invoiced)
 
 
 async def test_an_attempt_from_before_the_change_pays_nothing_silently(world: World) -> None:

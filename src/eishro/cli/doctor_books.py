@@ -78,9 +78,7 @@ _CAME = (
     sa.select(
         _entries.order_id,
         sa.func.sum(
-            sa.case(
-                (_entries.account == "receivable", -_entries.dirhams), else_=_entries.dirhams
-            )
+            sa.case((_entries.account == "receivable", -_entries.dirhams), else_=_entries.dirhams)
         ).label("dirhams"),
     )
     .where(

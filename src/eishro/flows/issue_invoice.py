@@ -89,7 +89,7 @@ async def issue_credit_note(
 
     Raises:
         OrderNotFound
-        NotInvoiced: it was changed, and cancelled before that was invoiced.
+        NotInvoiced: it was changed and then cancelled, before it was paid in full.
         ValueError: an amount of nothing, or lines that are worth more: a fault of the caller.
     """
     rest = amount_dirhams - sum(line.amount_dirhams for line in lines)
@@ -102,8 +102,10 @@ async def issue_credit_note(
     # Money that was taken was for a sale, whatever became of the order since: no status is asked.
     invoice = await invoices.find_invoice(shop.db, order.store_id, order.id, order.revision)
     if invoice is None:
-        if order.revision and order.status == "cancelled":
-            raise NotInvoiced()  # what was invoiced before it was changed is void already
+        # What was invoiced before a change is void already; what never came whole was not sold.
+        came_in_part = 0 < order.paid_dirhams < order.total_dirhams
+        if order.status == "cancelled" and (order.revision or came_in_part):
+            raise NotInvoiced()
         invoice = await _issue_invoice(shop, order, actor)
         order = await orders.get_order(shop.db, order_id)  # which that has moved on
     items = [Item(line.name, line.quantity, line.amount_dirhams) for line in lines]

@@ -134,9 +134,7 @@ async def _apply(
             {
                 "suspense": item.amount_dirhams,
                 "receivable": -item.amount_dirhams,
-                **commission_added(
-                    order.commission_bp, order.paid_dirhams, item.amount_dirhams
-                ),
+                **commission_added(order.commission_bp, order.paid_dirhams, item.amount_dirhams),
             },
             order_id=order.id,
             payment_id=item.payment_id,

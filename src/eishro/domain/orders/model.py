@@ -1,6 +1,6 @@
 """Orders as values: the amounts, the allowed moves, the checks. Pure: no clock, no database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 

@@ -1,8 +1,8 @@
 """Carriers by the names people type: two spellings of one are one courier in the books. Pure.
 
-What is compared is the key, what is shown stays as it was typed. A name's key is its words without
-those that say nothing of their own (express, delivery, شركة …), joined by hyphens; carriers that are
-known in Libya have further names, in both scripts. Anything else is a carrier by its own name.
+What is compared is the key, what is shown stays as it was typed. A name's key is its words
+without those that say nothing of their own (express, delivery, شركة …), joined by hyphens; carriers
+that are known in Libya have further names, in both scripts. Anything else is a carrier by its own.
 """
 
 from eishro.text import words
@@ -44,8 +44,8 @@ _BY_NAME = {_joined(name): key for key, names in _KNOWN for name in (key, *names
 def carrier_key(name: str) -> str:
     """What the carrier is called in accounts and look-ups; empty if the name says nothing.
 
-    Example: `Amyal Express`, `شركة أميال للشحن` and `AMYAL` give `amyal`; `صقر الجنوب` gives itself,
-    normalised and hyphened.
+    Example: `Amyal Express`, `شركة أميال للشحن` and `AMYAL` give `amyal`; `صقر الجنوب` gives
+    its own words, normalised and hyphened.
     """
     typed = words(name)
     told = [word for word in typed if word not in _EMPTY] or typed

@@ -29,4 +29,4 @@ UPDATE orders SET paid_dirhams = found.dirhams FROM (
         ) GROUP BY order_id
     ) AS found WHERE found.order_id = orders.id;
 
-UPDATE alembic_version SET version_num='0018' WHERE alembic_version.version_num = '0016';
+UPDATE alembic_version SET version_num='0018' WHERE alembic_version.version_num = '0017';

@@ -304,7 +304,6 @@ def _opening(
             store_id=order.store_id,
             order=order.id,
             dirhams=refund.amount_dirhams,
-            reason=refund.reason,
         ),
     ]
     owed = {"refunds_due": -refund.amount_dirhams}

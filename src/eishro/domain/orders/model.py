@@ -8,6 +8,7 @@ import msgspec
 
 from eishro.errors import Conflict, Invalid, NotFound, Words
 from eishro.money import DIRHAMS_MAX
+from eishro.text import ERASED
 from eishro.trace import Step
 
 LINES_MAX = 100
@@ -31,7 +32,6 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
     "returned": (),
 }
 FINAL_STATUSES: tuple[Status, ...] = ("delivered", "cancelled", "returned")
-ERASED = "محذوف / deleted"  # stands for what named a person
 COD = "cod"  # cash to the courier
 OFFLINE_METHODS = (COD,)  # methods whose orders wait for the merchant, not for money
 

@@ -1,8 +1,7 @@
 """Tables and statements of payments, the money received for them and the news about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -13,21 +12,6 @@ from eishro.db.statements import Query, Statement, Write, in_list, insert_once
 from eishro.db.types import Flag, Id, Int, Json, Moment, Text
 from eishro.domain.payments.model import News, Payment, PaymentNotFound, StoredReceipt
 from eishro.errors import Stale
-
-
-class Orderly(Protocol):
-    """An order, as far as its payments are found by it."""
-
-    @property
-    def store_id(self) -> int:
-        """Whose it is."""
-        ...
-
-    @property
-    def id(self) -> str:
-        """The order's."""
-        ...
-
 
 payments = table(
     "payments",
@@ -101,6 +85,8 @@ payment_news = table(
         sqlite_where=sa.text("outcome IS NULL"),
         postgresql_where=sa.text("outcome IS NULL"),
     ),
+    # What was said of a payment, to forget it with its payer.
+    sa.Index("ix_payment_news_reference", "reference"),
     with_rowid=False,
 )
 
@@ -193,7 +179,50 @@ _FORGET_ACTIONS = Write(
         payments.c.store_id == sa.bindparam("key_store"),
         payments.c.order_id == sa.bindparam("key_order"),
     )
-    .values(action=sa.null(), return_url=sa.null(), version=payments.c.version + 1)
+    .values(
+        action=sa.null(), return_url=sa.null(), failure=sa.null(), version=payments.c.version + 1
+    )
+)
+_FORGET_DETAILS = Write(
+    sa.update(payment_receipts)
+    .where(
+        payment_receipts.c.store_id == sa.bindparam("key_store"),
+        payment_receipts.c.payment_id.in_(
+            sa.select(payments.c.id).where(
+                payments.c.store_id == sa.bindparam("key_store"),
+                payments.c.order_id == sa.bindparam("key_order"),
+            )
+        ),
+    )
+    .values(details=sa.literal_column("'{}'"))
+)
+_FORGET_RAW = Write(
+    sa.update(payment_news)
+    .where(
+        payment_news.c.provider == sa.bindparam("key_provider"),
+        payment_news.c.reference == sa.bindparam("key_reference"),
+        payment_news.c.outcome.is_not(None),
+    )
+    .values(raw=sa.literal_column("'{}'"))
+)
+_RECEIPTS_OF_ORDERS = Query(
+    sa.select(*columns_of(payment_receipts, StoredReceipt))
+    .where(
+        payment_receipts.c.payment_id.in_(
+            sa.select(payments.c.id).where(in_list(payments.c.order_id, "order_ids"))
+        )
+    )
+    .order_by(payment_receipts.c.payment_id, payment_receipts.c.at)
+    .limit(sa.bindparam("limit")),
+    StoredReceipt,
+    across_stores=True,
+)
+_NEWS_OF = Query(
+    sa.select(*columns_of(payment_news, News))
+    .where(in_list(payment_news.c.reference, "references"))
+    .order_by(payment_news.c.id)
+    .limit(sa.bindparam("limit")),
+    News,
 )
 _WAITING_NEWS = Query(
     sa.select(*columns_of(payment_news, News))
@@ -283,11 +312,39 @@ def forget_news(ids: list[str]) -> Statement:
     return _FORGET_NEWS(ids=ids)
 
 
-def forget_actions(found: Sequence[Orderly]) -> Statement:
-    """Empty what the browser was to do for these orders' payments: it may hold a telephone."""
-    return _FORGET_ACTIONS.each(
-        [{"key_store": order.store_id, "key_order": order.id} for order in found]
+async def list_receipts_of_orders(db: Database, order_ids: list[str]) -> list[StoredReceipt]:
+    """Money that came for these orders, by payment."""
+    return await db.all(
+        _RECEIPTS_OF_ORDERS, order_ids=order_ids, limit=100 * max(1, len(order_ids))
     )
+
+
+async def list_news_of(db: Database, attempts: Sequence[Payment]) -> list[News]:
+    """What gateways said of these attempts, oldest first."""
+    if not attempts:
+        return []
+    known = {(attempt.provider, attempt.reference) for attempt in attempts}
+    found = await db.all(
+        _NEWS_OF,
+        references=[attempt.reference for attempt in attempts],
+        limit=100 * len(attempts),
+    )
+    return [news for news in found if (news.provider, news.reference) in known]
+
+
+def forget_attempts(
+    keys: Sequence[Mapping[str, object]], attempts: Sequence[Payment]
+) -> list[Statement]:
+    """Empty what these orders' payments hold of a person: what the browser was to do (there may
+    be a telephone in it), what the gateway said of the payer, and its raw notifications that are
+    worked off. Their keys stay, so that the same notification again is still known.
+
+    Args:
+        keys: of `owners.keys_of`.
+        attempts: of the same orders.
+    """
+    raw = [{"key_provider": one.provider, "key_reference": one.reference} for one in attempts]
+    return [_FORGET_ACTIONS.each(keys), _FORGET_DETAILS.each(keys), _FORGET_RAW.each(raw)]
 
 
 def insert_payment(payment: Payment) -> Statement:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from eishro.adapters.payments.defaults import Defaults
 from eishro.domain.payments.port import (
-    Action,
     Answer,
     Claim,
     GatewayReply,
@@ -15,12 +15,13 @@ from eishro.domain.payments.port import (
     Receipt,
     RefundAnswer,
     RefundIntent,
+    Started,
     Unknown,
 )
 from tests.dummy_refunds import DummyRefunds
 
 
-class DummyProvider:
+class DummyProvider(Defaults):
     """`answers` holds what `query` says by reference; `asked` every question in order; `refunds`
     is its way back.
     """
@@ -56,10 +57,9 @@ class DummyProvider:
             )
         )
 
-    async def start(self, intent: Intent) -> Action:
-        return Lightbox(
-            "http://gateway.test/lightbox.js", {"AmountTrxn": str(intent.amount_dirhams)}
-        )
+    async def start(self, intent: Intent) -> Started:
+        parameters = {"AmountTrxn": str(intent.amount_dirhams)}
+        return Started(Lightbox("http://gateway.test/lightbox.js", parameters))
 
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
         if payload.get("forged"):

@@ -72,7 +72,7 @@ _HOLDS_NOBODY = {
         memberships.role order_history.event order_history.status orders.fulfilment_status
         orders.number orders.payment_method orders.payment_status orders.shipping_method
         orders.status outbox.topic payment_news.body_hash payment_news.kind payment_news.outcome
-        payment_news.provider payment_receipts.currency payment_receipts.provider
+        payment_news.provider payments.rate_source payment_receipts.currency payment_receipts.provider
         payment_receipts.reason payments.currency payments.method payments.provider payments.review
         payments.status payouts.status promotions.kind refunds.kind refunds.lines refunds.provider
         refunds.status refunds.through return_lines.outcome returns.replacement returns.status
@@ -95,6 +95,8 @@ _HOLDS_NOBODY = {
         payouts.reference refunds.provider_reference refunds.receipt_reference refunds.terminal
         shipments.tracking_number suspense_items.provider_reference suspense_items.terminal""",
     "what the page is to do: a masked phone at most, emptied with the order": "payments.action",
+    "what a signed notification proves by itself, emptied with its raw text": "payment_news.proof",
+    "sealed, for the adapter alone, emptied with the order": "payments.session",
     "secrets and their hashes, deleted with the account": """
         api_keys.secret_hash phone_codes.code_hash recovery_codes.code_hash
         second_factors.secret_sealed sessions.previous_hash sessions.refresh_hash

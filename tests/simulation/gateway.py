@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from eishro.adapters.payments.defaults import Defaults
 from eishro.domain.payments.port import (
-    Action,
     Answer,
     Claim,
     Failed,
@@ -23,6 +23,7 @@ from eishro.domain.payments.port import (
     RefundIntent,
     RefundLater,
     RefundUnknown,
+    Started,
     Unknown,
 )
 
@@ -36,7 +37,7 @@ class Transaction(msgspec.Struct):
     visible_at: datetime
 
 
-class BadGateway:
+class BadGateway(Defaults):
     """The `PaymentProvider` port. `taken` is the truth; `faults` off makes it honest and quick."""
 
     name = "moamalat"
@@ -97,8 +98,9 @@ class BadGateway:
         self.given.append((wanted.receipt_reference, wanted.amount_dirhams, number))
         return RefundUnknown("time-out") if roll < 0.25 else Refunded(number)
 
-    async def start(self, intent: Intent) -> Action:
-        return Lightbox("http://gateway.test/x.js", {"AmountTrxn": str(intent.amount_dirhams)})
+    async def start(self, intent: Intent) -> Started:
+        parameters = {"AmountTrxn": str(intent.amount_dirhams)}
+        return Started(Lightbox("http://gateway.test/x.js", parameters))
 
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
         kind = payload.get("kind")

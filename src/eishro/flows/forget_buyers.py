@@ -12,6 +12,7 @@ from eishro.domain.drafts import sql as drafts
 from eishro.domain.orders import notes, owners
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
+from eishro.domain.payments import payers
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
 from eishro.domain.returns import sql as returns
@@ -43,7 +44,7 @@ async def forget_buyers(shop: Shop, found: list[Order]) -> list[Statement]:
         *statements,
         owners.forget_history_notes(keys),
         notes.forget_notes(keys),
-        *payments.forget_attempts(keys, attempts),
+        *payers.forget_attempts(keys, attempts),
         refunds.forget_words(keys),
         *returns.forget_words(keys),
         *shipments.forget_words(keys),

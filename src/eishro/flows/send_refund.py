@@ -7,6 +7,9 @@ anything is sent again. Only one refund of the same money is under way at a time
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+
+import msgspec
 
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
@@ -25,6 +28,7 @@ from eishro.domain.payments.port import (
 )
 from eishro.domain.payments.refunds import UNDER_WAY, Refund
 from eishro.domain.shipping import cod_sql
+from eishro.flows.gateways import intent_of, provider_of
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.money import decimal_from_dirhams
 
@@ -105,7 +109,7 @@ async def _claim(shop: Shop, refund_id: str) -> Refund | None:
 
 
 async def _ask(shop: Shop, refund: Refund) -> RefundAnswer:
-    provider = shop.providers.get(refund.provider or "")
+    provider = await provider_of(shop, refund.store_id, refund.provider or "")
     if provider is None or not provider.can_refund or refund.payment_id is None:
         if refund.sent_at is None:
             return RefundManual("the gateway cannot give money back")
@@ -113,7 +117,9 @@ async def _ask(shop: Shop, refund: Refund) -> RefundAnswer:
     payment = await payments.get_payment(shop.db, refund.payment_id)
     siblings = await refunds.list_refunds_of_order(shop.db, refund.store_id, refund.order_id)
     receipts = await payments.list_receipts(shop.db, payment.id)
-    return await provider.refund(_intent(refund, payment, siblings, receipts))
+    wanted = _intent(refund, payment, siblings, receipts)
+    session = intent_of(shop, payment).session
+    return await provider.refund(msgspec.structs.replace(wanted, session=session))
 
 
 def _intent(
@@ -130,7 +136,7 @@ def _intent(
         and (other.status, other.through) == ("done", "gateway")
     ]
     came = [
-        receipt.amount_dirhams
+        receipt
         for receipt in receipts
         if (receipt.provider, receipt.terminal, receipt.provider_reference) == refund.receipt_key
     ]
@@ -138,13 +144,32 @@ def _intent(
         reference=payment.reference,
         terminal=refund.terminal or "",
         receipt_reference=refund.receipt_reference or "",
-        receipt_dirhams=sum(came),
+        receipt_dirhams=sum(receipt.amount_dirhams for receipt in came),
         amount_dirhams=refund.amount_dirhams,
         created_at=refund.created_at,
         sent_at=refund.sent_at,
         known=tuple(other.provider_reference for other in others if other.provider_reference),
         known_dirhams=sum(other.amount_dirhams for other in others),
+        **_foreign(refund, others, came),
     )
+
+
+def _foreign(
+    refund: Refund, others: Sequence[Refund], came: Sequence[StoredReceipt]
+) -> dict[str, Any]:
+    """Both amounts in the money's own currency: at the rate of the payment, rounded down, and the
+    last dirham takes what is left of it.
+    """
+    if not came or came[0].wire_minor is None:
+        return {}
+    whole, minor = came[0].amount_dirhams, came[0].wire_minor
+    gone = sum(other.amount_dirhams for other in others)
+    until = (gone + refund.amount_dirhams) * minor // whole
+    return {
+        "currency": came[0].currency,
+        "receipt_minor": minor,
+        "amount_minor": until - gone * minor // whole,
+    }
 
 
 async def settling(

@@ -21,7 +21,7 @@ from eishro.domain.orders import listing, notes
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.listing import OrderFilter
 from eishro.domain.orders.model import Order
-from eishro.domain.payments import refunds_sql
+from eishro.domain.payments import payers, refunds_sql
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import News, Payment, StoredReceipt
 from eishro.domain.returns import sql as returns
@@ -208,13 +208,13 @@ async def _order_views(db: Database, found: Sequence[Order]) -> list[OrderView]:
 
 async def _payments(db: Database, order_ids: list[str]) -> list[ExportPaymentView]:
     attempts = await payments.list_payments_of_orders(db, order_ids)
-    receipts = await payments.list_receipts_of_orders(db, order_ids)
-    news = await payments.list_news_of(db, attempts)
+    receipts = await payers.list_receipts_of_orders(db, order_ids)
+    news = await payers.list_news_of(db, attempts)
     return [
         _payment_view(
             attempt,
             [each for each in receipts if each.payment_id == attempt.id],
-            [e for e in news if (e.provider, e.reference) == (attempt.provider, attempt.reference)],
+            [each for each in news if each.reference == attempt.reference],
         )
         for attempt in attempts
     ]

@@ -1,6 +1,5 @@
 """Tables and statements of payments, the money received for them and the news about them."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -35,6 +34,11 @@ payments = table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("version", Int, nullable=False),
+    sa.Column("wire_minor", Int),
+    sa.Column("rate_micro", Int),
+    sa.Column("rate_source", Text),
+    sa.Column("session", Text),
+    sa.Column("code_tries", Int, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.UniqueConstraint("provider", "reference"),
     sa.UniqueConstraint("store_id", "id"),
@@ -62,6 +66,7 @@ payment_receipts = table(
     sa.Column("reason", Text),
     sa.Column("details", Json, nullable=False),
     sa.Column("at", Moment, nullable=False),
+    sa.Column("wire_minor", Int),
     sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
     sa.Index("ix_payment_receipts_payment_id", "payment_id"),
     with_rowid=False,
@@ -78,6 +83,7 @@ payment_news = table(
     sa.Column("raw", Json, nullable=False),
     sa.Column("received_at", Moment, nullable=False),
     sa.Column("outcome", Text),
+    sa.Column("proof", Json),
     sa.UniqueConstraint("provider", "dedupe_key", "body_hash"),
     sa.Index(
         "ix_payment_news_waiting",
@@ -99,6 +105,14 @@ _BY_ID = Query(
 _BY_REFERENCE = Query(
     sa.select(*_PAYMENT_COLUMNS).where(
         payments.c.provider == sa.bindparam("provider"),
+        payments.c.reference == sa.bindparam("reference"),
+    ),
+    Payment,
+    across_stores=True,
+)
+_BY_ANY_REFERENCE = Query(
+    sa.select(*_PAYMENT_COLUMNS).where(
+        in_list(payments.c.provider, "providers"),
         payments.c.reference == sa.bindparam("reference"),
     ),
     Payment,
@@ -173,57 +187,6 @@ _FORGET_NEWS = Write(
         in_list(payment_news.c.id, "ids"), payment_news.c.outcome.is_not(None)
     )
 )
-_FORGET_ACTIONS = Write(
-    sa.update(payments)
-    .where(
-        payments.c.store_id == sa.bindparam("key_store"),
-        payments.c.order_id == sa.bindparam("key_order"),
-    )
-    .values(
-        action=sa.null(), return_url=sa.null(), failure=sa.null(), version=payments.c.version + 1
-    )
-)
-_FORGET_DETAILS = Write(
-    sa.update(payment_receipts)
-    .where(
-        payment_receipts.c.store_id == sa.bindparam("key_store"),
-        payment_receipts.c.payment_id.in_(
-            sa.select(payments.c.id).where(
-                payments.c.store_id == sa.bindparam("key_store"),
-                payments.c.order_id == sa.bindparam("key_order"),
-            )
-        ),
-    )
-    .values(details=sa.literal_column("'{}'"))
-)
-_FORGET_RAW = Write(
-    sa.update(payment_news)
-    .where(
-        payment_news.c.provider == sa.bindparam("key_provider"),
-        payment_news.c.reference == sa.bindparam("key_reference"),
-        payment_news.c.outcome.is_not(None),
-    )
-    .values(raw=sa.literal_column("'{}'"))
-)
-_RECEIPTS_OF_ORDERS = Query(
-    sa.select(*columns_of(payment_receipts, StoredReceipt))
-    .where(
-        payment_receipts.c.payment_id.in_(
-            sa.select(payments.c.id).where(in_list(payments.c.order_id, "order_ids"))
-        )
-    )
-    .order_by(payment_receipts.c.payment_id, payment_receipts.c.at)
-    .limit(sa.bindparam("limit")),
-    StoredReceipt,
-    across_stores=True,
-)
-_NEWS_OF = Query(
-    sa.select(*columns_of(payment_news, News))
-    .where(in_list(payment_news.c.reference, "references"))
-    .order_by(payment_news.c.id)
-    .limit(sa.bindparam("limit")),
-    News,
-)
 _WAITING_NEWS = Query(
     sa.select(*columns_of(payment_news, News))
     .where(payment_news.c.outcome.is_(None), payment_news.c.received_at <= sa.bindparam("before"))
@@ -253,6 +216,13 @@ async def get_payment(db: Database, payment_id: str) -> Payment:
 async def find_by_reference(db: Database, provider: str, reference: str) -> Payment | None:
     """The attempt the gateway knows by this reference."""
     return await db.one(_BY_REFERENCE, provider=provider, reference=reference)
+
+
+async def find_by_any_reference(
+    db: Database, providers: list[str], reference: str
+) -> Payment | None:
+    """The attempt that one of these gateways knows by this reference; references are random."""
+    return await db.one(_BY_ANY_REFERENCE, providers=providers, reference=reference)
 
 
 async def list_payments_of_order(db: Database, store_id: int, order_id: str) -> list[Payment]:
@@ -310,41 +280,6 @@ async def count_old_news(db: Database, end: str) -> int:
 def forget_news(ids: list[str]) -> Statement:
     """Drop these notifications; those that wait to be worked off stay."""
     return _FORGET_NEWS(ids=ids)
-
-
-async def list_receipts_of_orders(db: Database, order_ids: list[str]) -> list[StoredReceipt]:
-    """Money that came for these orders, by payment."""
-    return await db.all(
-        _RECEIPTS_OF_ORDERS, order_ids=order_ids, limit=100 * max(1, len(order_ids))
-    )
-
-
-async def list_news_of(db: Database, attempts: Sequence[Payment]) -> list[News]:
-    """What gateways said of these attempts, oldest first."""
-    if not attempts:
-        return []
-    known = {(attempt.provider, attempt.reference) for attempt in attempts}
-    found = await db.all(
-        _NEWS_OF,
-        references=[attempt.reference for attempt in attempts],
-        limit=100 * len(attempts),
-    )
-    return [news for news in found if (news.provider, news.reference) in known]
-
-
-def forget_attempts(
-    keys: Sequence[Mapping[str, object]], attempts: Sequence[Payment]
-) -> list[Statement]:
-    """Empty what these orders' payments hold of a person: what the browser was to do (there may
-    be a telephone in it), what the gateway said of the payer, and its raw notifications that are
-    worked off. Their keys stay, so that the same notification again is still known.
-
-    Args:
-        keys: of `owners.keys_of`.
-        attempts: of the same orders.
-    """
-    raw = [{"key_provider": one.provider, "key_reference": one.reference} for one in attempts]
-    return [_FORGET_ACTIONS.each(keys), _FORGET_DETAILS.each(keys), _FORGET_RAW.each(raw)]
 
 
 def insert_payment(payment: Payment) -> Statement:

@@ -22,8 +22,6 @@ from msgspec import Meta
 from eishro import gateway_settings
 from eishro.adapters.payments.moamalat import (
     GATEWAY as MOAMALAT,
-)
-from eishro.adapters.payments.moamalat import (
     TEST_MERCHANT_ID,
     TEST_SECRET_KEYS,
     TEST_TERMINAL_ID,

@@ -1,4 +1,4 @@
-"""What payments hold of the person who paid: to show it, and to forget it with the order's buyer."""
+"""What payments hold of the person who paid: to show it, and to forget it with the buyer."""
 
 from collections.abc import Mapping, Sequence
 

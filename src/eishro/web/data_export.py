@@ -161,6 +161,7 @@ async def export(call: Call, query: ExportQuery) -> Reply:
     wanted = OrderFilter(customer_user_id=user_id, after_id=query.cursor)
     found = await listing.list_orders(db, wanted, ORDERS_MAX, 0)
     ids = [order.id for order in found]
+    shops = sorted({order.store_id for order in found})
     return Reply(
         ExportView(
             profile=user_view(user),
@@ -181,7 +182,8 @@ async def export(call: Call, query: ExportQuery) -> Reply:
             payments=await _payments(db, ids),
             refunds=[refund_view(r) for r in await refunds_sql.list_refunds_of_orders(db, ids)],
             returns=[
-                return_view(one, lines) for one, lines in await returns.list_of_orders(db, ids)
+                return_view(one, lines)
+                for one, lines in await returns.list_of_orders(db, shops, ids)
             ],
             parcels=await _parcels(db, ids),
             cash_cases=[case_view(case) for case in await cod_sql.list_cases_of_orders(db, ids)],
@@ -189,7 +191,7 @@ async def export(call: Call, query: ExportQuery) -> Reply:
                 ExportNoteView(note.order_id, note.text, note.at)
                 for note in await notes.list_notes_of_orders(db, ids)
             ],
-            invoices=await _invoices(db, found),
+            invoices=await _invoices(db, shops, ids),
             orders_total=await listing.count_orders(db, wanted),
             next_cursor=found[-1].id if len(found) == ORDERS_MAX else None,
         )
@@ -259,10 +261,10 @@ def _parcel_view(shipment: Shipment, events: Sequence[ShipmentEvent]) -> ExportP
     )
 
 
-async def _invoices(db: Database, found: Sequence[Order]) -> list[ExportInvoiceView]:
-    stores = sorted({order.store_id for order in found})
-    issued = await invoices.list_of_orders(db, stores, [order.id for order in found])
+async def _invoices(
+    db: Database, stores: list[int], order_ids: list[str]
+) -> list[ExportInvoiceView]:
     return [
         ExportInvoiceView(one.order_id, one.kind, one.number, one.issued_at, one.content)
-        for one in issued
+        for one in await invoices.list_of_orders(db, stores, order_ids)
     ]

@@ -119,7 +119,7 @@ _INSERT_LINES = Write(sa.insert(return_lines))
 _SAVE = Write(save_by_version(returns, Return, ("store_id", "id")))
 _OF_ORDERS = Query(
     sa.select(*_COLUMNS)
-    .where(in_list(returns.c.order_id, "order_ids"))
+    .where(in_list(returns.c.store_id, "stores"), in_list(returns.c.order_id, "order_ids"))
     .order_by(returns.c.id)
     .limit(sa.bindparam("limit")),
     Return,
@@ -254,10 +254,12 @@ def decide_lines(decided: Sequence[tuple[ReturnLine, Outcome, int]]) -> Statemen
 
 
 async def list_of_orders(
-    db: Database, order_ids: list[str]
+    db: Database, stores: list[int], order_ids: list[str]
 ) -> list[tuple[Return, list[ReturnLine]]]:
-    """Returns of these orders of any store with their lines, oldest first."""
-    found = await db.all(_OF_ORDERS, order_ids=order_ids, limit=100 * max(1, len(order_ids)))
+    """Returns of these orders, which are of these stores, with their lines, oldest first."""
+    found = await db.all(
+        _OF_ORDERS, stores=stores, order_ids=order_ids, limit=100 * max(1, len(order_ids))
+    )
     lines: dict[str, list[ReturnLine]] = {one.id: [] for one in found}
     if found:
         rows = await db.all(_LINES_OF_ANY, return_ids=list(lines), limit=_LINES_MAX * len(found))

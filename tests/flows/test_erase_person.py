@@ -12,12 +12,13 @@ from eishro.db.statements import Query
 from eishro.domain.drafts import sql as drafts
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import ERASED, Status
+from eishro.domain.orders.model import Status
 from eishro.flows.change_order import change_status
 from eishro.flows.place_order import Placed, place_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.sign_in import SignedIn
 from eishro.jobs.schedule import handle_events
+from eishro.text import ERASED
 from tests.shops import PASSWORD, TESTER, World, bearer
 
 pytestmark = pytest.mark.anyio

@@ -253,6 +253,8 @@ async def _fill_account(
         "elsewhere", "zqsubject", person.user.id, person.user.email, world.clock.now()
     )
     await world.db.commit(Batch(identities.insert_identity(linked)))
+    asked = {"email": person.user.email}
+    await buyer.send("POST", "/api/auth/resend-verification", asked)
     invitation = {"email": person.user.email, "role": "viewer"}
     await shop.send("POST", f"/api/stores/{store}/staff", invitation, 201)
 

@@ -14,7 +14,6 @@ from eishro.db.statements import Batch, Query
 from eishro.domain.customers.sql import phone_codes
 from eishro.domain.messages.sms_port import Sms
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import ERASED
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import News
 from eishro.domain.payments.sql import payment_news
@@ -22,6 +21,7 @@ from eishro.flows.change_order import change_status
 from eishro.flows.retain import retain
 from eishro.ids import text_id
 from eishro.jobs.retention import Done, clean, clean_daily
+from eishro.text import ERASED
 from tests.shops import TESTER, World, bearer, changed
 
 pytestmark = pytest.mark.anyio
@@ -160,5 +160,5 @@ async def test_events_that_failed_for_good_say_nothing_after_a_while(world: Worl
     assert (await retain(world.shop, is_dry=True)).events == 0
 
 
-async def _events(world: World) -> list[tuple[object, ...]]:
+async def _events(world: World) -> list[tuple[str, Any]]:
     return await world.db.all(_EVENTS)

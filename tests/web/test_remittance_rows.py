@@ -83,7 +83,8 @@ async def test_every_fault_of_the_rows_is_named_and_nothing_is_kept(world: World
     }  # fmt: skip
     dear = await client.post(f"{path}/rows", json=_rows(("D-1", 9), ("D-2", 4)))
     assert set(dear.json()["error"]["details"]) == {"rows[1].fee"}
-    for rows in ([], None, "D-1"):
+    wrongs: tuple[Any, ...] = ([], None, "D-1")
+    for rows in wrongs:
         empty = await client.post(f"{path}/rows", json={"carrier": "amyal", "rows": rows})
         assert empty.status_code == 422
     assert (await client.get(path)).json()["data"] == []

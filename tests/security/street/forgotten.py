@@ -15,7 +15,10 @@ async def live(world: World, things: dict[str, Any], send: Any, who: Any, mark: 
     at, said = f"/api/stores/{things['store']}", f"x{mark}"
 
     async def order(phone: str = _PHONE, method: str = "moamalat") -> str:
-        body = order_body(things["product1"], 1, things["variant1"], method=method)
+        # One of them uses a promotion, once: its count goes with it.
+        number = 1 if method == "moamalat" else 0
+        product, variant = things[f"product{number}"], things[f"variant{number}"]
+        body = order_body(product, 1, variant, method=method)
         body["customer"]["name"] += mark
         body["customer"]["phone"] = phone
         return f"/api/orders/{(await send('POST', f'{at}/orders', body, {}))['id']}"

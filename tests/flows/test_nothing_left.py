@@ -104,6 +104,9 @@ _HOLDS_NOBODY = {
     "chosen by the client's program, gone with the stored answer": "idempotency_keys.key",
     "the network address of a device, deleted with the account": "sessions.address",
     "what went wrong, emptied after a month": "outbox.last_error",
+    "the store's own account at a gateway": """
+        gateway_credentials.created_by gateway_credentials.mode gateway_credentials.provider
+        gateway_credentials.sealed stores.own_gateways""",
     "goods, calculations and the store's own words": """
         api_keys.name categories.name categories.name_en categories.slug
         cod_remittances.file_name order_lines.name order_lines.options order_lines.sku

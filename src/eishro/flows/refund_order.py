@@ -249,7 +249,8 @@ async def _goes_out(shop: Shop, receipt: StoredReceipt | None) -> bool:
     """True if the gateway that took the money can give it back."""
     if receipt is None:
         return False
-    provider = await provider_of(shop, receipt.store_id, receipt.provider)
+    payment = await payments.get_payment(shop.db, receipt.payment_id)
+    provider = await provider_of(shop, payment)
     return provider is not None and provider.can_refund
 
 

@@ -13,7 +13,7 @@ from tests.security.street.catalog import product
 from tests.security.street.discounts import DISCOUNT
 from tests.security.street.forgotten import live
 from tests.security.street.orders import MOVES
-from tests.security.street.payments import refund
+from tests.security.street.payments import own_gateway, refund
 from tests.security.street.shipments import ship
 from tests.security.street.step import MARK, Street
 from tests.security.street.zones import zone
@@ -151,6 +151,8 @@ async def build(world: World) -> Street:
     await settle_books(world.shop)  # what comes from here on is not kept yet
     await earn(world, send, "ours", ours, callers["owner"], admin)
     await earn(world, send, "theirs", theirs, callers["neighbour"], admin)
+    for things, who in ((ours, callers["owner"]), (theirs, callers["neighbour"])):
+        await own_gateway(things, send, who)
     for at, who in ((ours["store"], callers["owner"]), (theirs["store"], callers["neighbour"])):
         # Something that nobody sealed yet.
         await send(

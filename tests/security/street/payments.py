@@ -59,9 +59,28 @@ async def _return_suspense(shop: Shop, street: Street) -> None:
         await open_suspense_refund(shop, payment, key, "x", SYSTEM, NotOnce())
 
 
+_TERMINAL = {"merchant_id": "10000000001", "terminal_id": "10000001", "secret_key": "ab12cd34"}
+
+
+async def own_gateway(things: dict[str, Any], send: Any, who: Any) -> None:
+    """The store's own terminal, replaced once, and a payment that was begun at it."""
+    at = f"/api/stores/{things['store']}/gateways/moamalat"
+    for mode in ("test", "live"):
+        await send("PUT", at, {"mode": mode, "fields": _TERMINAL}, who)
+    paying = f"/api/orders/{things['pending order']}/payments"
+    things["own payment"] = (await send("POST", paying, {"method": "moamalat"}, who))["id"]
+
+
 STEPS = (
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",
          {"method": "moamalat"}, status=201),
+    Step("gateways", "GET", f"{STORE}/gateways"),
+    Step("own gateway again", "PUT", f"{STORE}/gateways/moamalat",
+         {"mode": "live", "fields": _TERMINAL}),
+    Step("try own gateway", "POST", f"{STORE}/gateways/moamalat/check"),
+    Step("report to own gateway", "POST", "/api/payments/{ours[own payment]}/result",
+         {"cancelled": True}),
+    Step("platform's gateway", "DELETE", f"{STORE}/gateways/moamalat"),
     Step("report", "POST", "/api/payments/{ours[payment]}/result", {"cancelled": True}),
     Step("refunds", "GET", f"{STORE}/refunds"),
     Step("manual refunds", "GET", f"{STORE}/refunds?status=manual"),

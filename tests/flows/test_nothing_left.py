@@ -104,6 +104,9 @@ _HOLDS_NOBODY = {
     "chosen by the client's program, gone with the stored answer": "idempotency_keys.key",
     "the network address of a device, deleted with the account": "sessions.address",
     "what went wrong, emptied after a month": "outbox.last_error",
+    "what was said to gateways: masked, and deleted with the buyer": """
+        gateway_exchanges.call gateway_exchanges.error gateway_exchanges.provider
+        gateway_exchanges.reply gateway_exchanges.request""",
     "the store's own account at a gateway": """
         gateway_credentials.created_by gateway_credentials.mode gateway_credentials.provider
         gateway_credentials.sealed stores.own_gateways""",

@@ -12,7 +12,7 @@ from eishro.domain.drafts import sql as drafts
 from eishro.domain.orders import notes, owners
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
-from eishro.domain.payments import payers
+from eishro.domain.payments import exchanges, payers
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
 from eishro.domain.returns import sql as returns
@@ -45,6 +45,7 @@ async def forget_buyers(shop: Shop, found: list[Order]) -> list[Statement]:
         owners.forget_history_notes(keys),
         notes.forget_notes(keys),
         *payers.forget_attempts(keys, attempts),
+        exchanges.forget_exchanges_of(keys),
         refunds.forget_words(keys),
         *returns.forget_words(keys),
         *shipments.forget_words(keys),

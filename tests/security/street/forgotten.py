@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from eishro.db.statements import Batch
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import Exchange, insert_exchanges
+from eishro.ids import text_id
 from tests.security.street.orders import MOVES
 from tests.security.street.step import MARK, STORE, Step
 from tests.shops import World, order_body
@@ -47,6 +50,12 @@ async def _pay(
     await send("POST", f"{order}/notes", {"text": said}, who)
     line = {"variantId": things["variant1"], "quantity": 1, "reason": said}
     await send("POST", f"{order}/returns", {"lines": [line], "reason": said}, who)
+    said_to_gateway = Exchange(
+        id=text_id("gex", world.clock.now()), store_id=things["store"], payment_id=payment.id,
+        order_id=payment.order_id, provider="moamalat", call="POST /x", request="", status=200,
+        reply=said, error=None, milliseconds=1, request_id=None, at=world.clock.now(),
+    )  # fmt: skip
+    await world.db.commit(Batch(insert_exchanges([said_to_gateway])))
     await world.settle()
 
 

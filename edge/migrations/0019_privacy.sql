@@ -1,4 +1,4 @@
--- made by tools/d1_migrations.py from src/eishro/db/migrations/versions/0018_privacy.py; do not edit
+-- made by tools/d1_migrations.py from src/eishro/db/migrations/versions/0019_privacy.py; do not edit
 
 ALTER TABLE draft_orders ADD COLUMN customer_phone TEXT;
 
@@ -20,4 +20,4 @@ CREATE INDEX ix_api_keys_created_by ON api_keys (created_by);
 
 DELETE FROM buyer_guards;
 
-UPDATE alembic_version SET version_num='0018' WHERE alembic_version.version_num = '0017';
+UPDATE alembic_version SET version_num='0019' WHERE alembic_version.version_num = '0018';

@@ -16,7 +16,7 @@ from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
 from eishro.web.dispatch import etag_of
-from eishro.web.orders import city_view
+from eishro.web.order_views import city_view
 from eishro.web.pages import docs as docs_page
 from eishro.web.pages import pay as pay_page
 from eishro.web.pages.messages import render_message_page

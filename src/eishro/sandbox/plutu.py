@@ -145,17 +145,17 @@ class Simulator:
             page_url: where this simulator's pages stand.
         """
         self.calls.append((f"{gateway}/{name}", dict(form)))
-        if keys != (self.account.access_token, self.account.api_key):
-            return fault("UNAUTHORIZED")
-        if gateway not in GATEWAYS:
-            return fault("INVALID_GATEWAY")
-        if self.faults.refuse:
-            return fault(self.faults.refuse)
         is_code = gateway in wire.CODES
-        if is_code and name == "verify":
+        is_named = name == "confirm" or (is_code and name == "verify")
+        refused = _first(
+            (keys != (self.account.access_token, self.account.api_key), "UNAUTHORIZED"),
+            (gateway not in GATEWAYS or not is_named, "INVALID_GATEWAY"),
+            (bool(self.faults.refuse), self.faults.refuse or ""),
+        )
+        if refused:
+            return fault(refused)
+        if name == "verify":
             return self._verify(gateway, form)
-        if name != "confirm":
-            return fault("INVALID_GATEWAY")
         faults = self._wrong_inputs(gateway, form)
         if faults:
             return self._inputs(faults)
@@ -215,26 +215,20 @@ class Simulator:
 
     def _verify(self, gateway: str, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         phone, amount = form.get("mobile_number", ""), form.get("amount", "")
-        if not phone:
-            return fault("EMPTY_MOBILE_NUMBER")
-        if not re.fullmatch(wire.PHONE_FORMS[gateway], phone):
-            return fault("INVALID_MOBILE_NUMBER")
-        if gateway == "sadadapi" and not form.get("birth_year"):
-            return fault("EMPTY_BIRTH_YEAR")
-        if not wire.is_amount(amount):
-            return fault("INVALID_AMOUNT")
-        if gateway == "sadadapi" and form["birth_year"] != wire.BIRTH_YEAR:
-            return fault("INVALID_MOBILE_NUMBER_OR_BIRTH_YEAR")
-        if phone in wire.PHONES_REFUSED:
-            return fault(wire.PHONES_REFUSED[phone])
+        year = form.get("birth_year", "")
+        is_sadad = gateway == "sadadapi"
+        refused = _first(
+            (not phone, "EMPTY_MOBILE_NUMBER"),
+            (not re.fullmatch(wire.PHONE_FORMS[gateway], phone), "INVALID_MOBILE_NUMBER"),
+            (is_sadad and not year, "EMPTY_BIRTH_YEAR"),
+            (not wire.is_amount(amount), "INVALID_AMOUNT"),
+            (is_sadad and year != wire.BIRTH_YEAR, "INVALID_MOBILE_NUMBER_OR_BIRTH_YEAR"),
+            (phone in wire.PHONES_REFUSED, wire.PHONES_REFUSED.get(phone, "")),
+            (self._is_too_soon(gateway, phone, amount), "OTP_WAIT_BEFORE_RESNED"),
+        )
+        if refused:
+            return fault(refused)
         now = self._clock.now()
-        pause = timedelta(seconds=self.switches.resend_seconds)
-        if any(
-            (p.gateway, p.phone, p.amount) == (gateway, phone, amount) and now < p.at + pause
-            for p in self._processes.values()
-            if not p.is_used
-        ):
-            return fault("OTP_WAIT_BEFORE_RESNED")
         process_id = next(self._process_ids)
         process = Process(gateway=gateway, phone=phone, amount=amount, at=now)
         _remember(self._processes, str(process_id), process, CHECKOUTS_MAX)
@@ -246,18 +240,17 @@ class Simulator:
         process = self._processes.get(form["process_id"])
         if process is None or process.is_used or process.gateway != gateway:
             return fault("REFERENCE_NUMBER_DOES_NOT_EXIST")
-        if form["amount"] != process.amount:
-            return fault("INVALID_INVOICE_AMOUNT_OR_NUMBER")
-        if self._clock.now() >= process.at + timedelta(seconds=self.switches.code_seconds):
-            return fault("OTP_EXPIRED")
-        if form["code"] != wire.CODES[gateway]:
-            return fault("INVLIAD_OTP")
-        is_poor = process.phone == wire.PHONE_OF_THE_POOR
-        refused = self.faults.decline or ("INSUFFICIENT_BALANCE" if is_poor else None)
+        is_over = self._clock.now() >= process.at + timedelta(seconds=self.switches.code_seconds)
+        refused = _first(
+            (form["amount"] != process.amount, "INVALID_INVOICE_AMOUNT_OR_NUMBER"),
+            (is_over, "OTP_EXPIRED"),
+            (form["code"] != wire.CODES[gateway], "INVLIAD_OTP"),
+            (process.phone == wire.PHONE_OF_THE_POOR, "INSUFFICIENT_BALANCE"),
+            (bool(self.faults.decline), self.faults.decline or ""),
+            (self.faults.confirm_fails == "before", "BACKEND_SERVER_ERROR"),
+        )
         if refused:
             return fault(refused)
-        if self.faults.confirm_fails == "before":
-            return fault("BACKEND_SERVER_ERROR")
         process.is_used = True
         row = self._record(
             gateway=gateway,
@@ -273,6 +266,14 @@ class Simulator:
             "amount": float(self._as_told(row).amount),
         }
         return 200, {"status": 200, "result": result, "message": "Payment confirmed"}
+
+    def _is_too_soon(self, gateway: str, phone: str, amount: str) -> bool:
+        latest = self._clock.now() - timedelta(seconds=self.switches.resend_seconds)
+        return any(
+            (p.gateway, p.phone, p.amount) == (gateway, phone, amount) and p.at > latest
+            for p in self._processes.values()
+            if not p.is_used
+        )
 
     def _open(
         self, gateway: str, form: Mapping[str, str], page_url: str
@@ -366,6 +367,11 @@ class Simulator:
                 await self._notify(url, body)
             except Exception:  # noqa: BLE001 - a shop that is down is no fault of a gateway
                 _LOG.warning("callback_not_delivered", exc_info=True)
+
+
+def _first(*checks: tuple[bool, str]) -> str | None:
+    """The code of the first check that fails."""
+    return next((code for is_wrong, code in checks if is_wrong), None)
 
 
 def _remember(kept: dict[str, T], key: str, value: T, most: int) -> None:

@@ -144,7 +144,7 @@ class Callbacks:
         return Claim(
             authentic=authentic,
             reference=reference,
-            dedupe_key=":".join((self._terminal, reference, transaction, kind)),
+            dedupe_key=f"{self._terminal}:{reference}:{transaction}:{kind}",
             kind=kind,
             amount_dirhams=proof.receipts[0].amount_dirhams if isinstance(proof, Paid) else None,
             raw=kept(fields),

@@ -60,6 +60,7 @@ PRIVATE = frozenset(
         "order_traces",
         "payments",
         "payment_receipts",
+        "gateway_credentials",
         "promotions",
         "promotion_uses",
         "order_promotions",

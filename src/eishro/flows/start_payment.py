@@ -25,8 +25,8 @@ from eishro.domain.payments.model import (
 from eishro.domain.payments.port import Action, Payer, PaymentMethod
 from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
-from eishro.flows.gateways import intent_of, provider_of, seal_session
-from eishro.flows.place_order import methods_of
+from eishro.flows.gateways import intent_of, present_provider, seal_session
+from eishro.flows.place_order import find_method, methods_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
@@ -53,7 +53,7 @@ async def start_payment(
     """
     order = await orders.get_order(shop.db, order_id)
     store = await stores.get_store(shop.db, order.store_id)
-    offered = _find(methods_of(shop, store), method)
+    offered = find_method(methods_of(shop, store), method)
     if offered is None:
         raise MethodNotOffered("method")
     if not order.is_payable:
@@ -98,10 +98,12 @@ async def new_attempt(
     Raises:
         MethodNotOffered: nothing to do online. ProviderBusy, ProviderRefused, Invalid.
     """
-    provider = await provider_of(shop, order.store_id, method.provider or "")
-    if provider is None:
+    found = await present_provider(shop, order.store_id, method.provider or "")
+    if found is None:
         raise MethodNotOffered("method")
+    provider, credentials_id = found
     payment = _new_payment(shop, order, method, return_url)
+    payment = msgspec.structs.replace(payment, credentials_id=credentials_id)
     intent = msgspec.structs.replace(intent_of(shop, payment), payer=payer)
     started = await provider.start(intent)
     return msgspec.structs.replace(
@@ -110,11 +112,6 @@ async def new_attempt(
         action=_raw(started.action),
         session=seal_session(shop, started.session),
     )
-
-
-def _find(methods: tuple[PaymentMethod, ...], name: str) -> PaymentMethod | None:
-    """The method of this name, or that it is another name of."""
-    return next((m for m in methods if name == m.method or name in m.aliases), None)
 
 
 async def _refuse_unclear(shop: Shop, order: Order) -> None:

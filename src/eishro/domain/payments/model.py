@@ -43,7 +43,8 @@ class Payment(msgspec.Struct, frozen=True):
     page needs; `review` says why people should look at it; `checks` counts questions asked.
     `wire_minor` is what the gateway asks for in minor units of a `currency` that is not LYD, at
     `rate_micro` dinars for a million of its units, known from `rate_source`. `session` is sealed:
-    what the adapter is told again; `code_tries` counts one-time codes sent.
+    what the adapter is told again; `code_tries` counts one-time codes sent. `credentials_id` names
+    the store's own credentials it was begun with, None the platform's.
     """
 
     id: str
@@ -71,6 +72,14 @@ class Payment(msgspec.Struct, frozen=True):
     rate_source: str | None = None
     session: str | None = None
     code_tries: int = 0
+    credentials_id: str | None = None
+
+    @property
+    def account(self) -> str:
+        """Where its money stands in the books: at the platform's gateway account, which is owed to
+        the store, or at the store's own, which is not.
+        """
+        return f"{'own' if self.credentials_id else 'clearing'}:{self.provider}"
 
     @property
     def intent(self) -> Intent:
@@ -289,9 +298,7 @@ class MethodNotOffered(Invalid):
 class NoCodeExpected(Conflict):
     """The payment waits for no one-time code (any more)."""
 
-    words = Words(
-        "This payment does not wait for a code.", "عملية الدفع هذه لا تنتظر رمز تحقق."
-    )
+    words = Words("This payment does not wait for a code.", "عملية الدفع هذه لا تنتظر رمز تحقق.")
 
 
 class TooManyCodes(Conflict):

@@ -232,8 +232,7 @@ class Simulator:
         process_id = next(self._process_ids)
         process = Process(gateway=gateway, phone=phone, amount=amount, at=now)
         _remember(self._processes, str(process_id), process, CHECKOUTS_MAX)
-        shown = self.faults.amount or amount
-        result = {"process_id": process_id, "amount": float(shown)}
+        result = {"process_id": process_id, "amount": float(amount)}
         return 200, {"status": 200, "result": result, "message": "OTP has been sent"}
 
     def _confirm(self, gateway: str, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:

@@ -51,6 +51,10 @@ class SimulatorDoor:
         app.add_route(f"{prefix}/switches", _Setting(simulator, "switches", Switches))
         app.add_route(f"{prefix}/transactions", _Transactions(simulator))
 
+    async def settle(self) -> None:
+        """Wait until every callback under way is delivered."""
+        await self._simulator.settle()
+
     async def aclose(self) -> None:
         """Drop callbacks that are under way."""
         await self._simulator.aclose()

@@ -60,7 +60,8 @@ def cookie_of(payment_id: str, *, is_secure: bool) -> str:
 
 
 async def _find(call: Call, named: str) -> Payment:
-    names = list(call.shop.providers)
+    # A store may have an account where the platform has none.
+    names = sorted({*call.shop.providers, *call.shop.gateways.catalog})
     found = await payments.find_by_any_reference(call.shop.db, names, named)
     if found is None and named.startswith("pay_"):
         return await payments.get_payment(call.shop.db, named)

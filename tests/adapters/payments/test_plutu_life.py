@@ -5,8 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from eishro.adapters.payments import plutu
 from eishro.cli.doctor import find_faults
+from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.gateways import Tools
+from eishro.flows.change_order import expire_order
+from eishro.flows.edit_gateways import put_credentials
 from tests.adapters.payments.plutu_cashier import (
     CardCashier,
     CodeCashier,
@@ -15,7 +20,7 @@ from tests.adapters.payments.plutu_cashier import (
     TlyncCashier,
 )
 from tests.contracts.payment_life import Cashier, PaymentLife, Till, open_till
-from tests.shops import World
+from tests.shops import TESTER, World
 
 pytestmark = pytest.mark.anyio
 
@@ -122,3 +127,85 @@ async def test_what_the_payer_must_give_is_asked_for_at_the_door(till: Till) -> 
     reply = await till.browser.post(f"/api/orders/{till.order_id}/payments", json=body)
     assert reply.status_code == 422
     assert set(reply.json()["error"]["details"]) == {"phone", "birthYear"}
+
+
+# Hostile answers, over real sockets.
+
+
+@pytest.mark.parametrize("till", [CodeCashier()], indirect=True, ids=["sadad"])
+@pytest.mark.parametrize(
+    "faults", [{"is_huge": True}, {"redirects": True}, {"delay_seconds": 0.5}], ids=str
+)
+async def test_a_confirmation_that_is_huge_slow_or_redirected_is_unclear_and_sent_once(
+    till: Till, faults: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await till.start()
+    monkeypatch.setattr(plutu, "CONFIRM_SECONDS", 0.2)
+    await till.browser.put(f"{till.simulator_url}/faults", json=faults)
+    await till.act(payment, "pay")
+    await till.behave()
+    assert (await till.payment(payment["id"]))["status"] == "unknown"
+    assert (await till.ask_to_pay()).json()["error"]["code"] == "PAYMENT_UNCLEAR"
+    rows = (await till.browser.get(f"{till.simulator_url}/transactions")).json()
+    assert [row["outcome"] for row in rows] == ["paid"]  # charged once: that is why
+    assert await find_faults(till.world.db) == []
+
+
+@pytest.mark.parametrize("till", [CardCashier()], indirect=True, ids=["cards"])
+@pytest.mark.parametrize("faults", [{"is_huge": True}, {"redirects": True}], ids=str)
+async def test_a_page_that_cannot_be_opened_charges_nothing(
+    till: Till, faults: dict[str, object]
+) -> None:
+    await till.start()
+    await till.browser.put(f"{till.simulator_url}/faults", json=faults)
+    assert (await till.ask_to_pay()).json()["error"]["code"] == "PROVIDER_ERROR"
+
+
+# Late and reordered.
+
+
+@pytest.mark.parametrize("till", [TlyncCashier()], indirect=True, ids=["tlync"])
+async def test_news_after_the_order_s_end_goes_to_suspense(till: Till) -> None:
+    payment = await till.start()
+    await till.browser.put(f"{till.simulator_url}/faults", json={"reorder_callbacks": True})
+    await till.act(payment, "pay")  # the gateway keeps its news back
+    assert (await till.payment(payment["id"]))["status"] == "processing"
+    till.world.clock.turn(timedelta(hours=3))
+    await expire_order(till.world.shop, till.order_id)
+    await till.behave()
+    await till.hear()
+    (receipt,) = await payments.list_receipts(till.world.db, payment["id"])
+    assert (receipt.applied, receipt.reason) == (False, "order_closed")
+    assert await find_faults(till.world.db) == []
+
+
+@pytest.mark.parametrize("till", [TlyncCashier()], indirect=True, ids=["tlync"])
+async def test_a_yes_before_a_no_that_was_overtaken_stays_a_yes(till: Till) -> None:
+    first = await till.start()
+    await till.browser.put(f"{till.simulator_url}/faults", json={"reorder_callbacks": True})
+    await till.act(first, "decline")
+    second = await till.again()
+    await till.act(second, "pay")
+    assert (await till.payment(second["id"]))["status"] == "paid"
+    order = await orders.get_order(till.world.db, till.order_id)
+    assert order.payment_status == "paid"
+    assert await find_faults(till.world.db) == []
+
+
+# An account of the store's own, where the platform has none.
+
+
+@pytest.mark.parametrize("till", [TlyncCashier(), CardCashier()], indirect=True, ids=["t", "c"])
+async def test_a_store_s_own_account_is_heard_where_the_platform_has_none(till: Till) -> None:
+    await till.start()
+    store_id = (await orders.get_order(till.world.db, till.order_id)).store_id
+    shop = till.world.shop
+    shop.gateways._tools = Tools(till.http, till.stamps, till.world.clock, till.url)
+    await put_credentials(shop, store_id, "plutu", "test", till.fields, TESTER)
+    await till._providers.pop("plutu").aclose()
+    payment = await till.again()
+    await till.act(payment, "pay")
+    assert (await till.order())["paymentStatus"] == "paid"
+    unknown = await till.browser.post("/api/webhooks/payments/plutu", json={"invoice_no": "x"})
+    assert unknown.status_code == 404
+    assert await find_faults(till.world.db) == []

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from eishro.adapters.payments.plutu import Config, Plutu
+from eishro.adapters.payments.plutu_callbacks import named_reference
 from eishro.adapters.payments.plutu_reading import amount_of
 from eishro.adapters.payments.plutu_ways import WAYS
 from eishro.domain.payments.gateways import Field, Gateway, Tools
@@ -147,4 +148,5 @@ GATEWAY = Gateway(
     ),
     build=_build,
     url_fields={"base_url": "/api/v1"},
+    reference_of=named_reference,
 )

@@ -264,7 +264,9 @@ def test_a_member_that_is_null_is_not_signed_as_in_php() -> None:
 
 
 @pytest.mark.parametrize("name", [*TLYNC, "hashed"])
-@pytest.mark.parametrize("value", ["", "1 ", "2", None, 2, False, [], {}, ["1"], "\ud800"], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["", "1 ", "2", None, 2, False, [], {}, ["1"], "\ud800"], ids=repr
+)
 def test_a_post_with_anything_changed_is_dropped(name: str, value: object) -> None:
     claim = told({**fields_of(BY_NAME["P8"]), name: value})
     assert (claim.authentic, claim.proof) == ("no", None)

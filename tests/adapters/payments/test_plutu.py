@@ -225,7 +225,7 @@ async def test_the_youngest_payer_is_twelve() -> None:
     ],
 )
 async def test_an_amount_that_cannot_be_carried_is_not_sent(
-    limits: dict[str, int], dirhams: int
+    limits: dict[str, Any], dirhams: int
 ) -> None:
     provider, http = account(REDIRECT, **limits)
     with pytest.raises(ProviderRefused):

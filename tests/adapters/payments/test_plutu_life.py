@@ -209,3 +209,34 @@ async def test_a_store_s_own_account_is_heard_where_the_platform_has_none(till: 
     unknown = await till.browser.post("/api/webhooks/payments/plutu", json={"invoice_no": "x"})
     assert unknown.status_code == 404
     assert await find_faults(till.world.db) == []
+
+
+# The hosted page.
+
+
+@pytest.mark.parametrize("till", [CardCashier()], indirect=True, ids=["cards"])
+async def test_who_began_on_the_hosted_page_is_led_back_there_and_others_to_the_shop(
+    till: Till,
+) -> None:
+    body = {"method": "plutu_cards", "returnUrl": "https://shop.example/thanks"}
+    await till.start()
+    begun = await till.browser.post(f"/api/orders/{till.order_id}/payments", json=body)
+    payment = begun.json()["data"]
+    paid = await till.browser.post(payment["action"]["url"], data={"do": "cancel"})
+    way_back = paid.headers["X-Simulated-Return"]
+    assert payment["id"] not in way_back
+    shop = await till.browser.get(way_back)
+    assert (shop.status_code, shop.headers["Location"]) == (303, "https://shop.example/thanks")
+    second = await till.again()
+    page = await till.browser.get(f"/pay/{second['id']}")
+    cookie = page.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/api/payments"} <= set(cookie.split("; "))
+    paid = await till.browser.post(second["action"]["url"], data={"do": "pay"})
+    hosted = await till.browser.get(paid.headers["X-Simulated-Return"])
+    assert hosted.headers["Location"] == f"{till.url}/pay/{second['id']}"
+    # Somebody else's cookie, or none that can be read, leads nowhere else.
+    till.browser.cookies.clear()
+    for other in ("eishro_payment=pay_other", "eishro_payment", 'a[b]=";;'):
+        headers = {"Cookie": other}
+        shown = await till.browser.get(paid.headers["X-Simulated-Return"], headers=headers)
+        assert shown.status_code == 200

@@ -61,6 +61,7 @@ PRIVATE = frozenset(
         "payments",
         "payment_receipts",
         "gateway_credentials",
+        "gateway_exchanges",
         "promotions",
         "promotion_uses",
         "order_promotions",

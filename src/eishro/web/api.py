@@ -986,6 +986,16 @@ GATEWAY_ROUTES = (
     ),
     Route(
         method="GET",
+        path=_STORE + "/gateway-log",
+        handler=gateways.list_log,
+        needs=member("money:read"),
+        summary="What was said to gateways about an order, masked",
+        tag="Payments",
+        query=gateways.LogQuery,
+        answer=list[gateways.ExchangeView],
+    ),
+    Route(
+        method="GET",
         path="/api/moamalat/public",
         handler=moamalat.read_public,
         needs=PUBLIC,

@@ -479,7 +479,8 @@ GIVEN = {"access_token": "a-secret-token", "api_key": "a-secret-api-key", "secre
 
 def _built(**changes: str) -> object:
     fields = plutu_account.GATEWAY.completed({**GIVEN, **changes}, is_live=True)
-    tools = Tools(account()[1], None, ManualClock(), "http://shop.test")  # type: ignore[arg-type]
+    nobody: Any = None
+    tools = Tools(account()[1], nobody, ManualClock(), "http://shop.test", nobody)
     return plutu_account.GATEWAY.build(fields, tools)
 
 

@@ -200,7 +200,8 @@ async def test_a_store_s_own_account_is_heard_where_the_platform_has_none(till: 
     await till.start()
     store_id = (await orders.get_order(till.world.db, till.order_id)).store_id
     shop = till.world.shop
-    shop.gateways._tools = Tools(till.http, till.stamps, till.world.clock, till.url)
+    clock = till.world.clock
+    shop.gateways._tools = Tools(till.http, till.stamps, clock, till.url, shop.journal)
     await put_credentials(shop, store_id, "plutu", "test", till.fields, TESTER)
     await till._providers.pop("plutu").aclose()
     payment = await till.again()

@@ -61,10 +61,8 @@ from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import handle_events
 from eishro.keyring import Keyring
-from eishro.web.api import ROUTES
-from eishro.web.asgi import build_app
-from eishro.web.response_cache import ResponseCache
 from eishro.web.routes import Door, WebRules
+from tests.doors import with_cache
 from tests.dummy_provider import DummyProvider
 
 TESTER = Actor(name="test")
@@ -92,8 +90,7 @@ class World:
         """An HTTP client of the shop's door, inside the process."""
         door = self.door(rules)
         # With the cache in front, as in a server; every client has one of its own, like a process.
-        app = ResponseCache(build_app(door, ROUTES), door, 10_000_000)  # type: ignore[arg-type]
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=with_cache(door), raise_app_exceptions=False)
         return httpx.AsyncClient(
             transport=transport, base_url="http://shop.test", headers=headers, timeout=60
         )

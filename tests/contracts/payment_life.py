@@ -196,7 +196,7 @@ class Till:
 async def open_till(world: World, cashier: Cashier) -> AsyncIterator[Till]:
     """A till that listens, closed at the end."""
     till = Till(world, cashier)
-    app: Any = build_app(world.door(), ROUTES)
+    app: Any = build_app(world.door(), ROUTES)  # its own: routes are added
     till.simulated.add_routes(app, f"/sandbox/{cashier.gateway.provider}")
     server = Server(
         app, address="127.0.0.1", port=till.port, interface=Interfaces.ASGI, log_enabled=False

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from eishro.clock import Clock
 from eishro.outward import WebHttp
+from eishro.sandbox import edfali, masarat, mpgs
 from eishro.sandbox.plutu_door import open_plutu
 
 
@@ -28,5 +29,8 @@ class Simulated(Protocol):
 # Made of the fields that the adapter uses, so that both agree.
 Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
 SIMULATORS: Mapping[str, Build] = {
+    "edfali": edfali.Simulator,
+    "masarat": masarat.Simulator,
+    "mpgs": mpgs.Simulator,
     "plutu": open_plutu,
 }

@@ -26,6 +26,7 @@ from eishro.web import (
     payouts,
     privacy,
     products,
+    reconciliations,
     refunds,
     returns,
     security,
@@ -1017,6 +1018,15 @@ GATEWAY_ROUTES = (
 )
 
 ADMIN_ROUTES = (
+    Route(
+        method="GET",
+        path="/api/admin/reconciliations",
+        handler=reconciliations.list_reconciled,
+        needs=ADMIN,
+        summary="Gateways' own lists beside the books, day by day",
+        tag="Admin",
+        answer=list[reconciliations.ReconciledView],
+    ),
     Route(
         method="GET",
         path="/api/admin/users",

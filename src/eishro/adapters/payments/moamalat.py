@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Literal
 
 import msgspec
@@ -35,10 +36,13 @@ from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import (
     Answer,
     Claim,
+    Connection,
     GatewayReply,
+    GatewayTransaction,
     Intent,
     Lightbox,
     PaymentMethod,
+    ProviderBusy,
     RefundAnswer,
     RefundIntent,
     Stamps,
@@ -50,6 +54,16 @@ from eishro.outward import Http
 APPROVED = "00"
 _SALE = "1"
 _UNDOING: Mapping[str, Literal["refund", "void"]] = {"2": "refund", "3": "void", "4": "void"}
+_LISTED: Mapping[str, Literal["sale", "refund", "void"]] = {
+    "sale": "sale",
+    "refund": "refund",
+    "void": "void",
+}
+_LISTED_AS: Mapping[str, Literal["approved", "declined", "unknown"]] = {
+    "approved": "approved",
+    "declined": "declined",
+    "other": "unknown",
+}
 _DATES = ("DateTimeLocalTrxn", "AuthorizationDateTime", "TrxDateTime", "TxnDate")
 # What a message may leave behind; tokens, name, e-mail and phone of the payer are not ours to keep.
 _KEPT = (
@@ -122,6 +136,7 @@ class Moamalat(Defaults):
     name = "moamalat"
     can_query = True
     can_refund = True
+    can_list = True
 
     def __init__(
         self,
@@ -146,6 +161,7 @@ class Moamalat(Defaults):
             sign=lambda fields: secure_hash(self._key, fields),
             stamp_digits=config.stamp_digits,
         )
+        self._clock = clock
         self._queries = TerminalQueries(terminal, http, stamps, clock, sleep)
         self._refunds = TerminalRefunds(terminal, self._queries, http, clock)
 
@@ -229,6 +245,34 @@ class Moamalat(Defaults):
     async def refund(self, wanted: RefundIntent) -> RefundAnswer:
         """A void before settlement, a refund after it, once. Never raises."""
         return await self._refunds.refund(wanted)
+
+    async def list_transactions(self, first: date, last: date) -> list[GatewayTransaction]:
+        """FilterTransactions of these days; a row whose amount cannot be read is no transaction."""
+        found = [
+            GatewayTransaction(
+                provider_reference=row.transaction_id,
+                terminal=self._config.terminal_id,
+                reference=row.reference or None,
+                kind=_LISTED.get(row.kind, "other"),
+                status=_LISTED_AS[row.outcome],
+                amount_dirhams=row.amount_dirhams,
+                currency=row.currency,
+                at=row.at,
+                original_reference=row.original_id or None,
+            )
+            for row in await self._queries.list_days(first, last)
+            if row.amount_dirhams is not None and row.at is not None and row.transaction_id
+        ]
+        return sorted(found, key=lambda one: (one.at, one.provider_reference))
+
+    async def check_connection(self) -> Connection:
+        """Ask for today's list: a wrong key or merchant is refused."""
+        today = self._clock.now().astimezone(TRIPOLI).date()
+        try:
+            await self._queries.list_days(today, today)
+        except ProviderBusy:
+            return Connection(False, "the gateway does not answer these credentials")
+        return Connection(True)
 
     async def aclose(self) -> None:
         """Stop asking; who waits is told `Unknown`."""

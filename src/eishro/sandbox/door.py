@@ -29,6 +29,7 @@ _LINKS = (
     ("/sandbox/edfali", "محاكي ادفع لي", "Edfali simulator"),
     ("/sandbox/masarat", "محاكي ون باي (مسارات)", "OnePay (Masarat) simulator"),
     ("/sandbox/mpgs", "محاكي بوابة ماستركارد", "Mastercard gateway simulator"),
+    ("/sandbox/plutu", "محاكي بلوتو: بيانات التجربة", "Plutu simulator: test data"),
     ("/docs", "توثيق الواجهة", "API documentation"),
     ("/api/stores", "المتاجر", "Stores"),
 )

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from eishro.clock import Clock
 from eishro.outward import WebHttp
 from eishro.sandbox import edfali, masarat, mpgs
+from eishro.sandbox.plutu_door import open_plutu
 
 
 class Simulated(Protocol):
@@ -31,4 +32,5 @@ SIMULATORS: Mapping[str, Build] = {
     "edfali": edfali.Simulator,
     "masarat": masarat.Simulator,
     "mpgs": mpgs.Simulator,
+    "plutu": open_plutu,
 }

@@ -15,8 +15,8 @@ from eishro.adapters.bcrypt_hasher import BcryptHasher
 from eishro.adapters.cache.memory import MemoryKeyValue
 from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files.folder import FolderFiles
-from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.http import HttpxHttp
+from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import GATEWAYS, METHODS
 from eishro.adapters.sms.outbox import OutboxSms
 from eishro.cli.commands import add_admin

@@ -35,8 +35,8 @@ from eishro.domain.messages.sms_port import SmsGateway
 from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.domain.payments.rates import UsdRate, rate_of
-from eishro.flows.price_list import PriceList
 from eishro.flows.gateway_desk import GatewayDesk
+from eishro.flows.price_list import PriceList
 from eishro.flows.shop import HoldLimits, Rules, Shop
 from eishro.jobs.schedule import Background
 from eishro.keyring import Keyring
@@ -91,9 +91,7 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         for gateway, fields in usable_gateways(settings):
             provider = providers[gateway.provider] = gateway.build(fields, tools)
             stack.push_async_callback(provider.aclose)
-        desk = GatewayDesk(
-            GATEWAYS, tools, is_production=settings.env == "production", keeps=True
-        )
+        desk = GatewayDesk(GATEWAYS, tools, is_production=settings.env == "production", keeps=True)
         stack.push_async_callback(desk.aclose)
         yield Shop(
             db=db,
@@ -129,11 +127,7 @@ def _texts(fields: Mapping[str, object]) -> dict[str, str]:
 
 def methods_of(settings: Settings) -> tuple[PaymentMethod, ...]:
     """The ways to pay that stores may offer: dollars only where their rate is known."""
-    return tuple(
-        method
-        for method in METHODS
-        if method.currency == "LYD" or settings.usd_rate
-    )
+    return tuple(method for method in METHODS if method.currency == "LYD" or settings.usd_rate)
 
 
 def sms_of(settings: Settings, http: Http) -> SmsGateway:

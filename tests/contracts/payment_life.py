@@ -24,10 +24,10 @@ from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import PaymentProvider
 from eishro.domain.payments.rates import UsdRate
 from eishro.domain.payments.refund_amounts import RefundWanted
-from eishro.domain.payments.refunds import Refund
+from eishro.domain.payments.refunds import Refund, RefundTooLarge
 from eishro.flows.change_order import expire_order
 from eishro.flows.pay_order import check_payment
-from eishro.flows.refund_order import RefundTooLarge, open_refund
+from eishro.flows.refund_order import open_refund
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import NotOnce
 from eishro.jobs.schedule import check_due_payments
@@ -79,6 +79,9 @@ class Cashier:
     async def act(self, till: "Till", payment: dict[str, Any], what: Act) -> None:
         """The payer acts at the simulator, and what the browser brings back is brought back."""
         raise NotImplementedError
+
+    async def close_day(self, till: "Till") -> None:
+        """The gateway has settled its day: from now on parts of a sale can go back."""
 
 
 class Till:
@@ -140,12 +143,14 @@ class Till:
         return await self.browser.post(f"/api/orders/{self.order_id}/payments", json=body)
 
     async def order(self) -> dict[str, Any]:
-        data: dict[str, Any] = (await self.browser.get(f"/api/orders/{self.order_id}")).json()
-        return data["data"]
+        reply = await self.browser.get(f"/api/orders/{self.order_id}")
+        data: dict[str, Any] = reply.json()["data"]
+        return data
 
     async def payment(self, payment_id: str) -> dict[str, Any]:
-        data: dict[str, Any] = (await self.browser.get(f"/api/payments/{payment_id}")).json()
-        return data["data"]
+        reply = await self.browser.get(f"/api/payments/{payment_id}")
+        data: dict[str, Any] = reply.json()["data"]
+        return data
 
     async def act(self, payment: dict[str, Any], what: Act) -> None:
         """The payer acts, and all that is told by it has been heard."""
@@ -379,6 +384,7 @@ class PaymentLife:
         await till.act(payment, "pay")
         with pytest.raises(RefundTooLarge):
             await self._refund(till, 35_501)
+        await till.cashier.close_day(till)
         opened = await self._refund(till, 10_000)
         done = await send_refund(till.world.shop, opened.id)
         can = "partial_refund" in till.cashier.features

@@ -7,6 +7,7 @@ import pytest
 
 from eishro.adapters.payments.defaults import Defaults
 from eishro.cli.doctor import find_faults
+from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import (
     CODE_SILENCE,
@@ -28,7 +29,6 @@ from eishro.domain.payments.port import (
     Unknown,
     WrongCode,
 )
-from eishro.domain.orders import sql as orders
 from eishro.errors import Invalid
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
@@ -127,9 +127,7 @@ async def test_a_wrong_code_may_be_followed_by_others_but_not_for_ever(world: Wo
 async def test_many_at_once_send_one_code(world: World) -> None:
     wallet, payment = await _begun(world)
     wallet.pause.clear()
-    racing = [
-        asyncio.ensure_future(submit_code(world.shop, payment.id, GOOD)) for _ in range(10)
-    ]
+    racing = [asyncio.ensure_future(submit_code(world.shop, payment.id, GOOD)) for _ in range(10)]
     while not wallet.codes:
         await asyncio.sleep(0.001)
     with pytest.raises(MayBeCharged):  # another attempt beside it could charge twice

@@ -1,7 +1,8 @@
 """What `eishro doctor` asks about money that came and went: receipts and refunds against the books.
 
 For each provider, what it received less what went back through it is what its accounts (the
-platform's and stores' own) hold; with every paid order tied to its entries, that is the net of paid orders plus suspense.
+platform's and stores' own) hold; with every paid order tied to its entries, that is the net of paid
+orders plus suspense.
 """
 
 from typing import Any

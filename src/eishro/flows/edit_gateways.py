@@ -197,7 +197,5 @@ def _named(store: Store) -> list[str]:
 
 
 def _with_gateways(store: Store, names: list[str]) -> tuple[Statement, ...]:
-    after = msgspec.structs.replace(
-        store, own_gateways=msgspec.Raw(msgspec.json.encode(names))
-    )
+    after = msgspec.structs.replace(store, own_gateways=msgspec.Raw(msgspec.json.encode(names)))
     return stores.save_store(after, seen=store), stores.move_version(store.id)

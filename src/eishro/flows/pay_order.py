@@ -295,9 +295,7 @@ async def _believe(shop: Shop, payment: Payment, news: News) -> Payment:
     """What signed news proves by itself counts where the gateway cannot be asked."""
     provider = await provider_of(shop, payment)
     if news.proof is not None and (provider is None or not provider.can_query):
-        return await record_answer(
-            shop, payment.id, msgspec.json.decode(news.proof, type=Proof)
-        )
+        return await record_answer(shop, payment.id, msgspec.json.decode(news.proof, type=Proof))
     await _expect_soon(shop, payment.id)
     return await check_payment(shop, payment.id)
 

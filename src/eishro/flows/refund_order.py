@@ -37,8 +37,8 @@ from eishro.domain.payments.refunds import (
     TooManyRefunds,
 )
 from eishro.domain.suspense import sql as suspense
-from eishro.flows.send_refund import captured_dirhams, settling
 from eishro.flows.gateways import provider_of
+from eishro.flows.send_refund import captured_dirhams, settling
 from eishro.flows.shop import SYSTEM, NotOnce, Once, Shop, again_if_stale
 from eishro.ids import text_id
 from eishro.money import decimal_from_dirhams

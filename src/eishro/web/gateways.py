@@ -58,7 +58,10 @@ async def list_gateways(call: Call) -> Reply:
         one.provider: one for one in await credentials.list_credentials(call.shop.db, call.store)
     }
     return Reply(
-        [_view(call, gateway, own.get(name)) for name, gateway in call.shop.gateways.catalog.items()]
+        [
+            _view(call, gateway, own.get(name))
+            for name, gateway in call.shop.gateways.catalog.items()
+        ]
     )
 
 

@@ -59,6 +59,9 @@ class MoamalatCashier(Cashier):
     def simulate(self, till: Till) -> Simulated:
         return _Simulated(till)
 
+    async def close_day(self, till: Till) -> None:
+        await till.browser.put(f"{till.simulator_url}/switches", json={"is_settled": True})
+
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:
         result = f"/api/payments/{payment['id']}/result"
         if what == "cancel":

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from eishro.domain.payments.port import PaymentMethod, PaymentProvider, Stamps
 from eishro.clock import Clock
+from eishro.domain.payments.port import PaymentMethod, PaymentProvider, Stamps
 from eishro.outward import WebHttp
 
 
@@ -47,7 +47,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
 
     `build` makes the adapter of complete fields; it raises `ValueError`, which names the field and
     never its value. `url_fields` are the fields that under `eishro dev` are left to the simulator,
-    with the path of each below `/sandbox/<provider>`; `live` and `test` are defaults of fields by mode.
+    with the path of each below `/sandbox/<provider>`; `live` and `test` are defaults by mode.
     """
 
     provider: str

@@ -344,7 +344,7 @@ class PaymentLife:
         merchant_sees = await self._order_only(till)
         begun = await till.ask_to_pay()
         if begun.status_code != 201:
-            assert (begun.status_code, begun.json()["error"]["code"]) == (503, "PROVIDER_ERROR")
+            assert (begun.status_code, begun.json()["error"]["code"]) == (502, "PROVIDER_ERROR")
             await till.behave()
             payment = await till.again()
         else:

@@ -19,7 +19,7 @@ import structlog
 
 from eishro.clock import TRIPOLI, Clock
 from eishro.outward import NoReply, WebHttp
-from eishro.sandbox.gateway_door import dirhams_of, dinars
+from eishro.sandbox.gateway_door import dinars, dirhams_of
 
 CHECKOUTS_MAX = 10_000
 CALLS_A_MINUTE = 30

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from eishro.clock import Clock
 from eishro.domain.payments.port import Stamps
 
+PER_MINUTE_MIN = 6
 WAIT_SECONDS_MAX = 20.0  # for one's slot; a longer wait means that the clock was set back
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -17,6 +18,7 @@ class Pace:
 
     Args:
         name: of the endpoint and the account, without secrets.
+        per_minute: `PER_MINUTE_MIN` or more.
     """
 
     def __init__(

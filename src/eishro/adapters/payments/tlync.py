@@ -20,7 +20,7 @@ import structlog
 from eishro.adapters.payments import tlync_reading as reading
 from eishro.adapters.payments import wire
 from eishro.adapters.payments.defaults import FORGED, Defaults
-from eishro.adapters.payments.pace import Pace, Sleep
+from eishro.adapters.payments.pace import PER_MINUTE_MIN, Pace, Sleep
 from eishro.adapters.payments.tlync_receipts import Receipts
 from eishro.domain.payments.gateways import Field, Gateway, Tools
 from eishro.domain.payments.port import (
@@ -250,7 +250,7 @@ def _build(fields: Mapping[str, str], tools: Tools) -> Tlync:
         body_form="json" if fields["body_form"] == "json" else "form",
         email=email,
         id_field=fields["id_field"],
-        per_minute=wire.check_number(fields["per_minute"], "per_minute", 1, 6_000),
+        per_minute=wire.check_number(fields["per_minute"], "per_minute", PER_MINUTE_MIN, 6_000),
         sends_failed_url=fields["sends_failed_url"] == "yes",
     )
     return Tlync(config, tools)

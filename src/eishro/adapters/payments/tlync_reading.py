@@ -68,12 +68,11 @@ def read_start(reply: HttpReply, intent: Intent, base_url: str) -> str:
 
 def read_receipt(reply: HttpReply, intent: Intent, store_id: str, id_field: str) -> Answer:
     """What a receipt says about the attempt; only a plain success is money, and nothing is a no."""
-    if reply.status >= 500:
-        return Unknown(f"the gateway answers with HTTP status {reply.status}", is_unreachable=True)
     if reply.status == 404:
         return Unknown("the gateway does not know the transaction")
     if reply.status != 200:
-        return Unknown(f"the gateway answers with HTTP status {reply.status}")
+        reason = f"the gateway answers with HTTP status {reply.status}"
+        return Unknown(reason, is_unreachable=reply.status >= 500)
     body = read_object(reply.body)
     if body is None:
         return Unknown("the gateway's answer cannot be read")

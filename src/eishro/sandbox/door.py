@@ -26,6 +26,7 @@ _LINKS = (
     ("/sandbox/mail", "صندوق البريد (JSON)", "Mail outbox (JSON)"),
     ("/sandbox/sms", "الرسائل القصيرة (JSON)", "Text messages (JSON)"),
     ("/sandbox/moamalat/faults", "أعطال محاكي معاملات", "Faults of the Moamalat simulator"),
+    ("/sandbox/sadad", "محاكي سداد", "Sadad simulator"),
     ("/sandbox/tlync", "محاكي تي لينك (تداول)", "T-Lync simulator (Tadawul)"),
     ("/docs", "توثيق الواجهة", "API documentation"),
     ("/api/stores", "المتاجر", "Stores"),

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from eishro.clock import Clock
 from eishro.outward import WebHttp
+from eishro.sandbox.mobicash import MobicashDoor
 from eishro.sandbox.sadad_door import SadadDoor
 from eishro.sandbox.tlync_door import TlyncDoor
 
@@ -28,4 +29,8 @@ class Simulated(Protocol):
 
 # Made of the fields that the adapter uses, so that both agree.
 Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
-SIMULATORS: Mapping[str, Build] = {"sadad": SadadDoor, "tlync": TlyncDoor}
+SIMULATORS: Mapping[str, Build] = {
+    "mobicash": MobicashDoor,
+    "sadad": SadadDoor,
+    "tlync": TlyncDoor,
+}

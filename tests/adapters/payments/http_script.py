@@ -60,7 +60,7 @@ def said(body: object, status: int = 200) -> HttpReply:
 
 
 def adapter(
-    gateway: Gateway, script: Script, clock: ManualClock | None = None, **given: str
+    gateway: Gateway, script: Script, clock: ManualClock | None = None, /, **given: str
 ) -> Any:
     """The adapter with the simulator's credentials, speaking with the script."""
     fields = gateway.simulated(given, "https://gateway.test")

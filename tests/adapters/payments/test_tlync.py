@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 PAGE = "https://store.pay.net.ly/tdi/abc"
 BEGUN = said({"result": "success", "custom_ref": "REF1", "url": PAGE})
-RECEIPT = {
+RECEIPT: dict[str, Any] = {
     "amount": "25.50", "currency": "LYD", "gateway_name": "edfaly", "gateway": "edfaly",
     "gateway_ref": "778", "date_time": "2026-01-15 10:31:00", "reference": "TL1",
     "customer_phone": "0912345678", "order_history": [], "notes_to_shop": None,
@@ -191,10 +191,13 @@ async def test_another_amount_is_told_as_it_is() -> None:
     assert answer.receipts[0].amount_dirhams == 1_000
 
 
-@pytest.mark.parametrize("form", [b'{"custom_ref":"REF1","result":"success","amount":25.50,'
-                                  b'"customer_phone":"0912345678"}',
-                                  b"custom_ref=REF1&result=success&amount=25.50"
-                                  b"&customer_phone=0912345678"])  # fmt: skip
+_JSON_CALLBACK = (
+    b'{"custom_ref":"REF1","result":"success","amount":25.50,"customer_phone":"0912345678"}'
+)
+_FORM_CALLBACK = b"custom_ref=REF1&result=success&amount=25.50&customer_phone=0912345678"
+
+
+@pytest.mark.parametrize("form", [_JSON_CALLBACK, _FORM_CALLBACK])
 async def test_a_callback_is_a_hint_in_either_form(form: bytes) -> None:
     provider = adapter(GATEWAY, Script(BEGUN))
     claim = provider.parse_webhook({}, form)

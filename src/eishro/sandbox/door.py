@@ -31,6 +31,9 @@ _LINKS = (
 )
 # The pages of simulators, linked where they stand.
 _BESIDE = {
+    "edfali": ("/sandbox/edfali", "محاكي ادفع لي", "Edfali simulator"),
+    "masarat": ("/sandbox/masarat", "محاكي ون باي (مسارات)", "OnePay (Masarat) simulator"),
+    "mpgs": ("/sandbox/mpgs", "محاكي بوابة ماستركارد", "Mastercard gateway simulator"),
     "mobicash": ("/sandbox/mobicash", "محاكي موبي كاش", "MobiCash simulator"),
     "sadad": ("/sandbox/sadad", "محاكي سداد", "Sadad simulator"),
     "tlync": ("/sandbox/tlync", "محاكي تي لينك (تداول)", "T-Lync simulator (Tadawul)"),

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from eishro.clock import Clock
 from eishro.outward import WebHttp
+from eishro.sandbox import edfali, masarat, mpgs
 from eishro.sandbox.mobicash import MobicashDoor
 from eishro.sandbox.sadad_door import SadadDoor
 from eishro.sandbox.tlync_door import TlyncDoor
@@ -30,7 +31,10 @@ class Simulated(Protocol):
 # Made of the fields that the adapter uses, so that both agree.
 Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
 SIMULATORS: Mapping[str, Build] = {
+    "edfali": edfali.Simulator,
+    "masarat": masarat.Simulator,
     "mobicash": MobicashDoor,
+    "mpgs": mpgs.Simulator,
     "sadad": SadadDoor,
     "tlync": TlyncDoor,
 }

@@ -1,12 +1,15 @@
 """Payment gateways that are built in: one file for each, one row here."""
 
-from eishro.adapters.payments import moamalat, mobicash, sadad, tlync
+from eishro.adapters.payments import edfali, masarat, moamalat, mobicash, mpgs, sadad, tlync
 from eishro.domain.payments.gateways import Gateway
 from eishro.domain.payments.port import PaymentMethod
 
 GATEWAYS: tuple[Gateway, ...] = (
+    edfali.GATEWAY,
+    masarat.GATEWAY,
     moamalat.GATEWAY,
     mobicash.GATEWAY,
+    mpgs.GATEWAY,
     sadad.GATEWAY,
     tlync.GATEWAY,
 )

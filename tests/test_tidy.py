@@ -40,6 +40,8 @@ ALLOWED = {
     ("src/eishro/db/sqlite.py", "asyncio.sleep"): "a slice is over: the loop looks at others",
     ("src/eishro/sandbox/moamalat.py", "asyncio.sleep"): "a fault on request: delay",
     ("src/eishro/sandbox/moamalat_door.py", "asyncio.sleep"): "a fault on request: delay",
+    ("src/eishro/sandbox/otp_door.py", "asyncio.sleep"): "a fault on request: delay",
+    ("src/eishro/sandbox/tlync_door.py", "asyncio.sleep"): "a fault on request: delay",
     ("src/eishro/sandbox/door.py", "asyncio.sleep"): "a gateway's own retry",
     ("src/eishro/sandbox/stage.py", "asyncio.sleep"): "a fault on request: delay",
 }  # fmt: skip

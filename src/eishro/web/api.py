@@ -946,6 +946,16 @@ PAYMENT_ROUTES = (
         is_enveloped=False,
         takes_raw_body=True,
     ),
+    Route(
+        method="GET",
+        path="/api/webhooks/payments/{provider}",
+        handler=payments.probe_webhook,
+        needs=PUBLIC,
+        summary="Whether notifications are taken here; some gateways look first",
+        tag="Payments",
+        rate="none",
+        is_enveloped=False,
+    ),
 )
 
 GATEWAY_ROUTES = (

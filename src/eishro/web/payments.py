@@ -190,6 +190,14 @@ async def receive_webhook(call: Call) -> Raw:
     return Raw(reply.body, reply.content_type, reply.status)
 
 
+async def probe_webhook(call: Call) -> Raw:
+    """Some gateways look whether the address is there before they use it."""
+    name = call.params["provider"]
+    if name not in call.shop.gateways.catalog:
+        raise NotFound()
+    return Raw(b"{}")
+
+
 async def _who_is_told(call: Call) -> tuple[PaymentProvider, Payment | None]:
     """The adapter with the credentials of the store that the notification seems to be of; the
     platform's own where it is of nobody's payment.

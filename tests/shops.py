@@ -18,6 +18,7 @@ from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import GATEWAYS, METHODS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.sms.outbox import OutboxSms
 from eishro.cli.commands import add_admin
 from eishro.clock import ManualClock
@@ -348,6 +349,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
     db = await open_database(database_url)
     hasher = BcryptHasher(4)
     http = HttpxHttp()
+    journal = MemoryJournal(clock)
     try:
         shop = Shop(
             db=db,
@@ -363,9 +365,10 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             keyring=Keyring([SECRET]),
             providers={"moamalat": provider},
             methods=tuple(m for m in METHODS if m.provider in (None, DummyProvider.name)),
+            journal=journal,
             gateways=GatewayDesk(
                 GATEWAYS,
-                Tools(http, DatabaseStamps(db), clock, "http://shop.test"),
+                Tools(http, DatabaseStamps(db), clock, "http://shop.test", journal),
                 is_production=False,
                 keeps=True,
             ),

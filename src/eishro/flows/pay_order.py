@@ -15,15 +15,17 @@ from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
-from eishro.domain.ledger.commission import commission_entries
+from eishro.domain.ledger.commission import commission_added
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import News, Payment, Status, StoredReceipt
 from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Proof, Receipt, Unknown
 from eishro.domain.suspense import sql as suspense
 from eishro.domain.suspense.model import SuspenseItem
 from eishro.flows.gateways import intent_of, provider_of
+from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.send_refund import check_refunds
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.ids import text_id
@@ -35,7 +37,10 @@ async def check_payment(shop: Shop, payment_id: str) -> Payment:
     provider = await provider_of(shop, payment)
     if provider is None or not provider.can_query:
         return await record_answer(shop, payment_id, Unknown("nobody can be asked"))
-    return await record_answer(shop, payment_id, await provider.query(intent_of(shop, payment)))
+    with speaking_of(payment.reference):
+        answer = await provider.query(intent_of(shop, payment))
+    await keep_exchanges(shop, payment)
+    return await record_answer(shop, payment_id, answer)
 
 
 @again_if_stale
@@ -139,7 +144,7 @@ def _receive(
             {
                 payment.account: receipt.amount_dirhams,
                 ("suspense" if reason else "receivable"): -receipt.amount_dirhams,
-                **({} if reason else commission_entries(order.total_dirhams, order.commission_bp)),
+                **({} if reason else _share(order, receipt.amount_dirhams)),
             },
             order_id=order.id,
             payment_id=payment.id,
@@ -162,13 +167,19 @@ def _receive(
             suspense.insert_item(_stranded(shop, payment, receipt, reason, at)),
         )
         return order, reason
-    batch.add(*paying(order, at, SYSTEM))
-    return msgspec.structs.replace(order.pay(at), version=order.version + 1), None
+    batch.add(*paying(order, receipt.amount_dirhams, at, SYSTEM))
+    paid = order.receive(receipt.amount_dirhams, at)
+    return msgspec.structs.replace(paid, version=order.version + 1), None
 
 
-def paying(order: Order, at: datetime, actor: Actor) -> list[Statement]:
-    """The order as paid in full, whatever the money came from."""
-    paid = order.pay(at)
+def _share(order: Order, dirhams: int) -> dict[str, int]:
+    """The platform's share of money that comes for the order now."""
+    return commission_added(order.commission_bp, order.paid_dirhams, dirhams)
+
+
+def paying(order: Order, dirhams: int, at: datetime, actor: Actor) -> list[Statement]:
+    """The order paid with all that was due, whatever the money came from."""
+    paid = order.receive(dirhams, at)
     return [
         orders.save_order(paid, seen=order),
         orders.note_history(paid, "order.paid", actor.name, at),
@@ -203,10 +214,11 @@ def _stranded(
 
 def _why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | None:
     """Why the order cannot take this money, or None if it pays the order."""
-    if not payment.is_exact(receipt) or payment.amount_dirhams != order.total_dirhams:
+    if not payment.is_exact(receipt):
         return "amount_differs"
     if order.is_payable:
-        return None
+        # An attempt from before the order was changed, or before a courier brought a part of it.
+        return None if payment.amount_dirhams == order.due_dirhams else "amount_differs"
     return "paid_already" if order.is_captured and order.status != "cancelled" else "order_closed"
 
 

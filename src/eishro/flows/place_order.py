@@ -234,6 +234,8 @@ def _decide(
     basket = priced.basket
     online = command.payment_method not in OFFLINE_METHODS
     waits = shop.rules.order_expiry if online else shop.rules.cod_confirmation
+    if online and command.waits_for_goods:
+        waits = None
     order = Order(
         id=text_id("ord", at),
         store_id=command.store_id,
@@ -263,6 +265,7 @@ def _decide(
         weight_grams=basket.weight_grams,
         coupon_code=priced.coupon_code,
         commission_bp=commission_bp_of(shop, store),
+        due_dirhams=basket.total_dirhams,
     )
     lines = tuple(
         Line(

@@ -12,8 +12,9 @@ from eishro.db import audit
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import Order
+from eishro.domain.orders.model import COD, Order
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import (
     SWEEP_PAUSES,
     AmountNotCarried,
@@ -26,6 +27,7 @@ from eishro.domain.payments.port import Action, Payer, PaymentMethod
 from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
 from eishro.flows.gateways import intent_of, present_provider, seal_session
+from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.place_order import find_method, methods_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
@@ -45,7 +47,7 @@ async def start_payment(
     once: Once,
     payer: Payer = NOBODY,
 ) -> Payment:
-    """A new attempt with what the payer has to do.
+    """A new attempt to pay what is due, with what the payer has to do.
 
     Raises:
         NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
@@ -58,9 +60,9 @@ async def start_payment(
         raise MethodNotOffered("method")
     if not order.is_payable:
         raise NotPayable()
-    if order.payment_method == "cod" and await cod_sql.list_collections(shop.db, [order.id]):
-        raise NotPayable()  # a courier has brought a part of it already
-    if not offered.carries(order.total_dirhams):
+    if await _is_collected(shop, order):
+        raise NotPayable()  # a courier has brought a part of it already, and brings the rest
+    if not offered.carries(order.due_dirhams):
         raise AmountNotCarried("method")
     await _refuse_unclear(shop, order)
     payment = await new_attempt(shop, order, offered, return_url, payer)
@@ -83,7 +85,18 @@ async def start_payment(
             ),
         )
     )
+    await keep_exchanges(shop, payment)
     return payment
+
+
+async def _is_collected(shop: Shop, order: Order) -> bool:
+    """A courier has taken the cash of one of its parcels; cash for the whole order, before a
+    change made it cost more, is another matter.
+    """
+    if order.payment_method != COD:
+        return False
+    found = await cod_sql.list_collections(shop.db, [order.id])
+    return any(collection.shipment_id is not None for collection in found)
 
 
 async def new_attempt(
@@ -105,7 +118,8 @@ async def new_attempt(
     payment = _new_payment(shop, order, method, return_url)
     payment = msgspec.structs.replace(payment, credentials_id=credentials_id)
     intent = msgspec.structs.replace(intent_of(shop, payment), payer=payer)
-    started = await provider.start(intent)
+    with speaking_of(payment.reference):
+        started = await provider.start(intent)
     return msgspec.structs.replace(
         payment,
         status="action_required",
@@ -135,7 +149,7 @@ def _new_payment(
         method=method.method,
         provider=method.provider or "",
         reference=readable_code(REFERENCE_LENGTH),
-        amount_dirhams=order.total_dirhams,
+        amount_dirhams=order.due_dirhams,
         currency=method.currency,
         status="created",
         action=None,
@@ -149,7 +163,7 @@ def _new_payment(
         created_at=at,
         updated_at=at,
         version=1,
-        wire_minor=None if rate is None else rate.cents(order.total_dirhams),
+        wire_minor=None if rate is None else rate.cents(order.due_dirhams),
         rate_micro=None if rate is None else rate.micro_dinars,
         rate_source=None if rate is None else rate.source,
     )

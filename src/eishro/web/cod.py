@@ -188,7 +188,7 @@ async def collect(call: Call, body: CollectBody) -> Reply:
     cash = Cash(
         amount_dirhams=body.amount.dirhams,
         shipment_id=body.shipment_id,
-        courier=body.courier.name if body.courier else None,
+        courier=body.courier.key if body.courier else None,
         collected_at=body.collected_at.at if body.collected_at else None,
     )
 
@@ -269,7 +269,7 @@ async def import_file(call: Call) -> Reply:
         raise Invalid({"file": words}) from error
     file = RemittanceFile(
         store_id=call.store,
-        carrier=form.carrier.name,
+        carrier=form.carrier.key,
         name="".join(c for c in upload.name if c.isprintable()),
         hash=hashlib.sha256(upload.content).hexdigest(),
         rows=tuple(rows),

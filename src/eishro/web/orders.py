@@ -170,7 +170,9 @@ class HistoryView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class OrderView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An order in an answer; `accessToken` once, at creation, for guests."""
+    """An order in an answer; `accessToken` once, at creation, for guests. `paid` is the money that
+    came and is the order's, `amountDue` what the buyer still owes for it.
+    """
 
     id: str
     number: str
@@ -183,6 +185,8 @@ class OrderView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     discount: Decimal
     shipping_cost: Decimal
     total: Decimal
+    paid: Decimal
+    amount_due: Decimal
     refunded: Decimal
     currency: str
     customer: CustomerView
@@ -414,6 +418,8 @@ def order_view(
         discount=dinars(order.discount_dirhams),
         shipping_cost=dinars(order.shipping_dirhams),
         total=dinars(order.total_dirhams),
+        paid=dinars(order.paid_dirhams),
+        amount_due=dinars(order.due_dirhams),
         refunded=dinars(order.refunded_dirhams),
         currency="LYD",
         customer=CustomerView(order.customer_name, order.customer_phone, order.customer_email),

@@ -25,6 +25,7 @@ invoices = table(
     sa.Column("refund_id", Id),
     sa.Column("issued_at", Moment, nullable=False),
     sa.Column("content", Json, nullable=False),
+    sa.Column("revision", Int, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.UniqueConstraint("store_id", "kind", "number"),
     sa.CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind"),
@@ -34,6 +35,7 @@ invoices = table(
         "uq_invoices_order",
         "store_id",
         "order_id",
+        "revision",
         unique=True,
         sqlite_where=_IS_INVOICE,
         postgresql_where=_IS_INVOICE,
@@ -63,7 +65,11 @@ _COLUMNS = columns_of(invoices, Invoice)
 _OF_STORE = invoices.c.store_id == sa.bindparam("store_id")
 _OF_ORDER = (_OF_STORE, invoices.c.order_id == sa.bindparam("order_id"))
 _INVOICE = Query(
-    sa.select(*_COLUMNS).where(*_OF_ORDER, invoices.c.kind == "invoice"),
+    sa.select(*_COLUMNS).where(
+        *_OF_ORDER,
+        invoices.c.kind == "invoice",
+        invoices.c.revision == sa.bindparam("revision", type_=Int),
+    ),
     Invoice,
 )
 _OF_REFUND = Query(
@@ -135,9 +141,11 @@ _INSERT = Write(
 )
 
 
-async def find_invoice(db: Database, store_id: int, order_id: str) -> Invoice | None:
-    """The order's invoice, if it was issued."""
-    return await db.one(_INVOICE, store_id=store_id, order_id=order_id)
+async def find_invoice(
+    db: Database, store_id: int, order_id: str, revision: int = 0
+) -> Invoice | None:
+    """The invoice of the order as it is since its revision, if it was issued."""
+    return await db.one(_INVOICE, store_id=store_id, order_id=order_id, revision=revision)
 
 
 async def find_of_refund(db: Database, store_id: int, refund_id: str) -> Invoice | None:

@@ -40,6 +40,7 @@ shipments = table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("version", Int, nullable=False),
+    sa.Column("carrier_name", Text),
     sa.UniqueConstraint("store_id", "id"),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.Index("ix_shipments_order_id", "order_id"),

@@ -75,8 +75,9 @@ def adapter_of(provider: str, http: WebHttp, clock: ManualClock, given: Mapping[
     """An adapter of the simulator's fields, but what is given."""
     gateway = gateway_of(provider)
     fields = gateway.simulated(given, f"http://gateway.test/sandbox/{provider}")
-    tools = Tools(http, MemoryStamps(), clock, "http://shop.test", MemoryJournal(clock))
-    return gateway.build(fields, tools.of(provider))
+    return gateway.build(
+        fields, Tools(http, MemoryStamps(), clock, "http://shop.test", MemoryJournal(clock))
+    )
 
 
 def an_intent(**members: Any) -> Intent:

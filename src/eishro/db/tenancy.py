@@ -60,6 +60,8 @@ PRIVATE = frozenset(
         "order_traces",
         "payments",
         "payment_receipts",
+        "payment_proofs",
+        "bank_statements",
         "promotions",
         "promotion_uses",
         "order_promotions",

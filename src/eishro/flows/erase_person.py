@@ -20,6 +20,8 @@ from eishro.domain.orders import owners
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments import transfers_sql as transfers
+from eishro.domain.payments.transfers import PROVIDER as TRANSFER
 from eishro.errors import Conflict, NotFound, Words
 from eishro.flows import two_factor
 from eishro.flows.claim_orders import claim_guest_orders
@@ -113,7 +115,33 @@ async def forget_buyers(shop: Shop, found: list[Order]) -> list[Statement]:
         statements.append(orders.save_order(order.without_buyer(at), seen=order))
         used = await uses.list_uses(shop.db, order.store_id, order.id)
         statements += uses.forget_customers(used)
+    statements += await _forget_proofs(shop, found)
     return [*statements, owners.forget_notes(found), payments.forget_actions(found)]
+
+
+async def _forget_proofs(shop: Shop, found: list[Order]) -> list[Statement]:
+    """What buyers showed of their transfers; pictures go once the batch is written."""
+    at = shop.clock.now()
+    attempts = await payments.list_payments_of_orders(shop.db, [order.id for order in found])
+    stores: dict[int, list[str]] = {}
+    for attempt in attempts:
+        if attempt.provider == TRANSFER:
+            stores.setdefault(attempt.store_id, []).append(attempt.id)
+    proofs = [
+        proof
+        for store_id, ids in stores.items()
+        for proof in await transfers.list_proofs(shop.db, store_id, ids)
+    ]
+    if not proofs:
+        return []
+    return [
+        transfers.forget_proofs(proofs),
+        *(
+            outbox.publish("proof.forgotten", proof.file_key, at, store_id=proof.store_id)
+            for proof in proofs
+            if proof.file_key is not None
+        ),
+    ]
 
 
 async def _refuse_needed(shop: Shop, user: User) -> None:

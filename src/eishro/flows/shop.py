@@ -22,6 +22,7 @@ from eishro.domain.messages.port import Mail
 from eishro.domain.messages.sms_port import NoSms, SmsGateway
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.domain.payments.rates import UsdRate
+from eishro.domain.payments.transfers import Beneficiary
 from eishro.errors import Stale
 from eishro.flows.price_list import PriceList
 from eishro.keyring import Keyring
@@ -62,6 +63,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     retention_mails: timedelta = timedelta(days=30)
     holds: HoldLimits | None = None
     usd: UsdRate | None = None
+    transfer_expiry: timedelta = timedelta(hours=72)
+    transfer_check: timedelta = timedelta(hours=48)
+    transfer_account: Beneficiary | None = None
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):

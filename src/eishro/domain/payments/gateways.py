@@ -48,6 +48,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     `build` makes the adapter of complete fields; it raises `ValueError`, which names the field and
     never its value. `url_fields` are the fields that under `eishro dev` are left to the simulator,
     with the path of each below `/sandbox/<provider>`; `live` and `test` are defaults of fields by mode.
+    `is_always_there`: the adapter is built without any credentials, too.
     """
 
     provider: str
@@ -59,6 +60,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     live: Mapping[str, str] = {}
     test: Mapping[str, str] = {}
     is_off_by_default: bool = False
+    is_always_there: bool = False
 
     @property
     def required(self) -> tuple[str, ...]:

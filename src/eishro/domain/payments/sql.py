@@ -61,6 +61,14 @@ payments = table(
     sa.UniqueConstraint("store_id", "id"),
     sa.CheckConstraint("amount_dirhams > 0", name="amount"),
     sa.Index("ix_payments_order_id", "order_id"),
+    sa.Index("ix_payments_store_id_provider_status_id", "store_id", "provider", "status", "id"),
+    sa.Index(
+        "ix_payments_review",
+        "store_id",
+        "id",
+        sqlite_where=sa.text("review IS NOT NULL"),
+        postgresql_where=sa.text("review IS NOT NULL"),
+    ),
     sa.Index(
         "ix_payments_next_check_at",
         "next_check_at",
@@ -86,6 +94,7 @@ payment_receipts = table(
     sa.Column("wire_minor", Int),
     sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
     sa.Index("ix_payment_receipts_payment_id", "payment_id"),
+    sa.Index("ix_payment_receipts_reference", "provider", "provider_reference"),
     with_rowid=False,
 )
 

@@ -157,9 +157,7 @@ async def _judge(
         seen: accounts and bank references of rows above; these rows' are added.
     """
     references = sorted({reference for row in part for reference in row.references})
-    found = (
-        await transfers.find_by_references(shop.db, store_id, references) if references else {}
-    )
+    found = await transfers.find_by_references(shop.db, store_id, references) if references else {}
     judged: list[StatementRow | _Fits] = []
     for row in part:
         payments_named = [found[name] for name in row.references if name in found]
@@ -216,9 +214,7 @@ async def _placed(
     if key in seen:
         return told("duplicate_row")
     seen.add(key)
-    came = Came(
-        amount_dirhams=dirhams, bank_reference=row.bank_reference, paid_on=row.paid_on
-    )
+    came = Came(amount_dirhams=dirhams, bank_reference=row.bank_reference, paid_on=row.paid_on)
     try:
         if await is_booked(shop, payment, account, came):
             return told("already_booked")
@@ -240,7 +236,8 @@ async def _placed(
 def _named(reason: str | None) -> Outcome:
     if reason is None:
         return "matched"
-    return msgspec.convert(reason, Outcome)
+    outcome: Outcome = msgspec.convert(reason, Outcome)
+    return outcome
 
 
 async def _book(shop: Shop, one: _Fits, actor: Actor) -> StatementRow:

@@ -59,9 +59,7 @@ async def check_payment(shop: Shop, payment_id: str) -> Payment:
 
 
 @again_if_stale
-async def record_answer(
-    shop: Shop, payment_id: str, answer: Answer, by: Hand = _NOBODY
-) -> Payment:
+async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = _NOBODY) -> Payment:
     """Apply a gateway's answer; a repeat changes nothing, `paid` never goes back."""
     before = await payments.get_payment(shop.db, payment_id)
     at = shop.clock.now()
@@ -100,9 +98,7 @@ async def record_answer(
     return after
 
 
-def _with_booked(
-    answer: Answer, booked: list[StoredReceipt]
-) -> tuple[Answer, list[Receipt]]:
+def _with_booked(answer: Answer, booked: list[StoredReceipt]) -> tuple[Answer, list[Receipt]]:
     """The answer with money that is booked already as it was booked, whatever is said of it now;
     and what of it is new. Who booked a transaction by hand did not know its terminal.
     """
@@ -359,9 +355,7 @@ async def _believe(shop: Shop, payment: Payment, news: News) -> Payment:
     """What signed news proves by itself counts where the gateway cannot be asked."""
     provider = await provider_of(shop, payment.store_id, payment.provider)
     if news.proof is not None and (provider is None or not provider.can_query):
-        return await record_answer(
-            shop, payment.id, msgspec.json.decode(news.proof, type=Proof)
-        )
+        return await record_answer(shop, payment.id, msgspec.json.decode(news.proof, type=Proof))
     await _expect_soon(shop, payment.id)
     return await check_payment(shop, payment.id)
 

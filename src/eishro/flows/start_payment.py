@@ -54,8 +54,9 @@ async def start_payment(
     """A new attempt with what the payer has to do; in cash the order is paid on delivery.
 
     Raises:
-        TotalDiffers, NotEditable (in cash), NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
+        NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
         ProviderRefused, Invalid (what the payer gave), idempotency.AlreadyClaimed.
+        TotalDiffers, NotEditable: paid in cash.
     """
     order = await orders.get_order(shop.db, order_id)
     store = await stores.get_store(shop.db, order.store_id)

@@ -198,9 +198,7 @@ async def _who_is_told(call: Call) -> tuple[PaymentProvider, Payment | None]:
     if platforms is None:
         raise NotFound()
     reference = platforms.reference_of(call.body_bytes)
-    payment = (
-        await payments.find_by_reference(call.shop.db, name, reference) if reference else None
-    )
+    payment = await payments.find_by_reference(call.shop.db, name, reference) if reference else None
     if payment is None:
         return platforms, None
     return await provider_of(call.shop, payment.store_id, name) or platforms, payment
@@ -211,9 +209,7 @@ async def submit_code(call: Call, body: CodeBody) -> Reply:
     code = fold_digits(body.code).strip()
     if not code.isascii() or not code.isdigit():
         raise Invalid({"code": Words("has digits only", "يتكون من أرقام فقط")})
-    sending = asyncio.ensure_future(
-        codes.submit_code(call.shop, call.params["payment_id"], code)
-    )
+    sending = asyncio.ensure_future(codes.submit_code(call.shop, call.params["payment_id"], code))
     done, _ = await asyncio.wait({sending}, timeout=CODE_SECONDS)
     if done:
         return Reply(payment_view(call, sending.result()))

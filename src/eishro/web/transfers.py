@@ -352,5 +352,3 @@ def _reviewed(payment: Payment) -> ReviewedPaymentView:
         created_at=payment.created_at,
         updated_at=payment.updated_at,
     )
-
-

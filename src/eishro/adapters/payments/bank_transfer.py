@@ -141,13 +141,9 @@ GATEWAY = Gateway(
             sandbox="Eishro Demo",
             longest=25,
         ),
-        Field(
-            name="bank", about="Its bank, an id of `GET /api/banks`.", sandbox="wb", longest=120
-        ),
+        Field(name="bank", about="Its bank, an id of `GET /api/banks`.", sandbox="wb", longest=120),
         Field(name="iban", about="Its IBAN.", sandbox=_DEMO_IBAN, longest=40),
-        Field(
-            name="account_number", about="Its number, where the bank gives no IBAN.", longest=40
-        ),
+        Field(name="account_number", about="Its number, where the bank gives no IBAN.", longest=40),
         Field(name="lypay_alias", about="Its alias at LYPay.", longest=60),
         Field(
             name="institution",

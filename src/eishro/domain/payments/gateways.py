@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from eishro.domain.payments.port import PaymentMethod, PaymentProvider, Stamps
 from eishro.clock import Clock
+from eishro.domain.payments.port import PaymentMethod, PaymentProvider, Stamps
 from eishro.outward import WebHttp
 
 

@@ -312,9 +312,7 @@ class MethodNotOffered(Invalid):
 class NoCodeExpected(Conflict):
     """The payment waits for no one-time code (any more)."""
 
-    words = Words(
-        "This payment does not wait for a code.", "عملية الدفع هذه لا تنتظر رمز تحقق."
-    )
+    words = Words("This payment does not wait for a code.", "عملية الدفع هذه لا تنتظر رمز تحقق.")
 
 
 class TooManyCodes(Conflict):

@@ -30,7 +30,9 @@ Outcome = Literal[
     "duplicate_row",
     "reference_used",
 ]
-BOOKED: frozenset[Outcome] = frozenset({"matched", "amount_differs", "paid_already", "order_closed"})
+BOOKED: frozenset[Outcome] = frozenset(
+    {"matched", "amount_differs", "paid_already", "order_closed"}
+)
 
 
 class StatementRow(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -120,11 +120,7 @@ class NoAccount(Invalid):
 
     def __init__(self, field: str) -> None:
         super().__init__(
-            {
-                field: Words(
-                    "needs an IBAN or an account number", "يتطلب رقم IBAN أو رقم حساب مصرفي"
-                )
-            }
+            {field: Words("needs an IBAN or an account number", "يتطلب رقم IBAN أو رقم حساب مصرفي")}
         )
 
 

@@ -13,7 +13,7 @@ from eishro.db.types import Id, Int, Json, Moment, Text
 from eishro.domain.payments.model import Payment, Status
 from eishro.domain.payments.sql import payment_receipts, payments
 from eishro.domain.payments.statements import Statement, StatementNotFound
-from eishro.domain.payments.transfers import PROVIDER, PROOFS_MAX, Proof, ProofNotFound
+from eishro.domain.payments.transfers import PROOFS_MAX, PROVIDER, Proof, ProofNotFound
 from eishro.errors import Stale
 
 payment_proofs = table(
@@ -122,14 +122,14 @@ _INSERT_PROOF = Write(sa.insert(payment_proofs))
 
 _STATEMENT = sa.select(*columns_of(bank_statements, Statement))
 _OURS = bank_statements.c.store_id == sa.bindparam("store_id")
-_STATEMENT_BY_ID = Query(_STATEMENT.where(_OURS, bank_statements.c.id == sa.bindparam("id")), Statement)
+_STATEMENT_BY_ID = Query(
+    _STATEMENT.where(_OURS, bank_statements.c.id == sa.bindparam("id")), Statement
+)
 _STATEMENT_BY_HASH = Query(
     _STATEMENT.where(_OURS, bank_statements.c.file_hash == sa.bindparam("file_hash")), Statement
 )
 _STATEMENTS = _page(_STATEMENT.where(_OURS), bank_statements.c.id.desc(), Statement)
-_STATEMENTS_COUNT = Query(
-    sa.select(sa.func.count()).select_from(bank_statements).where(_OURS), int
-)
+_STATEMENTS_COUNT = Query(sa.select(sa.func.count()).select_from(bank_statements).where(_OURS), int)
 _INSERT_STATEMENT = Write(insert_once(bank_statements))
 _SAVE_STATEMENT = Write(save_by_version(bank_statements, Statement, ("store_id", "id")))
 
@@ -172,9 +172,7 @@ async def find_by_references(
 
 async def list_owners(db: Database, provider: str, provider_reference: str) -> list[str]:
     """Payments that transactions of this reference were booked for, at any terminal."""
-    return await db.all(
-        _OWNERS, provider=provider, provider_reference=provider_reference, limit=10
-    )
+    return await db.all(_OWNERS, provider=provider, provider_reference=provider_reference, limit=10)
 
 
 async def list_proofs(db: Database, store_id: int, payment_ids: list[str]) -> list[Proof]:

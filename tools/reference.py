@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
-
 import eishro
 from eishro.domain.accounts.permissions import (
     PERMISSIONS,
@@ -28,7 +26,7 @@ from eishro.domain.payments.gateways import Field, Gateway
 from eishro.errors import ShopError
 from eishro.gateway_settings import described
 from eishro.jobs.events import HANDLERS
-from eishro.settings import PREFIX, Rate, Settings, setting_fields
+from eishro.settings import PREFIX, Rate, setting_fields
 from eishro.web.api import ROUTES
 from eishro.web.errors import status_of
 

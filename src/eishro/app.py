@@ -36,6 +36,7 @@ from eishro.domain.messages.sms_port import SmsGateway
 from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.domain.payments.rates import UsdRate, rate_of
+from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import HoldLimits, Rules, Shop
 from eishro.jobs.schedule import Background
@@ -91,6 +92,8 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         for gateway, fields in usable_gateways(settings):
             provider = providers[gateway.provider] = gateway.build(fields, tools)
             stack.push_async_callback(provider.aclose)
+        desk = GatewayDesk(GATEWAYS, tools, is_production=settings.env == "production", keeps=True)
+        stack.push_async_callback(desk.aclose)
         yield Shop(
             db=db,
             kv=kv,
@@ -103,7 +106,8 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             hasher=hasher,
             keyring=Keyring(settings.secret_keys),
             providers=providers,
-            methods=methods_of(settings, providers),
+            methods=methods_of(settings),
+            gateways=desk,
             rules=rules_of(settings),
             identity_providers=identity_providers(settings, http, clock),
             sms=sms_of(settings, http),
@@ -122,16 +126,9 @@ def _texts(fields: Mapping[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
 
-def methods_of(
-    settings: Settings, providers: Mapping[str, PaymentProvider]
-) -> tuple[PaymentMethod, ...]:
-    """The ways to pay that the platform can offer: dollars only where their rate is known."""
-    return tuple(
-        method
-        for method in METHODS
-        if (method.provider is None or method.provider in providers)
-        and (method.currency == "LYD" or settings.usd_rate)
-    )
+def methods_of(settings: Settings) -> tuple[PaymentMethod, ...]:
+    """The ways to pay that stores may offer: dollars only where their rate is known."""
+    return tuple(method for method in METHODS if method.currency == "LYD" or settings.usd_rate)
 
 
 def sms_of(settings: Settings, http: Http) -> SmsGateway:

@@ -22,6 +22,8 @@ from msgspec import Meta
 from eishro import gateway_settings
 from eishro.adapters.payments.moamalat import (
     GATEWAY as MOAMALAT,
+)
+from eishro.adapters.payments.moamalat import (
     TEST_MERCHANT_ID,
     TEST_SECRET_KEYS,
     TEST_TERMINAL_ID,
@@ -563,15 +565,19 @@ def _refusals(settings: Settings) -> list[str]:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             faults.append(f"EISHRO_CORS_ORIGINS: {origin} is not like https://shop.example.ly")
     faults += refusals_of(settings.oidc_providers, is_development=settings.env == "development")
-    faults += gateway_settings.refusals_of(
-        settings.gateways, is_production=settings.env == "production"
-    )
-    if settings.usd_rate and not USD_RATE.fullmatch(settings.usd_rate):
-        faults.append("EISHRO_USD_RATE is not a rate such as 4.8500")
+    faults += _gateway_refusals(settings)
     if settings.env != "development" and not settings.secret_keys:
         faults.append("EISHRO_SECRET_KEYS must be set outside development")
     if settings.env == "production":
         faults += _production_refusals(settings)
+    return faults
+
+
+def _gateway_refusals(settings: Settings) -> list[str]:
+    is_production = settings.env == "production"
+    faults = gateway_settings.refusals_of(settings.gateways, is_production=is_production)
+    if settings.usd_rate and not USD_RATE.fullmatch(settings.usd_rate):
+        faults.append("EISHRO_USD_RATE is not a rate such as 4.8500")
     return faults
 
 

@@ -60,6 +60,7 @@ PRIVATE = frozenset(
         "order_traces",
         "payments",
         "payment_receipts",
+        "gateway_credentials",
         "payment_proofs",
         "bank_statements",
         "promotions",

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from eishro.adapters.documents.typst_press import TypstPress
+from eishro.adapters.payments import GATEWAYS
 from eishro.adapters.sms import open_sms
 from eishro.app import (
     configure_logging,
@@ -49,6 +50,7 @@ from eishro.edge.not_here import edge_routes
 from eishro.edge.places import PlacedDatabase, PlacedIds, Places
 from eishro.edge.r2 import R2Files
 from eishro.errors import ShopError
+from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import Shop
 from eishro.jobs import schedule
@@ -198,7 +200,10 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
         hasher=EdgeHasher(settings.bcrypt_cost),
         keyring=Keyring(settings.secret_keys, NodeCipher()),
         providers=providers,
-        methods=methods_of(settings, providers),
+        methods=methods_of(settings),
+        gateways=GatewayDesk(
+            GATEWAYS, tools, is_production=settings.env == "production", keeps=False
+        ),
         rules=rules_of(settings),
         # No folder takes texts here: without a gateway none are sent.
         sms=open_sms(settings.sms_url, settings.sms_authorization, settings.sms_body, http, None),

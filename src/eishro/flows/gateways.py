@@ -4,18 +4,57 @@ from collections.abc import Mapping
 
 import msgspec
 
+from eishro.domain.payments import credentials
+from eishro.domain.payments.credentials import Credentials
 from eishro.domain.payments.model import Payment
-from eishro.domain.payments.port import Intent, PaymentProvider
+from eishro.domain.payments.port import Intent, PaymentProvider, ProviderBusy
 from eishro.flows.shop import Shop
 from eishro.keyring import BadSeal
 
 SESSION = "payment-session"  # what sessions are sealed for
+CREDENTIALS = "gateway-credentials"
 
 
-async def provider_of(shop: Shop, store_id: int, name: str) -> PaymentProvider | None:
-    """The adapter with the credentials that count for this store, None where there are none."""
-    del store_id
-    return shop.providers.get(name)
+async def present_provider(
+    shop: Shop, store_id: int, name: str
+) -> tuple[PaymentProvider, str | None] | None:
+    """Who speaks for a new payment of this store, and the id of the store's own credentials
+    (None: the platform's); None where there are no credentials.
+    """
+    own = await credentials.find_credentials(shop.db, store_id, name)
+    if own is not None:
+        return speak_for(shop, own), own.id
+    platforms = shop.providers.get(name)
+    return None if platforms is None else (platforms, None)
+
+
+async def provider_of(shop: Shop, payment: Payment) -> PaymentProvider | None:
+    """Who speaks for this payment: with the credentials that it was begun with."""
+    if payment.credentials_id is None:
+        return shop.providers.get(payment.provider)
+    own = await credentials.get_credentials(shop.db, payment.store_id, payment.credentials_id)
+    return speak_for(shop, own)
+
+
+def speak_for(shop: Shop, own: Credentials) -> PaymentProvider:
+    """The adapter of a store's own credentials.
+
+    Raises:
+        ProviderBusy: they cannot be opened or used any more; nothing was charged.
+    """
+    try:
+        return shop.gateways.speak(own.id, own.provider, own.mode, open_fields(shop, own))
+    except (BadSeal, ValueError, KeyError) as error:
+        raise ProviderBusy() from error
+
+
+def open_fields(shop: Shop, own: Credentials) -> dict[str, str]:
+    """The fields of a store's own credentials.
+
+    Raises:
+        BadSeal: the key that sealed them is gone.
+    """
+    return msgspec.json.decode(shop.keyring.open(CREDENTIALS, own.sealed), type=dict[str, str])
 
 
 def intent_of(shop: Shop, payment: Payment) -> Intent:

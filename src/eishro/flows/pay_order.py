@@ -52,7 +52,7 @@ _NOBODY = Hand(SYSTEM)
 async def check_payment(shop: Shop, payment_id: str) -> Payment:
     """Ask the gateway about the payment and record what it answers."""
     payment = await payments.get_payment(shop.db, payment_id)
-    provider = await provider_of(shop, payment.store_id, payment.provider)
+    provider = await provider_of(shop, payment)
     if provider is None or not provider.can_query:
         return await record_answer(shop, payment_id, Unknown("nobody can be asked"))
     return await record_answer(shop, payment_id, await provider.query(intent_of(shop, payment)))
@@ -197,7 +197,7 @@ def _receive(
             "payment.received",
             at,
             {
-                f"clearing:{payment.provider}": receipt.amount_dirhams,
+                payment.account: receipt.amount_dirhams,
                 ("suspense" if reason else "receivable"): -receipt.amount_dirhams,
                 **({} if reason else commission_entries(order.total_dirhams, order.commission_bp)),
             },
@@ -353,7 +353,7 @@ async def work_off_news(shop: Shop, news: News) -> Payment | None:
 
 async def _believe(shop: Shop, payment: Payment, news: News) -> Payment:
     """What signed news proves by itself counts where the gateway cannot be asked."""
-    provider = await provider_of(shop, payment.store_id, payment.provider)
+    provider = await provider_of(shop, payment)
     if news.proof is not None and (provider is None or not provider.can_query):
         return await record_answer(shop, payment.id, msgspec.json.decode(news.proof, type=Proof))
     await _expect_soon(shop, payment.id)
@@ -362,7 +362,7 @@ async def _believe(shop: Shop, payment: Payment, news: News) -> Payment:
 
 async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> Payment:
     """A browser came back from the gateway's page with this; not `authentic="no"`."""
-    provider = await provider_of(shop, payment.store_id, payment.provider)
+    provider = await provider_of(shop, payment)
     if claim.proof is not None and provider is not None and not provider.can_query:
         return await record_answer(shop, payment.id, claim.proof)
     noted = await note_claim(shop, payment.id, claim)

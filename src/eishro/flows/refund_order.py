@@ -37,8 +37,8 @@ from eishro.domain.payments.refunds import (
     TooManyRefunds,
 )
 from eishro.domain.suspense import sql as suspense
-from eishro.flows.send_refund import captured_dirhams, settling
 from eishro.flows.gateways import provider_of
+from eishro.flows.send_refund import captured_dirhams, settling
 from eishro.flows.shop import SYSTEM, NotOnce, Once, Shop, again_if_stale
 from eishro.ids import text_id
 from eishro.money import decimal_from_dirhams
@@ -249,7 +249,8 @@ async def _goes_out(shop: Shop, receipt: StoredReceipt | None) -> bool:
     """True if the gateway that took the money can give it back."""
     if receipt is None:
         return False
-    provider = await provider_of(shop, receipt.store_id, receipt.provider)
+    payment = await payments.get_payment(shop.db, receipt.payment_id)
+    provider = await provider_of(shop, payment)
     return provider is not None and provider.can_refund
 
 

@@ -109,12 +109,14 @@ async def _claim(shop: Shop, refund_id: str) -> Refund | None:
 
 
 async def _ask(shop: Shop, refund: Refund) -> RefundAnswer:
-    provider = await provider_of(shop, refund.store_id, refund.provider or "")
-    if provider is None or not provider.can_refund or refund.payment_id is None:
+    if refund.payment_id is None:
+        return RefundManual("no gateway took this money")
+    payment = await payments.get_payment(shop.db, refund.payment_id)
+    provider = await provider_of(shop, payment)
+    if provider is None or not provider.can_refund:
         if refund.sent_at is None:
             return RefundManual("the gateway cannot give money back")
         return RefundLater("the gateway is not configured")
-    payment = await payments.get_payment(shop.db, refund.payment_id)
     siblings = await refunds.list_refunds_of_order(shop.db, refund.store_id, refund.order_id)
     receipts = await payments.list_receipts(shop.db, payment.id)
     wanted = _intent(refund, payment, siblings, receipts)
@@ -172,12 +174,19 @@ def _foreign(
     }
 
 
+async def _way_of(shop: Shop, refund: Refund) -> str:
+    """The account that the money leaves."""
+    if refund.through != "gateway" or refund.payment_id is None:
+        return "cash"
+    return (await payments.get_payment(shop.db, refund.payment_id)).account
+
+
 async def settling(
     shop: Shop, after: Refund, before: Refund, actor: Actor, at: datetime
 ) -> list[Statement]:
     """What it means that the money has left: the books, the order, the payment, the buyer."""
     order = await orders.get_order(shop.db, after.order_id)
-    way = f"clearing:{after.provider}" if after.through == "gateway" else "cash"
+    way = await _way_of(shop, after)
     amount = str(decimal_from_dirhams(after.amount_dirhams))
     statements = [
         refunds.save_refund(after, seen=before),

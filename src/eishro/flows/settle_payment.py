@@ -58,7 +58,7 @@ async def settle_payment(
         return await _note(shop, payment_id, found, actor)
     if payment.provider in (PROVIDER, COD):
         raise VerifyInstead()
-    provider = await provider_of(shop, store_id, payment.provider)
+    provider = await provider_of(shop, payment)
     if provider is not None and provider.can_query:
         raise AsksItself()
     told = audit.record(

@@ -24,6 +24,7 @@ from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.domain.payments.rates import UsdRate
 from eishro.domain.payments.transfers import Beneficiary
 from eishro.errors import Stale
+from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.price_list import PriceList
 from eishro.keyring import Keyring
 
@@ -83,6 +84,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     keyring: Keyring
     providers: Mapping[str, PaymentProvider]
     methods: tuple[PaymentMethod, ...]
+    gateways: GatewayDesk
     rules: Rules
     identity_providers: Mapping[str, IdentityProvider] = {}
     sms: SmsGateway = NoSms()

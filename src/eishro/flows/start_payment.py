@@ -27,10 +27,10 @@ from eishro.domain.payments.transfers import new_reference
 from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
 from eishro.flows.beneficiary import beneficiary_of
-from eishro.flows.gateways import intent_of, provider_of, seal_session
+from eishro.flows.gateways import intent_of, present_provider, seal_session
 from eishro.flows.pay_on_delivery import choose_cash
 from eishro.flows.pay_order import refuse_unclear
-from eishro.flows.place_order import carries, methods_of
+from eishro.flows.place_order import carries, find_method, methods_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
@@ -60,7 +60,7 @@ async def start_payment(
     """
     order = await orders.get_order(shop.db, order_id)
     store = await stores.get_store(shop.db, order.store_id)
-    offered = _find(methods_of(shop, store), method)
+    offered = find_method(methods_of(shop, store), method)
     if offered is None:
         raise MethodNotOffered("method")
     if not order.is_payable:
@@ -108,18 +108,23 @@ async def new_attempt(
     Raises:
         MethodNotOffered: nothing to do online. ProviderBusy, ProviderRefused, Invalid.
     """
-    provider = await provider_of(shop, order.store_id, method.provider or "")
-    if provider is None:
+    found = await present_provider(shop, order.store_id, method.provider or "")
+    if found is None:
         raise MethodNotOffered("method")
+    provider, credentials_id = found
     payment = _new_payment(shop, order, method, return_url)
+    payment = msgspec.structs.replace(payment, credentials_id=credentials_id)
     account = None
     if method.pays_into:
         store = await stores.get_store(shop.db, order.store_id)
-        account = beneficiary_of(shop, store.settings_value())
-        reference = await _free_reference(shop, payment.provider)
+        settings = store.settings_value()
+        account = beneficiary_of(shop, settings)
         # Nobody can be asked about it; it is looked at again when its time is over.
         payment = msgspec.structs.replace(
-            payment, reference=reference, next_check_at=payment.expires_at
+            payment,
+            reference=await _free_reference(shop, payment.provider),
+            next_check_at=payment.expires_at,
+            is_own_account=settings.transfer_account is not None,
         )
     intent = msgspec.structs.replace(
         intent_of(shop, payment), payer=payer, beneficiary=account, language=language
@@ -131,11 +136,6 @@ async def new_attempt(
         action=_raw(started.action),
         session=seal_session(shop, started.session),
     )
-
-
-def _find(methods: tuple[PaymentMethod, ...], name: str) -> PaymentMethod | None:
-    """The method of this name, or that it is another name of."""
-    return next((m for m in methods if name == m.method or name in m.aliases), None)
 
 
 async def _free_reference(shop: Shop, provider: str) -> str:

@@ -46,7 +46,7 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
 @again_if_stale
 async def _begin(shop: Shop, payment_id: str) -> tuple[Payment, PaymentProvider]:
     before = await payments.get_payment(shop.db, payment_id)
-    provider = await provider_of(shop, before.store_id, before.provider)
+    provider = await provider_of(shop, before)
     if not isinstance(_action_of(before), Otp):
         raise NoCodeExpected()
     if provider is None:
@@ -82,7 +82,7 @@ async def resend_code(shop: Shop, payment_id: str) -> Payment:
         PaymentNotFound, NoCodeExpected, ResendTooSoon, ProviderBusy, ProviderRefused.
     """
     before = await payments.get_payment(shop.db, payment_id)
-    provider = await provider_of(shop, before.store_id, before.provider)
+    provider = await provider_of(shop, before)
     action = _action_of(before)
     if not isinstance(action, Otp) or before.status != "action_required":
         raise NoCodeExpected()

@@ -31,7 +31,7 @@ async def come_back(call: Call) -> Raw:
     """
     named = call.params["payment_id"]
     payment = await _find(call, named)
-    provider = await provider_of(call.shop, payment.store_id, payment.provider)
+    provider = await provider_of(call.shop, payment)
     if provider is not None:
         claim = provider.parse_return(intent_of(call.shop, payment), _fields(call))
         if claim.authentic == "no":

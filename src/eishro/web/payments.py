@@ -140,7 +140,7 @@ async def report_result(call: Call) -> Reply:
     """
     payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
     payload = _payload(call)
-    provider = await provider_of(call.shop, payment.store_id, payment.provider)
+    provider = await provider_of(call.shop, payment)
     if provider is None:
         raise NotFound()
     claim = provider.parse_result(intent_of(call.shop, payment), payload)
@@ -201,7 +201,7 @@ async def _who_is_told(call: Call) -> tuple[PaymentProvider, Payment | None]:
     payment = await payments.find_by_reference(call.shop.db, name, reference) if reference else None
     if payment is None:
         return platforms, None
-    return await provider_of(call.shop, payment.store_id, name) or platforms, payment
+    return await provider_of(call.shop, payment) or platforms, payment
 
 
 async def submit_code(call: Call, body: CodeBody) -> Reply:

@@ -47,8 +47,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
 
     `build` makes the adapter of complete fields; it raises `ValueError`, which names the field and
     never its value. `url_fields` are the fields that under `eishro dev` are left to the simulator,
-    with the path of each below `/sandbox/<provider>`; `live` and `test` are defaults of fields by mode.
-    `is_always_there`: the adapter is built without any credentials, too.
+    with the path of each below `/sandbox/<provider>`; `live` and `test` are defaults by mode.
+    `is_always_there`: the adapter is built without any credentials, and no store has its own.
     """
 
     provider: str

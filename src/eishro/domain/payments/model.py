@@ -45,7 +45,9 @@ class Payment(msgspec.Struct, frozen=True):
     page needs; `review` says why people should look at it; `checks` counts questions asked.
     `wire_minor` is what the gateway asks for in minor units of a `currency` that is not LYD, at
     `rate_micro` dinars for a million of its units, known from `rate_source`. `session` is sealed:
-    what the adapter is told again; `code_tries` counts one-time codes sent.
+    what the adapter is told again; `code_tries` counts one-time codes sent. `credentials_id` names
+    the store's own credentials it was begun with, None the platform's; `is_own_account`: it is
+    transferred to an account of the store's.
     """
 
     id: str
@@ -73,6 +75,16 @@ class Payment(msgspec.Struct, frozen=True):
     rate_source: str | None = None
     session: str | None = None
     code_tries: int = 0
+    credentials_id: str | None = None
+    is_own_account: bool = False
+
+    @property
+    def account(self) -> str:
+        """Where its money stands in the books: at the platform's gateway account, which is owed to
+        the store, or at the store's own, which is not.
+        """
+        is_own = self.credentials_id is not None or self.is_own_account
+        return f"{'own' if is_own else 'clearing'}:{self.provider}"
 
     @property
     def intent(self) -> Intent:

@@ -56,6 +56,8 @@ payments = table(
     sa.Column("rate_source", Text),
     sa.Column("session", Text),
     sa.Column("code_tries", Int, nullable=False, server_default="0"),
+    sa.Column("credentials_id", Text),
+    sa.Column("is_own_account", Flag, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.UniqueConstraint("provider", "reference"),
     sa.UniqueConstraint("store_id", "id"),

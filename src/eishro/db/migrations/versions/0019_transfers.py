@@ -6,7 +6,7 @@ from alembic import context, op
 from eishro.db import types
 
 revision = "0019"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
@@ -67,6 +67,9 @@ def upgrade() -> None:
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
+    op.add_column(
+        "payments", sa.Column("is_own_account", types.Flag(), nullable=False, server_default="0")
+    )
     op.create_index(
         "ix_payments_store_id_provider_status_id",
         "payments",
@@ -94,5 +97,6 @@ def downgrade() -> None:
     op.drop_index("ix_payment_receipts_reference", "payment_receipts")
     op.drop_index("ix_payments_review", "payments")
     op.drop_index("ix_payments_store_id_provider_status_id", "payments")
+    op.drop_column("payments", "is_own_account")
     op.drop_table("bank_statements")
     op.drop_table("payment_proofs")

@@ -1,5 +1,6 @@
 """Bank transfers: banks, codes to scan, what payers show, and what the store's people decide."""
 
+import io
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -29,6 +30,9 @@ from eishro.web.wire import VISIBLE, BankReference, Day, Dinars, Name, Note, din
 IMAGE_BYTES_MAX = 5_000_000  # requests as a whole have a limit of their own
 OLD_DAYS_MAX = 90  # a transfer that is shown later than this was not for this order
 Reason = Annotated[str, Meta(min_length=3, max_length=200, pattern=VISIBLE)]
+GatewayReference = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:/-]+$")
+]
 SVG = "image/svg+xml"
 _OPEN: tuple[Status, ...] = ("processing",)
 _AWAITED: tuple[Status, ...] = ("processing", "action_required")
@@ -126,9 +130,7 @@ class SettleBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
 
     outcome: FoundOut
     note: Reason
-    provider_reference: Annotated[
-        str | None, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:/-]+$")
-    ] = None
+    provider_reference: GatewayReference | None = None
 
 
 class ReviewedPaymentView(msgspec.Struct, frozen=True, rename="camel"):
@@ -161,13 +163,14 @@ async def show_code(call: Call) -> Raw:
     if not isinstance(action, Offline) or action.qr is None:
         raise NotFound()
     code = segno.make(action.qr, error="m", micro=False)
-    picture = code.svg_inline(scale=6, border=4, dark="#000", light="#fff", svgns=True)
+    picture = io.BytesIO()
+    code.save(picture, kind="svg", scale=6, border=4, dark="#000", light="#fff", xmldecl=False)
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
         "X-Content-Type-Options": "nosniff",
     }
-    return Raw(picture.encode(), SVG, headers=headers)
+    return Raw(picture.getvalue(), SVG, headers=headers)
 
 
 async def show(call: Call) -> Reply:

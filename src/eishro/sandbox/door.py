@@ -26,6 +26,7 @@ _LINKS = (
     ("/sandbox/mail", "صندوق البريد (JSON)", "Mail outbox (JSON)"),
     ("/sandbox/sms", "الرسائل القصيرة (JSON)", "Text messages (JSON)"),
     ("/sandbox/moamalat/faults", "أعطال محاكي معاملات", "Faults of the Moamalat simulator"),
+    ("/sandbox/bank_transfer", "مصرف التجربة (تحويلات)", "Demo bank (transfers)"),
     ("/docs", "توثيق الواجهة", "API documentation"),
     ("/api/stores", "المتاجر", "Stores"),
 )

@@ -49,6 +49,8 @@ _REMITTANCE = (
     "رقم الشحنة,المبلغ,العمولة\n"
     "OURS-1,35.500,5\nOURS-2,30,5\nTHEIRS-1,35.500,5\nTHEIRS-2,35.500,5\nOURS-9,1,0\n"
 )
+# A reference of the right form that nobody has, so that it is looked for.
+_STATEMENT = "reference,description,credit\nR1,333333333 "
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
 _MOVED = (("processing", "cod"), ("shipped", "cod"), ("delivered", "cod"))
 IBAN = "LY83002048000020100120361"
@@ -117,6 +119,9 @@ async def build(world: World) -> Street:
         ("ours", ours, callers["owner"]),
         ("theirs", theirs, callers["neighbour"]),
     ):
+        account = {"beneficiary": "x" if side == "ours" else MARK, "bank": "wb", "iban": IBAN}
+        named = {"settings": {"transferAccount": account}}
+        await send("PUT", f"/api/stores/{things['store']}", named, who)
         mark = "" if side == "ours" else f" {MARK}"
         at = f"/api/stores/{things['store']}"
         role = "viewer" if side == "ours" else "manager"
@@ -182,6 +187,7 @@ async def build(world: World) -> Street:
         await _deliver_and_forget(things, send, who, mark)
         await _refund(world, things, send, who, mark)
         await _ship(send, side, things, who)
+        await _transfer(send, things, who, mark)
         for number in range(1 if side == "ours" else 2):
             await issue_credit_note(
                 world.shop, things["delivered order"], f"ref_{side}_{number}", 1_000
@@ -218,6 +224,34 @@ async def build(world: World) -> Street:
     return Street(callers, ours, theirs)
 
 
+async def _transfer(send: Any, things: dict[str, Any], who: Any, mark: str) -> None:
+    """Transfers that were shown, one of them by somebody who will be forgotten, and a statement."""
+    at = f"/api/stores/{things['store']}"
+    for number in range(2 if mark else 1):
+        body = order_body(things["product0"], 1, things["variant0"], method="bank_transfer")
+        body["customer"]["name"] += mark
+        for name in ("transfer", "other transfer"):
+            order = (await send("POST", f"{at}/orders", body, {}))["id"]
+            paying = f"/api/orders/{order}/payments"
+            things[name] = (await send("POST", paying, {"method": "bank_transfer"}, who))["id"]
+            await _prove(send, things[name], mark)
+        shown = await send("GET", f"{at}/transfers?limit=1", None, who)
+        things["proof"] = shown[0]["proofs"][0]["id"]
+        files = {"file": ("s.csv", f"{_STATEMENT}x{number or ''}{mark},1\n".encode())}
+        things["statement"] = (await send("FILE", f"{at}/statements", (files, {}), who))["id"]
+
+
+async def _prove(send: Any, payment: str, mark: str) -> None:
+    fields = {
+        "senderName": f"x{mark}",
+        "bank": f"x{mark}",
+        "date": "2026-01-15",
+        "bankReference": f"B{mark}",
+    }
+    parts = {name: (None, text) for name, text in fields.items()}
+    await send("FILE", f"/api/payments/{payment}/proof", (parts, {}), {})
+
+
 async def _own_gateway(things: dict[str, Any], send: Any, who: Any) -> None:
     """The store's own terminal, replaced once, and a payment that was begun at it."""
     at = f"/api/stores/{things['store']}/gateways/moamalat"
@@ -236,6 +270,8 @@ async def _deliver_and_forget(things: dict[str, Any], send: Any, who: Any, mark:
         body["customer"]["phone"] = "0927777777" if number == 2 else _FORGOTTEN
         order = f"/api/orders/{(await send('POST', f'{at}/orders', body, {}))['id']}"
         await send("POST", f"{order}/payments", {"method": "moamalat"}, who)
+        made = await send("POST", f"{order}/payments", {"method": "bank_transfer"}, who)
+        await _prove(send, made["id"], mark)
         for move in _MOVES if number == 0 else ("confirmed",):
             await send("PUT", f"{order}/status", {"status": move, "note": f"x{mark}"}, who)
 
@@ -594,6 +630,27 @@ STEPS = (
     Step("remittances", "GET", f"{_STORE}/cod/remittances"),
     Step("remittance", "GET", f"{_STORE}/cod/remittances/{{ours[remittance]}}"),
     Step("their remittance", "GET", f"{_STORE}/cod/remittances/{{theirs[remittance]}}", status=404),
+    Step("transfers", "GET", f"{_STORE}/transfers"),
+    Step("every transfer", "GET", f"{_STORE}/transfers?show=all"),
+    Step("no picture", "GET", f"{_STORE}/proofs/{{ours[proof]}}/image", status=404),
+    Step("their picture", "GET", f"{_STORE}/proofs/{{theirs[proof]}}/image", status=404),
+    Step("verify", "POST", f"{_STORE}/payments/{{ours[transfer]}}/verify",
+         {"amount": 35.5, "bankReference": "V1"}),
+    Step("verify theirs", "POST", f"{_STORE}/payments/{{theirs[transfer]}}/verify",
+         {"amount": 35.5, "bankReference": "V1"}, status=404),
+    Step("reject", "POST", f"{_STORE}/payments/{{ours[transfer]}}/reject", {"reason": "none came"}),
+    Step("payments to look at", "GET", f"{_STORE}/payments/review"),
+    Step("looked at", "POST", f"{_STORE}/payments/{{ours[paid]}}/settle",
+         {"outcome": "noted", "note": "seen"}),
+    Step("import a statement", "POST", f"{_STORE}/statements", {},
+         file=f"{_STATEMENT}salary,1\n", status=201),
+    Step("import it again", "POST", f"{_STORE}/statements", {}, file=f"{_STATEMENT}x,1\n",
+         status=201),
+    Step("statements", "GET", f"{_STORE}/statements"),
+    Step("statement", "GET", f"{_STORE}/statements/{{ours[statement]}}"),
+    Step("their statement", "GET", f"{_STORE}/statements/{{theirs[statement]}}", status=404),
+    Step("in cash", "POST", "/api/orders/{ours[pending order]}/payments", {"method": "cod"},
+         status=201),
     Step("cancel", "PUT", "/api/orders/{ours[pending order]}/cancel", {}),
     Step("cancel theirs", "PUT", "/api/orders/{theirs[new order]}/cancel", {}, status=404),
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",

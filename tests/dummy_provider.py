@@ -50,7 +50,12 @@ class DummyProvider(Defaults):
         )
 
     async def start(self, intent: Intent) -> Started:
-        parameters = {"AmountTrxn": str(intent.amount_dirhams)}
+        parameters = {
+            "MID": "M1",
+            "TID": "T1",
+            "AmountTrxn": str(intent.amount_dirhams),
+            "SecureHash": f"{intent.reference}:{intent.amount_dirhams}",
+        }
         return Started(Lightbox("http://gateway.test/lightbox.js", parameters))
 
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:

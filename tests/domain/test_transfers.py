@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eishro.adapters.payments.lypay_qr import NoCode, crc16, fields_of, payload
 from eishro.domain.payments.banks import BANKS, bank_words, find_bank
-from eishro.domain.payments.statement_file import read_credits
+from eishro.domain.payments.credit_file import read_credits
 from eishro.domain.payments.transfers import (
     ALPHABET,
     Beneficiary,

@@ -299,7 +299,7 @@ async def _buying(till: Till, products: list[Any]) -> None:
     code = "POST /api/payments/{payment_id}/otp"  # of a payment that waits for none
     await till.send(code, f"{pay}/otp", body={"code": "1234"}, expect=409)
     await till.send(f"{code}/resend", f"{pay}/otp/resend", expect=409)
-    await till.send("GET /api/moamalat/public", "/api/moamalat/public", expect=404)
+    await till.send("GET /api/moamalat/public", "/api/moamalat/public")
     signing = {"AmountTrxn": "1", "MerchantReference": "x", "TrxDateTime": "202601151030"}
     row = "POST /api/moamalat/hash"
     await till.send(row, "/api/moamalat/hash", body={**signing, "MID": "1", "TID": "1"}, expect=422)

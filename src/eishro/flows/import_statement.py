@@ -18,9 +18,9 @@ from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments import transfers_sql as transfers
+from eishro.domain.payments.credit_file import CreditRow
 from eishro.domain.payments.model import SETTLED, Payment
 from eishro.domain.payments.port import Receipt
-from eishro.domain.payments.statement_file import CreditRow
 from eishro.domain.payments.statements import BOOKED, Outcome, Statement, StatementRow
 from eishro.domain.payments.transfers import BankReferenceUsed
 from eishro.flows.pay_order import why_stranded

@@ -15,6 +15,7 @@ from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import COD, Order
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import (
     SWEEP_PAUSES,
     AmountNotCarried,
@@ -28,6 +29,7 @@ from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
 from eishro.flows.beneficiary import beneficiary_of
 from eishro.flows.gateways import intent_of, present_provider, seal_session
+from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.pay_on_delivery import choose_cash
 from eishro.flows.pay_order import refuse_unclear
 from eishro.flows.place_order import carries, find_method, methods_of
@@ -92,6 +94,7 @@ async def start_payment(
             ),
         )
     )
+    await keep_exchanges(shop, payment)
     return payment
 
 
@@ -129,7 +132,8 @@ async def new_attempt(
     intent = msgspec.structs.replace(
         intent_of(shop, payment), payer=payer, beneficiary=account, language=language
     )
-    started = await provider.start(intent)
+    with speaking_of(payment.reference):
+        started = await provider.start(intent)
     return msgspec.structs.replace(
         payment,
         status="action_required",

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from eishro.clock import Clock
 from eishro.outward import WebHttp
-from eishro.sandbox.bank_transfer import BankSimulator
+from eishro.sandbox import bank_transfer, edfali, masarat, mpgs
 
 
 class Simulated(Protocol):
@@ -27,4 +27,9 @@ class Simulated(Protocol):
 
 # Made of the fields that the adapter uses, so that both agree.
 Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
-SIMULATORS: Mapping[str, Build] = {"bank_transfer": BankSimulator}
+SIMULATORS: Mapping[str, Build] = {
+    "bank_transfer": bank_transfer.BankSimulator,
+    "edfali": edfali.Simulator,
+    "masarat": masarat.Simulator,
+    "mpgs": mpgs.Simulator,
+}

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from eishro.domain.payments import transfers_sql as transfers
-from eishro.domain.payments.statement_file import read_credits
+from eishro.domain.payments.credit_file import read_credits
 from eishro.domain.payments.statements import ROWS_MAX, Outcome, Statement, StatementRow
 from eishro.errors import Invalid, Words
 from eishro.flows.import_statement import (

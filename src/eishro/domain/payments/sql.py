@@ -97,6 +97,7 @@ payment_receipts = table(
     sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
     sa.Index("ix_payment_receipts_payment_id", "payment_id"),
     sa.Index("ix_payment_receipts_reference", "provider", "provider_reference"),
+    sa.Index("ix_payment_receipts_provider_terminal_at", "provider", "terminal", "at"),
     with_rowid=False,
 )
 

@@ -30,9 +30,7 @@ from eishro.web.wire import VISIBLE, BankReference, Day, Dinars, Name, Note, din
 IMAGE_BYTES_MAX = 5_000_000  # requests as a whole have a limit of their own
 OLD_DAYS_MAX = 90  # a transfer that is shown later than this was not for this order
 Reason = Annotated[str, Meta(min_length=3, max_length=200, pattern=VISIBLE)]
-GatewayReference = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:/-]+$")
-]
+GatewayReference = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:/-]+$")]
 SVG = "image/svg+xml"
 _OPEN: tuple[Status, ...] = ("processing",)
 _AWAITED: tuple[Status, ...] = ("processing", "action_required")

@@ -120,8 +120,8 @@ async def build(world: World) -> Street:
         ("theirs", theirs, callers["neighbour"]),
     ):
         account = {"beneficiary": "x" if side == "ours" else MARK, "bank": "wb", "iban": IBAN}
-        named = {"settings": {"transferAccount": account}}
-        await send("PUT", f"/api/stores/{things['store']}", named, who)
+        paid_into = {"settings": {"transferAccount": account}}
+        await send("PUT", f"/api/stores/{things['store']}", paid_into, who)
         mark = "" if side == "ours" else f" {MARK}"
         at = f"/api/stores/{things['store']}"
         role = "viewer" if side == "ours" else "manager"

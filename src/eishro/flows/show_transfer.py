@@ -122,4 +122,6 @@ async def _check(shop: Shop, payment: Payment) -> list[Proof]:
 
 def _waits(order_until: datetime | None, payment_until: datetime | None) -> bool:
     """True where the order's time is over before the payment's."""
-    return None not in (order_until, payment_until) and order_until < payment_until  # type: ignore[operator]
+    if order_until is None or payment_until is None:
+        return False
+    return order_until < payment_until

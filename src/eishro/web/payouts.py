@@ -13,10 +13,11 @@ from eishro.errors import Forbidden, Invalid, Unauthenticated, Words
 from eishro.flows import pay_out
 from eishro.flows.pay_out import BankDetails
 from eishro.web.admin import Reason
+from eishro.web.bank_wire import Iban
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.security import ProofBody, proof_of
 from eishro.web.stores import has_condition, refuse_stale
-from eishro.web.wire import VISIBLE, Dinars, Iban, Name, dinars
+from eishro.web.wire import VISIBLE, Dinars, Name, dinars
 
 Reference = Annotated[str, Meta(min_length=1, max_length=100, pattern=VISIBLE)]
 

@@ -8,13 +8,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from eishro.domain.payments.banks import find_bank
 from eishro.domain.stores.model import SHIPPING_RATE_DIRHAMS, StoreSettings, TransferAccount
+from eishro.web.bank_wire import Iban
 from eishro.web.business import BusinessSettings, BusinessView, business_view
 from eishro.web.wire import (
     VISIBLE,
     CodRounding,
     Dinars,
     Email,
-    Iban,
     Name,
     Phone,
     ShortText,

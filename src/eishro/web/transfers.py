@@ -22,10 +22,11 @@ from eishro.flows.settle_payment import Finding, FoundOut
 from eishro.flows.show_transfer import Shown, show_transfer
 from eishro.flows.verify_transfer import Came
 from eishro.pictures import Picture, look_at
+from eishro.web.bank_wire import BankReference, Day
 from eishro.web.forms import Upload, read_optional_form
 from eishro.web.payments import action_of, payment_view
 from eishro.web.routes import Call, Page, Raw, Reply
-from eishro.web.wire import VISIBLE, BankReference, Day, Dinars, Name, Note, dinars
+from eishro.web.wire import VISIBLE, Dinars, Name, Note, dinars
 
 IMAGE_BYTES_MAX = 5_000_000  # requests as a whole have a limit of their own
 OLD_DAYS_MAX = 90  # a transfer that is shown later than this was not for this order

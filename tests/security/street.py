@@ -638,7 +638,7 @@ STEPS = (
          {"amount": 35.5, "bankReference": "V1"}),
     Step("verify theirs", "POST", f"{_STORE}/payments/{{theirs[transfer]}}/verify",
          {"amount": 35.5, "bankReference": "V1"}, status=404),
-    Step("reject", "POST", f"{_STORE}/payments/{{ours[transfer]}}/reject", {"reason": "none came"}),
+    Step("reject transfer", "POST", f"{_STORE}/payments/{{ours[transfer]}}/reject", {"reason": "none came"}),
     Step("payments to look at", "GET", f"{_STORE}/payments/review"),
     Step("looked at", "POST", f"{_STORE}/payments/{{ours[paid]}}/settle",
          {"outcome": "noted", "note": "seen"}),

@@ -647,7 +647,7 @@ STEPS = (
     Step("import it again", "POST", f"{_STORE}/statements", {}, file=f"{_STATEMENT}x,1\n",
          status=201),
     Step("statements", "GET", f"{_STORE}/statements"),
-    Step("statement", "GET", f"{_STORE}/statements/{{ours[statement]}}"),
+    Step("bank statement", "GET", f"{_STORE}/statements/{{ours[statement]}}"),
     Step("their statement", "GET", f"{_STORE}/statements/{{theirs[statement]}}", status=404),
     Step("in cash", "POST", "/api/orders/{ours[pending order]}/payments", {"method": "cod"},
          status=201),

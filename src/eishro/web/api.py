@@ -1972,7 +1972,7 @@ TRANSFER_ROUTES = (
         needs=member("money:write"),
         summary="The transfer is on the account; a bank's reference counts once",
         tag="Payments",
-        body=transfers.VerifyBody,
+        body=transfers.VerifyTransferBody,
         answer=transfers.TransferView,
     ),
     Route(
@@ -2012,7 +2012,7 @@ TRANSFER_ROUTES = (
         needs=member("money:write"),
         summary="Import a bank's statement, CSV or XLSX",
         tag="Payments",
-        answer=statements.ImportedStatementView,
+        answer=statements.ImportedBankStatementView,
         status=201,
         idempotent=True,
         form=statements.StatementForm,
@@ -2025,7 +2025,7 @@ TRANSFER_ROUTES = (
         summary="Imported statements",
         tag="Payments",
         query=statements.StatementQuery,
-        answer=list[statements.StatementView],
+        answer=list[statements.BankStatementView],
     ),
     Route(
         method="GET",
@@ -2034,7 +2034,7 @@ TRANSFER_ROUTES = (
         needs=member("money:read"),
         summary="One import with every row and what became of it",
         tag="Payments",
-        answer=statements.ImportedStatementView,
+        answer=statements.ImportedBankStatementView,
     ),
 )
 

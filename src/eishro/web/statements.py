@@ -39,7 +39,7 @@ class StatementQuery(msgspec.Struct, frozen=True, rename="camel"):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
-class StatementRowView(msgspec.Struct, frozen=True, rename="camel"):
+class BankStatementRowView(msgspec.Struct, frozen=True, rename="camel"):
     """One row that came and what became of it; `row` counts as in the file, from 1."""
 
     row: int
@@ -53,7 +53,7 @@ class StatementRowView(msgspec.Struct, frozen=True, rename="camel"):
     payment_id: str | None
 
 
-class StatementView(msgspec.Struct, frozen=True, rename="camel"):
+class BankStatementView(msgspec.Struct, frozen=True, rename="camel"):
     """An imported file; `counts` are rows by outcome, the amount is that of matched rows."""
 
     id: str
@@ -66,11 +66,11 @@ class StatementView(msgspec.Struct, frozen=True, rename="camel"):
     updated_at: datetime
 
 
-class ImportedStatementView(StatementView, frozen=True, rename="camel", kw_only=True):
+class ImportedBankStatementView(BankStatementView, frozen=True, rename="camel", kw_only=True):
     """The same with its rows, those that differ first."""
 
     dry_run: bool
-    rows: list[StatementRowView]
+    rows: list[BankStatementRowView]
 
 
 async def import_file(call: Call) -> Reply:
@@ -102,7 +102,7 @@ async def list_statements(call: Call, query: StatementQuery) -> Reply:
     found, total = await transfers.list_statements(
         call.shop.db, call.store, query.limit, (query.page - 1) * query.limit
     )
-    views = [StatementView(**_members(one)) for one in found]
+    views = [BankStatementView(**_members(one)) for one in found]
     return Reply(views, page=Page(query.page, query.limit, total))
 
 
@@ -112,9 +112,9 @@ async def read_statement(call: Call) -> Reply:
     return Reply(_imported_view(ImportedStatement(found, found.rows_value())))
 
 
-def _imported_view(imported: ImportedStatement) -> ImportedStatementView:
+def _imported_view(imported: ImportedStatement) -> ImportedBankStatementView:
     rows = sorted(imported.rows, key=lambda row: (row.outcome == "matched", row.number))
-    return ImportedStatementView(
+    return ImportedBankStatementView(
         **_members(imported.statement),
         dry_run=imported.is_dry_run,
         rows=[_row_view(row) for row in rows],
@@ -134,8 +134,8 @@ def _members(statement: Statement) -> dict[str, Any]:
     }
 
 
-def _row_view(row: StatementRow) -> StatementRowView:
-    return StatementRowView(
+def _row_view(row: StatementRow) -> BankStatementRowView:
+    return BankStatementRowView(
         row=row.number,
         outcome=row.outcome,
         text=row.text,

@@ -107,7 +107,7 @@ class ReviewQuery(msgspec.Struct, frozen=True, rename="camel"):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
-class VerifyBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class VerifyTransferBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What came on the account."""
 
     amount: Dinars
@@ -255,7 +255,7 @@ async def read_image(call: Call) -> Raw:
     return Raw(stored.content, proof.file_type or "application/octet-stream", headers=headers)
 
 
-async def verify(call: Call, body: VerifyBody) -> Reply:
+async def verify(call: Call, body: VerifyTransferBody) -> Reply:
     """The money is on the account."""
     if body.amount.dirhams == 0:
         raise Invalid({"amount": Words("must be above zero", "يجب أن يكون أكبر من صفر")})

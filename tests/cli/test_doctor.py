@@ -18,6 +18,7 @@ from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.flows import pay_out
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.collect_cash import Cash, record_collection
+from eishro.flows.edit_order import NewQuantity, edit_items
 from eishro.flows.edit_product import ProductDraft, update_product
 from eishro.flows.parcels import Parcel
 from eishro.flows.pay_order import check_payment
@@ -74,6 +75,13 @@ async def _trade(world: World) -> None:
     manual = await open_refund(world.shop, partly, part, TESTER, NotOnce())
     await send_refund(world.shop, manual.id)
     world.provider.refunds.mood = "done"
+    # Changed after it was paid: for less, for more, and paid again.
+    for number, pieces in enumerate((1, 3, 4)):
+        edited = (await world.order(shirt, quantity=2)).order.id
+        await _pay(world, edited, 1, f"e{number}")
+        wanted = [NewQuantity(shirt.variants[0].id, pieces)]
+        await edit_items(world.shop, edited, wanted, None, TESTER)
+    await _pay(world, edited, 1, "e3")
     late = (await world.order(shirt, quantity=3)).order.id
     payment = await start_payment(world.shop, late, "moamalat", None, TESTER, NotOnce())
     world.clock.turn(timedelta(minutes=61))
@@ -260,6 +268,11 @@ _WITHOUT_MONEY = "paid orders without their money in the books"
         ("UPDATE shipment_lines SET quantity = 9", "more was shipped than ordered"),
         ("UPDATE orders SET total_dirhams = 1 WHERE payment_status = 'paid'",
          "more was settled than they cost"),
+        ("UPDATE orders SET due_dirhams = due_dirhams + 1", "else is due than the books say"),
+        ("UPDATE orders SET paid_dirhams = 1 WHERE status = 'confirmed'",
+         "other money came than the books say"),
+        ("UPDATE refunds SET kind = 'refund' WHERE kind = 'excess'",
+         "refunds are counted wrongly"),
         ("UPDATE store_versions SET active_products = 7", "count of products on sale is wrong: 1"),
         ("UPDATE outbox SET is_dead = 1 WHERE topic = 'order.paid'", "events nobody could work off"),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eishro.domain.ledger.commission import commission_back, commission_entries, commission_of
+from eishro.domain.ledger.commission import commission_added, commission_back, commission_of
 
 _RATES = st.integers(0, 10_000)
 _AMOUNTS = st.integers(0, 10**12)
@@ -15,7 +15,7 @@ def test_a_share_is_rounded_down_by_less_than_a_dirham(amount: int, rate: int) -
     share = commission_of(amount, rate)
     assert 0 <= share <= amount
     assert 0 <= amount * rate - share * 10_000 < 10_000
-    assert commission_entries(amount, rate) == {"commission": share, "platform_fees": -share}
+    assert commission_added(rate, 0, amount) == {"commission": share, "platform_fees": -share}
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=30), _RATES)

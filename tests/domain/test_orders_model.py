@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, seed
 from hypothesis import strategies as st
 
+from eishro.domain.orders.basket import basket_of, match
 from eishro.domain.orders.model import (
     MOVES,
     Basket,
@@ -19,8 +20,6 @@ from eishro.domain.orders.model import (
     PaymentStatus,
     Status,
     Wanted,
-    basket_of,
-    match,
 )
 from eishro.errors import Invalid
 from eishro.money import DIRHAMS_MAX

@@ -8,21 +8,26 @@ import pytest
 
 from eishro.cli.doctor import find_faults
 from eishro.domain.orders import sql as orders
+from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import NotPayable
 from eishro.domain.shipping import cod_sql
 from eishro.domain.shipping.cod import AlreadyCollected, Case, CaseClosed, NothingToCollect
 from eishro.domain.shipping.shipments import Shipment, ShipmentNotFound
+from eishro.domain.suspense import sql as suspense
 from eishro.errors import Invalid
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.collect_cash import Cash, Counted, record_collection
 from eishro.flows.flag_late_cash import flag_late_cash
 from eishro.flows.move_shipment import ShipmentChange, change_shipment
 from eishro.flows.parcels import Parcel
+from eishro.flows.pay_order import check_payment
 from eishro.flows.resolve_cash import resolve_case
 from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from tests.books import balances_of_order
+from tests.flows.meddling import meddled
+from tests.flows.refunding import race
 from tests.shops import TESTER, World
 
 pytestmark = pytest.mark.anyio
@@ -242,4 +247,65 @@ async def test_cash_that_stays_with_the_courier_is_late_after_a_week(world: Worl
     await courier.resolve(case, "accept")
     books = await balances_of_order(world.db, old)
     assert (books["cod_short"], "courier:amyal" in books) == (TOTAL, False)
+    assert await find_faults(world.db) == []
+
+
+async def _halves(world: World) -> tuple[Courier, str, Shipment]:
+    """An order of two pieces, one of them on its way with cash to be collected."""
+    courier = await Courier(world).come()
+    order_id = (await world.order(courier.state, 2, "cod")).order.id
+    await change_status(world.shop, order_id, "confirmed", TESTER)
+    parcel = Parcel(carrier="amyal", pieces={courier.state.variants[0].id: 1})
+    shipped = await ship_order(world.shop, order_id, parcel, TESTER, NotOnce())
+    return courier, order_id, shipped.shipment
+
+
+async def test_an_open_payment_of_the_whole_is_closed_when_a_courier_brings_a_part(
+    world: World,
+) -> None:
+    courier, order_id, parcel = await _halves(world)
+    payment = await start_payment(world.shop, order_id, "moamalat", None, TESTER, NotOnce())
+    await courier.collect(order_id, parcel.cod_dirhams, shipment_id=parcel.id)
+    assert (await payments.get_payment(world.db, payment.id)).status == "cancelled"
+    # Who pays it all the same has not paid the order, but has money in suspense.
+    world.provider.pay(payment.reference, payment.amount_dirhams, "whole")
+    await check_payment(world.shop, payment.id)
+    order = await orders.get_order(world.db, order_id)
+    assert (order.payment_status, order.payment_method) == ("pending", "cod")
+    assert order.due_dirhams == TOTAL - parcel.cod_dirhams
+    waiting = await suspense.list_items(world.db, courier.store_id, 10, 0, waiting=True)
+    assert [item.amount_dirhams for item in waiting[0]] == [TOTAL]
+    assert await find_faults(world.db) == []
+
+
+async def test_a_courier_and_an_online_payment_at_once_never_take_more_than_is_due(
+    world: World,
+) -> None:
+    courier, order_id, parcel = await _halves(world)
+    payment = await start_payment(world.shop, order_id, "moamalat", None, TESTER, NotOnce())
+    world.provider.pay(payment.reference, payment.amount_dirhams, "whole")
+    await race(
+        check_payment(world.shop, payment.id),
+        courier.collect(order_id, parcel.cod_dirhams, shipment_id=parcel.id),
+        check_payment(world.shop, payment.id),
+    )
+    order = await orders.get_order(world.db, order_id)
+    assert order.paid_dirhams + order.due_dirhams == TOTAL
+    assert order.paid_dirhams in (TOTAL, parcel.cod_dirhams)
+    assert await find_faults(world.db) == []
+
+
+async def test_a_part_that_is_brought_while_money_is_recorded_pays_only_itself(
+    world: World,
+) -> None:
+    courier, order_id, parcel = await _halves(world)
+    payment = await start_payment(world.shop, order_id, "moamalat", None, TESTER, NotOnce())
+    world.provider.pay(payment.reference, payment.amount_dirhams, "whole")
+
+    async def brought() -> None:
+        await courier.collect(order_id, parcel.cod_dirhams, shipment_id=parcel.id)
+
+    await check_payment(meddled(world.shop, brought), payment.id)
+    order = await orders.get_order(world.db, order_id)
+    assert (order.paid_dirhams, order.payment_status) == (parcel.cod_dirhams, "pending")
     assert await find_faults(world.db) == []

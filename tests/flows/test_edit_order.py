@@ -14,19 +14,21 @@ from eishro.domain.discounts.model import CouponUnusable
 from eishro.domain.discounts.uses import list_uses, promotion_uses
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import NotEditable, Order, OrderPaid, OutOfStock
+from eishro.domain.orders.model import NotEditable, Order, OutOfStock
 from eishro.domain.payments import sql as payments
+from eishro.domain.shipping.zones import Rate, Zone
 from eishro.domain.stock.sql import list_stock
 from eishro.errors import Invalid, ShopError
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.edit_order import NewAddress, NewQuantity, edit_address, edit_items
 from eishro.flows.edit_product import ProductDraft, update_product
-from eishro.flows.pay_order import check_payment
+from eishro.flows.edit_zones import ZoneChange, update_zone
 from eishro.flows.place_order import Placed, place_order
 from eishro.flows.price_order import recompute
 from eishro.flows.product_card import ProductState
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
+from tests.flows.meddling import meddled
 from tests.shops import TESTER, World
 
 pytestmark = pytest.mark.anyio
@@ -162,15 +164,9 @@ async def test_promotions_and_the_coupon_stay_as_they_were(world: World) -> None
     await _is_sound(world, order)
 
 
-async def test_a_paid_shipped_or_closed_order_is_not_edited(world: World) -> None:
+async def test_a_shipped_or_closed_order_is_not_edited(world: World) -> None:
     store = await _store(world)
     state = await world.product(store, stock=10)
-    paid = await world.order(state, 1)
-    payment = await start_payment(world.shop, paid.order.id, "moamalat", None, TESTER, NotOnce())
-    world.provider.pay(payment.reference, payment.amount_dirhams, "1")
-    await check_payment(world.shop, payment.id)
-    with pytest.raises(OrderPaid):
-        await _edit(world, paid, **{_key(state): 2})
     shipped, cancelled = await world.order(state, 1, "cod"), await world.order(state, 1, "cod")
     for status in ("confirmed", "processing", "shipped"):
         await change_status(world.shop, shipped.order.id, status, TESTER)
@@ -232,3 +228,46 @@ async def test_edits_and_orders_at_once_never_sell_more_than_there_is(world: Wor
     assert available + held == 10
     order = await orders.get_order(world.db, placed[0].order.id)
     await _is_sound(world, order)
+
+
+async def _dearer(world: World, zone: Zone) -> None:
+    change = ZoneChange(rates=(Rate(method="standard", dirhams=40_000),))
+    await update_zone(world.shop, zone.store_id, zone.id, change, TESTER, lambda _: None)
+
+
+async def test_a_rate_that_changes_in_the_same_moment_is_the_rate_of_another_address(
+    world: World,
+) -> None:
+    store = await _store(world)
+    await world.zone(store, "tripoli", dirhams=5_000)
+    zone = await world.zone(store, "misrata", dirhams=25_000)
+    state = await world.product(store, stock=10, price=10_000)
+    placed = await world.order(state, 1, "cod")
+    address = NewAddress(
+        city_code="misrata", area=None, address="x", shipping_notes=None, shipping_method="standard"
+    )
+
+    shop = meddled(world.shop, lambda: _dearer(world, zone))
+    order = await edit_address(shop, placed.order.id, address, None, TESTER)
+    assert order.shipping_dirhams == 40_000
+    await _is_sound(world, order)
+
+
+async def test_an_address_and_rates_that_change_at_once_end_with_one_of_the_rates(
+    world: World,
+) -> None:
+    store = await _store(world)
+    await world.zone(store, "tripoli", dirhams=5_000)
+    zone = await world.zone(store, "misrata", dirhams=25_000)
+    state = await world.product(store, stock=20, price=10_000)
+    placed = [await world.order(state, 1, "cod") for _ in range(4)]
+    address = NewAddress(
+        city_code="misrata", area=None, address="x", shipping_notes=None, shipping_method="standard"
+    )
+    await asyncio.gather(
+        *(edit_address(world.shop, one.order.id, address, None, TESTER) for one in placed),
+        _dearer(world, zone),
+    )
+    costs = {(await orders.get_order(world.db, one.order.id)).shipping_dirhams for one in placed}
+    assert costs <= {25_000, 40_000}
+    assert await find_faults(world.db) == []

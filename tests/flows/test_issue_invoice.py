@@ -17,6 +17,7 @@ from eishro.domain.orders.model import OrderNotFound, Wanted
 from eishro.domain.stores.model import Business
 from eishro.errors import Stale
 from eishro.flows.change_order import cancel_order, change_status
+from eishro.flows.edit_order import NewQuantity, edit_items
 from eishro.flows.edit_store import StoreChange, update_store
 from eishro.flows.issue_invoice import (
     CreditLine,
@@ -29,6 +30,7 @@ from eishro.flows.place_order import place_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import handle_events
+from tests.flows.meddling import meddled
 from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
@@ -214,3 +216,35 @@ async def test_an_order_of_a_hundred_lines_prints(world: World) -> None:
     made = await issue_invoice(world.shop, placed.order.id)
     printed = await print_document(world.shop, made)
     assert len(pypdf.PdfReader(io.BytesIO(printed)).pages) >= 3
+
+
+async def test_an_invoice_that_is_issued_while_its_order_changes_says_what_it_costs(
+    world: World,
+) -> None:
+    (order_id,) = await _orders(world, 1)
+    (line,) = await orders.list_lines(world.db, [order_id])
+
+    async def issued() -> None:
+        await issue_invoice(world.shop, order_id)
+
+    wanted = [NewQuantity(line.variant_id, 1)]
+    await edit_items(meddled(world.shop, issued), order_id, wanted, None, TESTER)
+    order = await orders.get_order(world.db, order_id)
+    made = await issue_invoice(world.shop, order_id)
+    assert (made.number, made.content_value().total_dirhams) == (2, order.total_dirhams)
+
+
+async def test_an_invoice_and_a_change_at_once_end_with_a_right_invoice(world: World) -> None:
+    for order_id in await _orders(world, 4):
+        (line,) = await orders.list_lines(world.db, [order_id])
+        wanted = [NewQuantity(line.variant_id, 1)]
+        await asyncio.gather(
+            issue_invoice(world.shop, order_id),
+            edit_items(world.shop, order_id, wanted, None, TESTER),
+            issue_invoice(world.shop, order_id),
+        )
+        order = await orders.get_order(world.db, order_id)
+        made = await issue_invoice(world.shop, order_id)
+        assert made.content_value().total_dirhams == order.total_dirhams
+        notes, _ = await invoices.list_credit_notes(world.db, order.store_id, order_id, 10, 0)
+        assert len(notes) == order.revision

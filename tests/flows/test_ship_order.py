@@ -31,8 +31,9 @@ from eishro.flows.parcels import Parcel
 from eishro.flows.place_order import place_order
 from eishro.flows.ship_order import Shipped, ship_order
 from eishro.flows.shop import NotOnce
-from eishro.jobs.schedule import expire_unpaid_orders
+from eishro.jobs.schedule import expire_unpaid_orders, run_once
 from tests.books import balances_of_order
+from tests.flows.refunding import pay
 from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
@@ -393,3 +394,52 @@ async def test_an_order_that_was_shipped_unpaid_does_not_expire(world: World) ->
 
 async def _books(world: World, order_id: str) -> dict[str, int]:
     return await balances_of_order(world.db, order_id)
+
+
+@pytest.mark.parametrize("end", ["returned", "lost"])
+async def test_the_rest_of_an_order_whose_parcels_came_back_can_be_cancelled(
+    world: World, end: ParcelStatus
+) -> None:
+    goods = await _Goods(world).come()
+    part = await goods.ship(2, 1)
+    await goods.move(part, "returning")
+    with pytest.raises(PartlyShipped):
+        await cancel_order(world.shop, goods.id, TESTER, only_pending=False)
+    await goods.move(part, end)
+    await cancel_order(world.shop, goods.id, TESTER, only_pending=False)
+    order = await goods.order()
+    assert (order.status, order.fulfilment_status) == ("cancelled", "returned")
+    assert (order.payment_status, order.due_dirhams) == ("pending", 0)
+    assert await balances_of_order(world.db, goods.id) == {}
+    lost = (2, 1) if end == "lost" else (0, 0)
+    assert await goods.stock() == [(20 - pieces, 0, pieces) for pieces in lost]
+    assert await find_faults(world.db) == []
+
+
+async def test_a_paid_order_s_rest_is_cancelled_and_all_of_its_money_goes_back(
+    world: World,
+) -> None:
+    goods = await _Goods(world).come("moamalat", None)
+    await pay(world, goods.id, "t1")
+    part = await goods.ship(6)
+    await goods.move(part, "returned")
+    await cancel_order(world.shop, goods.id, TESTER, only_pending=False)
+    await run_once(world.shop)
+    assert (await goods.order()).payment_status == "refunded"
+    assert await balances_of_order(world.db, goods.id) == {}
+    assert await find_faults(world.db) == []
+
+
+async def test_shipping_more_against_cancelling_the_rest_leaves_one_of_them(world: World) -> None:
+    for _ in range(4):
+        goods = await _Goods(world).come()
+        part = await goods.ship(2)
+        await goods.move(part, "returned")
+        outcomes = await asyncio.gather(
+            goods.ship(0, 1),
+            cancel_order(world.shop, goods.id, TESTER, only_pending=False),
+            return_exceptions=True,
+        )
+        refused = [one for one in outcomes if isinstance(one, ShopError)]
+        assert len(refused) == 1
+        assert await find_faults(world.db) == []

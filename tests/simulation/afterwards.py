@@ -8,6 +8,7 @@ from eishro.domain.shipping import shipments_sql as shipments
 from eishro.domain.shipping.shipments import Status
 from eishro.flows import parcels
 from eishro.flows.collect_cash import Cash, record_collection
+from eishro.flows.edit_order import NewQuantity, edit_items
 from eishro.flows.move_shipment import ShipmentChange, change_shipment
 from eishro.flows.parcels import Parcel
 from eishro.flows.refund_order import complete_refund, open_refund, retry_refund
@@ -94,6 +95,24 @@ async def refund(universe: Universe) -> None:
         *(
             open_refund(universe.shop, order_id, wanted, TESTER, NotOnce())
             for _ in range(universe.rng.choice([1, 1, 3]))
+        )
+    )
+
+
+async def edit(universe: Universe) -> None:
+    """The merchant changes what is in an order, paid or not; maybe two of them at once."""
+    order_id = await fitting_order(
+        universe, lambda o: o.holds_stock and o.fulfilment_status == "unfulfilled"
+    )
+    lines = await orders.list_lines(universe.shop.db, [order_id])
+
+    def wanted() -> list[NewQuantity]:
+        return [NewQuantity(line.variant_id, universe.rng.randint(1, 4)) for line in lines]
+
+    await at_once(
+        *(
+            edit_items(universe.shop, order_id, wanted(), None, TESTER)
+            for _ in range(universe.rng.choice([1, 1, 2]))
         )
     )
 

@@ -22,6 +22,7 @@ from tests.shops import TESTER
 from tests.simulation.afterwards import (
     bring_back,
     collect,
+    edit,
     keep_balances,
     refund,
     see_to_refunds,
@@ -151,6 +152,7 @@ OPERATIONS: dict[Operation, int] = {
     travel: 8,
     collect: 5,
     refund: 4,
+    edit: 3,
     see_to_refunds: 3,
     bring_back: 3,
     keep_balances: 2,

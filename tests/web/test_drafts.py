@@ -11,6 +11,7 @@ from eishro.cli.doctor import find_faults
 from eishro.db.audit import audit_records
 from eishro.db.statements import Query
 from eishro.domain.orders.sql import orders
+from tests.flows.refunding import pay
 from tests.shops import World, bearer, order_body
 
 pytestmark = pytest.mark.anyio
@@ -183,3 +184,25 @@ async def test_items_and_address_are_changed_through_the_door(world: World) -> N
         bad = {"items": [{"variantId": state.variants[0].id, "quantity": wrong}]}
         await desk.send("PUT", f"{path}/items", 422, json=bad)
     await desk.send("PUT", f"{path}/items", 422, json={"items": []})
+
+
+async def test_a_paid_order_is_changed_through_the_door_with_its_money(world: World) -> None:
+    desk, state = await _desk(world)
+    placed = await world.order(state, 2)
+    await pay(world, placed.order.id, "t1")
+    path, variant = f"/api/orders/{placed.order.id}", state.variants[0].id
+
+    async def pieces(quantity: int) -> Any:
+        world.clock.turn(timedelta(seconds=1))
+        items = {"items": [{"variantId": variant, "quantity": quantity}]}
+        return await desk.send("PUT", f"{path}/items", json=items)
+
+    order = await pieces(1)
+    assert (order["paymentStatus"], order["paid"], order["amountDue"]) == ("paid", 30, 0)
+    (refund,) = await desk.send("GET", f"{path}/refunds")
+    assert (refund["kind"], refund["amount"], refund["status"]) == ("excess", 20, "requested")
+    order = await pieces(3)
+    assert (order["paymentStatus"], order["paid"], order["amountDue"]) == ("pending", 30, 40)
+    answer = await desk.send("POST", f"{path}/payments", 201, json={"method": "moamalat"})
+    assert answer["amount"] == 40
+    assert await find_faults(world.db) == []

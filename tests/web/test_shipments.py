@@ -308,3 +308,19 @@ async def test_five_thousand_rows_are_imported(world: World) -> None:
     assert (len(made["rows"]), made["rowsLeftOut"]) == (1_000, 4_000)
     path = f"{desk.store}/cod/remittances/{made['id']}"
     assert len(_data(await desk.merchant.get(path))["rows"]) == 5_000
+
+
+async def test_a_carrier_spelled_in_three_ways_is_one_courier_with_one_file(world: World) -> None:
+    desk = await _Desk(world).come()
+    for number, carrier in enumerate(["Amyal Express", "شركة أميال للشحن", "AMYAL"]):
+        order = await desk.order()
+        parcel = await desk.ship(order, carrier=carrier, trackingNumber=f"A-{number}")
+        assert (parcel["carrier"], parcel["carrierName"]) == ("amyal", carrier)
+        cash = {"amount": order["total"], "courier": ["أميال", "Amyal", "amyal co"][number]}
+        _data(await desk.merchant.post(f"{order['path']}/cod/collect", json=cash))
+    (till,) = _data(await desk.merchant.get(f"{desk.store}/cod"))["couriers"]
+    assert (till["courier"], till["outstanding"]) == ("amyal", 259.5)
+    rows = "\n".join(f"A-{number},86.5" for number in range(3))
+    made = _data(await desk.remit(f"tracking number,amount\n{rows}\n", carrier="أميال"), 201)
+    assert (made["carrier"], made["counts"]) == ("amyal", {"matched": 3})
+    assert await find_faults(world.db) == []

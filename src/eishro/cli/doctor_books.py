@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.cli.doctor_money import WAS_PAID
-from eishro.cli.doctor_shipping import SETTLING
+from eishro.cli.doctor_shipping import BRINGING, SETTLING
 from eishro.db.database import Database
 from eishro.db.statements import Query
 from eishro.domain.ledger.reading import ledger_balances
@@ -17,9 +17,7 @@ from eishro.domain.payouts.sql import payouts
 from eishro.domain.suspense.sql import WAITING, suspense_items
 
 SHOWN_MAX = 20  # rows of one finding
-# Postings that pay an order from its receivable all at once.
-PAYING = ("payment.received", "suspense.applied")
-
+COURIER = "courier:"
 _entries = ledger_entries.c
 
 
@@ -55,14 +53,53 @@ _UNBALANCED = Query(
     str,
     across_stores=True,
 )
-_IS_PAYING = sa.and_(
-    sa.or_(*(_entries.reason == reason for reason in PAYING)), _entries.account == "receivable"
-)
-_PAID_TWICE = Query(
-    sa.select(_entries.order_id)
-    .where(_IS_PAYING)
+_RECEIVABLE = (
+    sa.select(_entries.order_id, sa.func.sum(_entries.dirhams).label("dirhams"))
+    .where(_entries.account == "receivable")
     .group_by(_entries.order_id)
-    .having(sa.func.count() > 1)
+    .subquery("receivable")
+)
+# An order may be paid in several pieces, but never with more than it costs.
+_PAID_TWICE = Query(
+    sa.select(_RECEIVABLE.c.order_id).where(_RECEIVABLE.c.dirhams < 0).limit(SHOWN_MAX),
+    str,
+    across_stores=True,
+)
+_DUE_WRONG = Query(
+    sa.select(orders.c.id)
+    .select_from(orders.outerjoin(_RECEIVABLE, _RECEIVABLE.c.order_id == orders.c.id))
+    .where(sa.func.coalesce(_RECEIVABLE.c.dirhams, 0) != orders.c.due_dirhams)
+    .limit(SHOWN_MAX),
+    str,
+    across_stores=True,
+)
+# What came for an order: money as it left the receivable, cash as the courier brought it.
+_CAME = (
+    sa.select(
+        _entries.order_id,
+        sa.func.sum(
+            sa.case((_entries.account == "receivable", -_entries.dirhams), else_=_entries.dirhams)
+        ).label("dirhams"),
+    )
+    .where(
+        sa.or_(
+            sa.and_(
+                _entries.account == "receivable",
+                sa.or_(*(_entries.reason == reason for reason in BRINGING)),
+            ),
+            sa.and_(
+                _entries.reason == "cod.collected",
+                sa.func.substr(_entries.account, 1, len(COURIER)) == COURIER,
+            ),
+        )
+    )
+    .group_by(_entries.order_id)
+    .subquery("came")
+)
+_CAME_WRONG = Query(
+    sa.select(orders.c.id)
+    .select_from(orders.outerjoin(_CAME, _CAME.c.order_id == orders.c.id))
+    .where(sa.func.coalesce(_CAME.c.dirhams, 0) != orders.c.paid_dirhams)
     .limit(SHOWN_MAX),
     str,
     across_stores=True,
@@ -81,6 +118,8 @@ _PAID_WITHOUT_MONEY = Query(
     .select_from(orders.outerjoin(_PAID_ENTRIES, _PAID_ENTRIES.c.order_id == orders.c.id))
     .where(
         WAS_PAID,
+        # One that was cancelled before all of it came keeps what came (and has it refunded).
+        orders.c.status != "cancelled",
         sa.func.coalesce(_PAID_ENTRIES.c.dirhams, 0) != -orders.c.total_dirhams,
     )
     .limit(SHOWN_MAX),
@@ -132,6 +171,8 @@ _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("ledger transactions that do not sum to zero", _UNBALANCED),
     ("orders paid twice from one receivable", _PAID_TWICE),
     ("paid orders without their money in the books", _PAID_WITHOUT_MONEY),
+    ("orders of which something else is due than the books say", _DUE_WRONG),
+    ("orders for which other money came than the books say", _CAME_WRONG),
     ("kept balances that differ from their entries", _KEPT_WRONG),
     ("stores whose items in suspense differ from the account", _SUSPENSE_UNLIKE),
     ("stores whose paid payouts differ from the payouts account", _PAYOUTS_UNLIKE),

@@ -66,7 +66,7 @@ _ON_THEIR_WAY = Query(
 )
 # What cancelled orders owe beyond the refunds that are opened.
 _OWED = Query(
-    sa.select(_sum(orders.c.total_dirhams - orders.c.refunds_opened_dirhams)).where(
+    sa.select(_sum(orders.c.paid_dirhams - orders.c.refunds_opened_dirhams)).where(
         orders.c.status == "cancelled",
         WAS_PAID,
     ),
@@ -92,7 +92,7 @@ _REFUNDED = (
             "done"
         ),
     )
-    .where(refunds.c.kind != "suspense")
+    .where(refunds.c.kind != "suspense", refunds.c.kind != "excess")
     .group_by(refunds.c.order_id)
     .subquery()
 )

@@ -13,8 +13,10 @@ from eishro.domain.shipping.cod_sql import cod_collections
 from eishro.domain.shipping.shipments_sql import shipment_lines, shipments
 
 SHOWN_MAX = 20
-# What takes from what a buyer owes: money of a gateway, cash of a courier, goods that came back.
-SETTLING = ("payment.received", "suspense.applied", "cod.collected", "order.returned")
+# Money that takes from what a buyer owes, but for cash; too much of it goes back.
+BRINGING = ("payment.received", "suspense.applied", "exchange.applied", "order.overpaid")
+# The same with cash of a courier, and goods that came back.
+SETTLING = (*BRINGING, "cod.collected", "order.returned")
 
 
 class _Held(msgspec.Struct, frozen=True):

@@ -7,7 +7,10 @@ entries and gives the used promotions back, and so does coming back unpaid; mone
 becomes due for refund.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+
+import msgspec
 
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
@@ -25,6 +28,7 @@ from eishro.domain.shipping.shipments import PartlyShipped
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.flows import parcels
+from eishro.flows.parcels import Load
 from eishro.flows.pay_order import closing_attempts
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 
@@ -37,7 +41,7 @@ async def change_status(
 
     Raises:
         InvalidTransition: not allowed from where it is.
-        PartlyShipped: it is to be cancelled, and a part of it has left.
+        PartlyShipped: it is to be cancelled, and a part of it has left and is not back.
     """
     return await _move(shop, await orders.get_order(shop.db, order_id), to, actor, note)
 
@@ -80,16 +84,22 @@ async def _move(
     at = shop.clock.now()
     after = order.move(to, at)
     batch = Batch()
+    load: Load | None = None
     if to == "cancelled":
         if order.fulfilment_status == "partial":
-            raise PartlyShipped()
+            load = await parcels.read_load(shop, order)
+            if not load.is_all_back:
+                raise PartlyShipped()
+            after = msgspec.structs.replace(after, fulfilment_status="returned")
+        after = after.owe_no_more()
         lines = await orders.list_lines(shop.db, [order.id])
-        for line in sorted(lines, key=lambda line: line.variant_id):
-            batch.add(*_given_back(line, order.id, at))
+        batch.add(*_given_back(lines, load.shipped if load else {}, order.id, at))
     elif to in ("shipped", "delivered", "returned"):
         load = await parcels.read_load(shop, order)
         _, arrived = await returns.count_pieces(shop.db, order.store_id, order.id)
         batch.add(*parcels.follow(load, to, actor.name, at, arrived))
+        if to == "returned":
+            after = after.owe_no_more()
     batch.add(
         orders.save_order(after, seen=order),
         orders.note_history(after, f"order.{to}", actor.name, at, note),
@@ -97,7 +107,7 @@ async def _move(
     if to == "cancelled":
         used = await uses.list_uses(shop.db, order.store_id, order.id)
         batch.add(
-            *_closing(order, await _earlier_refunds(shop, order), at),
+            *_closing(order, await _earlier_refunds(shop, order), load, at),
             *await closing_attempts(shop, order, at, closes_as),
             *uses.give_back(used),
         )
@@ -111,8 +121,16 @@ async def _move(
     return after
 
 
-def _given_back(line: Line, order_id: str, at: datetime) -> list[Statement]:
-    return stock.release(Taking(line.store_id, line.variant_id, line.quantity), order_id, at)
+def _given_back(
+    lines: Sequence[Line], shipped: Mapping[int, int], order_id: str, at: datetime
+) -> list[Statement]:
+    """The pieces that are still held, by variant: two flows wait instead of deadlocking."""
+    statements: list[Statement] = []
+    for line in sorted(lines, key=lambda line: line.variant_id):
+        held = line.quantity - shipped.get(line.position, 0)
+        if held > 0:
+            statements += stock.release(Taking(line.store_id, line.variant_id, held), order_id, at)
+    return statements
 
 
 async def _earlier_refunds(shop: Shop, order: Order) -> list[Refund]:
@@ -122,19 +140,30 @@ async def _earlier_refunds(shop: Shop, order: Order) -> list[Refund]:
     return await refunds.list_refunds_of_order(shop.db, order.store_id, order.id)
 
 
-def _closing(order: Order, earlier: list[Refund], at: datetime) -> list[Statement]:
-    """Undo the opening entries, but for what refunds have undone; what was paid is owed back."""
+def _closing(
+    order: Order, earlier: list[Refund], load: Load | None, at: datetime
+) -> list[Statement]:
+    """Undo the opening entries, but for what refunds and refused parcels have undone; what came is
+    owed back, what did not come is not owed.
+    """
     undone = [refund for refund in earlier if refund.is_of_order]
-    goods = order.subtotal_dirhams - order.discount_dirhams
+    refused = load.written_off_dirhams if load else (0, 0)
+    goods = order.subtotal_dirhams - order.discount_dirhams - refused[0]
     goods -= sum(refund.goods_dirhams for refund in undone)
-    delivery = order.shipping_dirhams - sum(refund.delivery_dirhams for refund in undone)
-    owed = "refunds_due" if order.is_captured else "receivable"
-    amounts = {owed: -(goods + delivery), "sales": goods, "delivery": delivery}
-    if order.is_captured:
-        amounts |= commission_returned(
-            order.total_dirhams, order.commission_bp, order.refunds_opened_dirhams, goods + delivery
-        )
+    delivery = order.shipping_dirhams - refused[1]
+    delivery -= sum(refund.delivery_dirhams for refund in undone)
+    back = order.paid_dirhams - order.refunds_opened_dirhams
+    amounts = {
+        "receivable": -order.due_dirhams,
+        "refunds_due": -back,
+        "sales": goods,
+        "delivery": delivery,
+    }
+    amounts["cod_short"] = -sum(amounts.values())  # cash that differed, by decision
+    amounts |= commission_returned(
+        order.paid_dirhams, order.commission_bp, order.refunds_opened_dirhams, back
+    )
     posted = ledger.post(order.store_id, "order.cancelled", at, amounts, order_id=order.id)
-    if not order.is_captured:
+    if not back:
         return [posted]
     return [posted, outbox.publish("refund.due", order.id, at, store_id=order.store_id)]

@@ -15,13 +15,14 @@ from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.ledger.commission import commission_added
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import Order
+from eishro.domain.orders.model import COD, Order
 from eishro.domain.shipping import cod, cod_sql
 from eishro.domain.shipping.cod import AlreadyCollected, Case, Collection, NothingToCollect
 from eishro.domain.shipping.shipments import MANUAL, Shipment, ShipmentNotFound
 from eishro.errors import Invalid, Words
 from eishro.flows import parcels
 from eishro.flows.parcels import Load
+from eishro.flows.pay_order import closing_attempts
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import text_id
 
@@ -68,6 +69,8 @@ async def record_collection(
     if cash.amount_dirhams == expected:
         counted = _counted(load, targets, cash, at)
         told = booked(load, counted.order, counted.collections, actor, at)
+        # What open attempts would take is not what is due any more.
+        told += await closing_attempts(shop, order, at)
     else:
         counted = await _disputed(shop, load, targets, expected, cash, at)
         told = _told_of_case(load.order, counted, actor, at)
@@ -151,10 +154,15 @@ def new_collection(
 
 def order_after(load: Load, made: tuple[Collection, ...], at: datetime) -> Order:
     """The order with this cash: paid once nothing is due any more."""
-    then = msgspec.structs.replace(load, collections=(*load.collections, *made))
-    if parcels.is_settled(then):
-        return load.order.pay(at)
-    return msgspec.structs.replace(load.order, updated_at=at)
+    order = load.order
+    after = msgspec.structs.replace(
+        order,
+        payment_method=COD,  # whatever its buyer has begun since it left
+        due_dirhams=order.due_dirhams - sum(c.expected_dirhams for c in made),
+        paid_dirhams=order.paid_dirhams + sum(c.amount_dirhams for c in made),
+        updated_at=at,
+    )
+    return after.pay(at) if after.due_dirhams == 0 else after
 
 
 def booked(
@@ -162,7 +170,7 @@ def booked(
 ) -> list[Statement]:
     """The collections, their entries, and the order as they leave it."""
     before, statements = load.order, list[Statement]()
-    earlier = sum(collection.amount_dirhams for collection in load.collections)
+    earlier = before.paid_dirhams
     for collection in made:
         amounts = cod.collected(
             collection.carrier, collection.amount_dirhams, collection.expected_dirhams

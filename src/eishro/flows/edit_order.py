@@ -4,9 +4,13 @@ The amounts are made again from what they were made of (the order's kept trace),
 changed which was asked for: kept lines keep their price, promotions and the coupon are judged as at
 the order's own moment. Stock, books, promotions and open attempts to pay follow in the same batch.
 
-Read and decided on: the order with its lines, trace and uses (guarded by its version), prices and
-stock of what is added (guarded by the hold). The delivery plan for another address is today's and
-not guarded: a rate that changes in the same moment is not noticed.
+A paid order stays paid: what it costs less goes back (`refund_excess.py`), what it costs more is
+due, and until it is there the order is `pending` again with the money it has. An invoice that says
+what it cost before is made void by a credit note, and the order gets a new one.
+
+Read and decided on: the order with its lines, trace, uses and invoice (guarded by its version),
+prices and stock of what is added (guarded by the hold), today's delivery plan for another address
+(guarded by the store's version).
 """
 
 from collections.abc import Sequence
@@ -20,6 +24,7 @@ from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.discounts import uses
 from eishro.domain.invoices import sql as invoices
+from eishro.domain.invoices.model import Invoice
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Line, NotEditable, Offer, Order, OutOfStock
@@ -28,9 +33,11 @@ from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.domain.stores import sql as stores
 from eishro.errors import Invalid, Stale, Words
+from eishro.flows.issue_invoice import voiding
 from eishro.flows.pay_order import closing_attempts
 from eishro.flows.price_list import delivery_plan
 from eishro.flows.price_order import Amounts, Inputs, PricedItem, Trace, calculate, shelves_of
+from eishro.flows.refund_excess import excess_refunds
 from eishro.flows.shop import Shop, again_if_stale
 from eishro.ids import text_id
 from eishro.money import DIRHAMS_MAX, decimal_from_dirhams
@@ -62,6 +69,18 @@ class _Before(msgspec.Struct, frozen=True):
     lines: list[Line]
     inputs: Inputs
     used: list[uses.Use]
+    invoice: Invoice | None
+
+
+class _Edit(msgspec.Struct, frozen=True):
+    """What is to change: the order's own members, its lines, what its amounts are made from."""
+
+    id: str
+    changed: Order
+    lines: list[Line]
+    inputs: Inputs
+    moves: list[Statement]
+    note: str | None
 
 
 @again_if_stale
@@ -81,8 +100,10 @@ async def edit_items(
         return before.order
     at = shop.clock.now()
     inputs = await _with_lines(shop, before, lines)
-    moves = _stock_moves(before, lines, offers, text_id("edt", at), at)
-    return await _commit(shop, before, before.order, (lines, inputs), (moves, note, actor, at))
+    edit_id = text_id("edt", at)
+    moves = _stock_moves(before, lines, offers, edit_id, at)
+    edit = _Edit(edit_id, before.order, lines, inputs, moves, note)
+    return await _commit(shop, before, edit, actor, at)
 
 
 @again_if_stale
@@ -108,16 +129,16 @@ async def edit_address(
     if moved == before.order:
         return moved
     at = shop.clock.now()
-    return await _commit(shop, before, moved, (before.lines, inputs), ([], note, actor, at))
+    unchanged = [stores.check_version(store)]
+    edit = _Edit(text_id("edt", at), moved, before.lines, inputs, unchanged, note)
+    return await _commit(shop, before, edit, actor, at)
 
 
 async def _read(shop: Shop, order_id: str) -> _Before:
     order = await orders.get_order(shop.db, order_id)
     order.check_editable()
     trace = await orders.find_trace(shop.db, order.store_id, order.id)
-    invoice = await invoices.find_invoice(shop.db, order.store_id, order.id)
-    # From before amounts were traced; or a document says what it cost.
-    if trace is None or invoice is not None:
+    if trace is None:  # from before amounts were traced
         raise NotEditable(details={"status": order.status})
     inputs = msgspec.json.decode(trace, type=Trace).inputs
     used = await uses.list_uses(shop.db, order.store_id, order.id)
@@ -128,7 +149,9 @@ async def _read(shop: Shop, order_id: str) -> _Before:
         promotions=tuple(rule for rule in inputs.promotions if rule.id in counted),
         coupon=coupon if coupon is not None and coupon.id in counted else None,
     )
-    return _Before(order, await orders.list_lines(shop.db, [order.id]), inputs, used)
+    lines = await orders.list_lines(shop.db, [order.id])
+    invoice = await invoices.find_invoice(shop.db, order.store_id, order.id, order.revision)
+    return _Before(order, lines, inputs, used, invoice)
 
 
 def _check(wanted: Sequence[NewQuantity]) -> None:
@@ -252,29 +275,32 @@ def _stock_moves(
     return moves
 
 
-async def _commit(
-    shop: Shop,
-    before: _Before,
-    changed: Order,
-    priced: tuple[list[Line], Inputs],
-    doing: tuple[list[Statement], str | None, Actor, datetime],
-) -> Order:
+async def _commit(shop: Shop, before: _Before, edit: _Edit, actor: Actor, at: datetime) -> Order:
     """Everything that follows from other lines or another address, in one batch."""
-    (lines, inputs), (moves, note, actor, at) = priced, doing
-    order, amounts = before.order, calculate(inputs)
-    after = _order_after(changed, amounts, at)
+    order, amounts = before.order, calculate(edit.inputs)
+    after, excess = _order_after(edit.changed, amounts, at).reprice(order.total_dirhams, at)
     lines = [
         msgspec.structs.replace(line, discount_dirhams=cut)
-        for line, cut in zip(lines, amounts.line_discounts, strict=True)
+        for line, cut in zip(edit.lines, amounts.line_discounts, strict=True)
     ]
-    batch = Batch().add(*moves, orders.save_order(after, seen=order))
+    batch = Batch().add(*edit.moves)
+    if before.invoice is not None:
+        void = voiding(shop, order, before.invoice, edit.id, edit.note, actor)
+        after = msgspec.structs.replace(after, revision=order.revision + 1)
+        batch.add(*void)
+    told = _told(order, after, edit.note)
     batch.add(
+        orders.save_order(after, seen=order),
         *orders.replace_lines(before.lines, lines),
-        orders.replace_trace(after, Trace(inputs, amounts.steps)),
+        orders.replace_trace(after, Trace(edit.inputs, amounts.steps)),
         *uses.change(before.used, amounts.applied),
-        orders.note_history(after, "order.edited", actor.name, at, _told(order, after, note)),
+        orders.note_history(after, "order.edited", actor.name, at, told),
         ledger.post(order.store_id, "order.edited", at, _posting(order, after), order_id=order.id),
     )
+    if excess:
+        batch.add(*await excess_refunds(shop, order, excess, f"order changed: {told}", actor, at))
+    if after.payment_status == "paid" != order.payment_status:
+        batch.add(*_now_paid(after, actor, at))
     if after.total_dirhams != order.total_dirhams:
         # What they would take is not what the order costs now.
         batch.add(*await closing_attempts(shop, order, at))
@@ -292,6 +318,14 @@ async def _commit(
     )
     await shop.db.commit(batch)
     return msgspec.structs.replace(after, version=order.version + 1)
+
+
+def _now_paid(after: Order, actor: Actor, at: datetime) -> list[Statement]:
+    """It costs no more than what has come for it."""
+    return [
+        orders.note_history(after, "order.paid", actor.name, at),
+        outbox.publish("order.paid", after.id, at, store_id=after.store_id),
+    ]
 
 
 def _order_after(changed: Order, amounts: Amounts, at: datetime) -> Order:
@@ -335,4 +369,5 @@ def _shown(order: Order, lines: Sequence[Line]) -> dict[str, Any]:
         "city": order.city_code,
         "shipping": order.shipping_dirhams,
         "total": order.total_dirhams,
+        "due": order.due_dirhams,
     }

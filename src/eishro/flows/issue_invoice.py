@@ -14,7 +14,7 @@ import msgspec
 
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
-from eishro.db.statements import Batch
+from eishro.db.statements import Batch, Statement
 from eishro.domain.files.port import FilesUnavailable
 from eishro.domain.invoices import sql as invoices
 from eishro.domain.invoices.model import (
@@ -59,7 +59,7 @@ async def issue_invoice(shop: Shop, order_id: str, actor: Actor = SYSTEM) -> Inv
         OrderNotFound, NotInvoiced.
     """
     order = await orders.get_order(shop.db, order_id)
-    found = await invoices.find_invoice(shop.db, order.store_id, order.id)
+    found = await invoices.find_invoice(shop.db, order.store_id, order.id, order.revision)
     if found is not None:
         return found
     if not is_invoiced(order.status):
@@ -89,6 +89,7 @@ async def issue_credit_note(
 
     Raises:
         OrderNotFound
+        NotInvoiced: it was changed and then cancelled, before it was paid in full.
         ValueError: an amount of nothing, or lines that are worth more: a fault of the caller.
     """
     rest = amount_dirhams - sum(line.amount_dirhams for line in lines)
@@ -99,9 +100,14 @@ async def issue_credit_note(
     if found is not None:
         return found
     # Money that was taken was for a sale, whatever became of the order since: no status is asked.
-    invoice = await invoices.find_invoice(shop.db, order.store_id, order.id)
+    invoice = await invoices.find_invoice(shop.db, order.store_id, order.id, order.revision)
     if invoice is None:
+        # What was invoiced before a change is void already; what never came whole was not sold.
+        came_in_part = 0 < order.paid_dirhams < order.total_dirhams
+        if order.status == "cancelled" and (order.revision or came_in_part):
+            raise NotInvoiced()
         invoice = await _issue_invoice(shop, order, actor)
+        order = await orders.get_order(shop.db, order_id)  # which that has moved on
     items = [Item(line.name, line.quantity, line.amount_dirhams) for line in lines]
     if rest:
         items.append(Item("مبلغ مسترد" if not lines else "مبالغ أخرى", 1, rest))
@@ -148,10 +154,25 @@ async def _issue_invoice(shop: Shop, order: Order, actor: Actor) -> Invoice:
     store = await stores.get_store(shop.db, order.store_id)
     lines = await orders.list_lines(shop.db, [order.id])
     await _insert(shop, order, "invoice", _content(shop, order, lines, store), actor)
-    invoice = await invoices.find_invoice(shop.db, order.store_id, order.id)
+    invoice = await invoices.find_invoice(shop.db, order.store_id, order.id, order.revision)
     if invoice is None:
         raise Stale()
     return invoice
+
+
+def voiding(
+    shop: Shop, order: Order, invoice: Invoice, edit_id: str, note: str | None, actor: Actor
+) -> list[Statement]:
+    """The credit note of a whole invoice, as part of the batch that changes its order: stands
+    before the order is saved, whose version it names.
+    """
+    reason = "تعديل الطلب · order changed"
+    content = msgspec.structs.replace(
+        invoice.content_value(),
+        invoice_number=invoice.number,
+        reason=reason if note is None else f"{reason}: {note}",
+    )
+    return _inserting(shop, order, "credit_note", content, actor, None, edit_id)
 
 
 async def _insert(
@@ -163,6 +184,24 @@ async def _insert(
     at: datetime | None = None,
     refund_id: str | None = None,
 ) -> None:
+    """Commit a new document. The order moves on with an invoice, so that whoever changes the order
+    at the same moment sees it.
+    """
+    batch = Batch(*_inserting(shop, order, kind, content, actor, at, refund_id))
+    if kind == "invoice":
+        batch.add(orders.save_order(order, seen=order))
+    await shop.db.commit(batch)
+
+
+def _inserting(
+    shop: Shop,
+    order: Order,
+    kind: Kind,
+    content: Content,
+    actor: Actor,
+    at: datetime | None,
+    refund_id: str | None,
+) -> list[Statement]:
     now = shop.clock.now()
     document = Invoice(
         id=text_id("ivc", now),
@@ -173,15 +212,14 @@ async def _insert(
         refund_id=refund_id,
         issued_at=at or now,
         content=msgspec.Raw(msgspec.json.encode(content)),
+        revision=order.revision,
     )
     topic = "invoice.issued" if kind == "invoice" else "credit_note.issued"
-    await shop.db.commit(
-        Batch(
-            *invoices.insert_document(document, order.version),
-            outbox.publish(topic, document.id, now, store_id=order.store_id, order=order.id),
-            audit.record(actor, topic, document.id, now, store_id=order.store_id, order=order.id),
-        )
-    )
+    return [
+        *invoices.insert_document(document, order.version),
+        outbox.publish(topic, document.id, now, store_id=order.store_id, order=order.id),
+        audit.record(actor, topic, document.id, now, store_id=order.store_id, order=order.id),
+    ]
 
 
 def _content(shop: Shop, order: Order, lines: Sequence[Line], store: Store) -> Content:

@@ -145,11 +145,13 @@ def _order(load: Load, after: Shipment, actor: Actor, at: datetime) -> list[Stat
         now = _unshipped(now, then)
     elif after.status == "returned":
         if _all_back(then) and order.status == "shipped":
-            now, event = order.move("returned", at), "order.returned"
+            now, event = order.move("returned", at).owe_no_more(), "order.returned"
             statements += parcels.taken_back(load, at)
         elif order.status != "returned":  # else its books are closed already
-            statements += parcels.written_off(load, after, at)
-            if parcels.is_settled(then) and order.is_payable:
+            value, booked = parcels.write_off(load, after, at)
+            statements += booked
+            now = msgspec.structs.replace(now, due_dirhams=order.due_dirhams - value)
+            if load.collections and now.due_dirhams == 0 and order.is_payable:
                 now = now.pay(at)
                 statements.append(orders.note_history(now, "order.paid", actor.name, at))
     if _all_arrived(then) and now.status == "shipped":

@@ -13,7 +13,7 @@ import msgspec
 from eishro.db.statements import Statement
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import Line, Order, Status
+from eishro.domain.orders.model import COD, Line, Order, Status
 from eishro.domain.shipping import cod_sql as cod
 from eishro.domain.shipping import shipments as model
 from eishro.domain.shipping import shipments_sql as shipments
@@ -29,6 +29,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """A wanted shipment; `pieces` by variant, None is all that is left."""
 
     carrier: str = model.MANUAL
+    carrier_name: str | None = None
     service: str | None = None
     tracking_number: str | None = None
     pieces: dict[int, int] | None = None
@@ -51,8 +52,10 @@ class Load(msgspec.Struct, frozen=True):
 
     @property
     def is_cod(self) -> bool:
-        """True where couriers collect what the order costs."""
-        return self.order.payment_method == "cod"
+        """True where couriers collect what the order costs; parcels that left with cash to be
+        collected are, although their buyer has begun to pay otherwise since.
+        """
+        return self.order.payment_method == COD or any(s.cod_dirhams for s in self.live)
 
     @property
     def is_unpaid(self) -> bool:
@@ -70,16 +73,34 @@ class Load(msgspec.Struct, frozen=True):
         return pieces
 
     @property
-    def written_off(self) -> list[Shipment]:
-        """Refused parcels whose part of the price was taken back; a paid order's stays."""
+    def refused(self) -> list[Shipment]:
+        """Parcels with cash to be collected that came back instead."""
         return [s for s in self.live if s.status == "returned" and self._owes(s)]
 
     @property
     def due_dirhams(self) -> int:
         """What couriers still have to bring for the whole order."""
-        collected = sum(c.expected_dirhams for c in self.collections)
-        gone = sum(s.value_dirhams for s in self.written_off)
-        return self.order.total_dirhams - collected - gone
+        return self.order.due_dirhams
+
+    @property
+    def is_all_back(self) -> bool:
+        """True if something had left, and none of it is with couriers or buyers."""
+        return bool(self.live) and all(s.status in ("returned", "lost") for s in self.live)
+
+    @property
+    def written_off_dirhams(self) -> tuple[int, int]:
+        """Goods and delivery that nobody owes any more, since their parcels were refused."""
+        order = self.order
+        short = sum(c.expected_dirhams - c.amount_dirhams for c in self.collections)
+        gone = order.total_dirhams - order.due_dirhams - order.paid_dirhams - short
+        delivery = min(gone, sum(s.delivery_dirhams for s in self.refused))
+        return gone - delivery, delivery
+
+    @property
+    def unasked_dirhams(self) -> int:
+        """What is due and no courier is to collect yet."""
+        pending = [s for s in self.live if s.may_collect and not self.is_collected(s)]
+        return max(0, self.due_dirhams - sum(s.cod_dirhams for s in pending))
 
     def is_collected(self, shipment: Shipment) -> bool:
         """True if the courier took this parcel's cash."""
@@ -131,6 +152,7 @@ def pack(load: Load, parcel: Parcel, at: datetime) -> tuple[Shipment, Load, bool
     ordered = [Ordered(x.position, x.variant_id, x.quantity, x.total_dirhams) for x in load.lines]
     packed = model.pack(ordered, load.shipped, parcel.pieces, left, net)
     value = packed.goods_dirhams + packed.delivery_dirhams
+    collects = order.payment_method == COD and load.is_unpaid
     shipment = Shipment(
         id=text_id("shp", at),
         store_id=order.store_id,
@@ -141,12 +163,13 @@ def pack(load: Load, parcel: Parcel, at: datetime) -> tuple[Shipment, Load, bool
         status="created",
         goods_dirhams=packed.goods_dirhams,
         delivery_dirhams=packed.delivery_dirhams,
-        cod_dirhams=value if load.is_cod and load.is_unpaid else 0,
+        cod_dirhams=min(value, load.unasked_dirhams) if collects else 0,
         fee_dirhams=None,
         note=parcel.note,
         created_at=at,
         updated_at=at,
         version=1,
+        carrier_name=parcel.carrier_name,
     )
     lines = tuple(
         ShipmentLine(shipment.id, position, order.store_id, quantity)
@@ -267,19 +290,22 @@ def taken_back(load: Load, at: datetime) -> list[Statement]:
     """
     if not load.is_unpaid or load.due_dirhams <= 0:
         return []
-    settled = [s for s in load.live if load.is_collected(s)] + load.written_off
+    settled = [s for s in load.live if load.is_collected(s)] + load.refused
     delivery = load.order.shipping_dirhams - sum(s.delivery_dirhams for s in settled)
     return [_reversed(load.order, load.due_dirhams, min(delivery, load.due_dirhams), at)]
 
 
-def written_off(load: Load, shipment: Shipment, at: datetime) -> list[Statement]:
-    """One refused parcel of an order that goes on: its part of the price is not owed any more."""
+def write_off(load: Load, shipment: Shipment, at: datetime) -> tuple[int, list[Statement]]:
+    """One refused parcel of an order that goes on: its part of the price is not owed any more.
+
+    Returns: how much that is, and what it means in the books.
+    """
     if not load.is_cod or not load.is_unpaid or load.is_collected(shipment):
-        return []
-    value = min(shipment.value_dirhams, load.due_dirhams)
+        return 0, []
+    value = min(shipment.cod_dirhams, load.due_dirhams)
     if value <= 0:
-        return []
-    return [_reversed(load.order, value, min(shipment.delivery_dirhams, value), at)]
+        return 0, []
+    return value, [_reversed(load.order, value, min(shipment.delivery_dirhams, value), at)]
 
 
 def _reversed(order: Order, value_dirhams: int, delivery_dirhams: int, at: datetime) -> Statement:
@@ -289,11 +315,6 @@ def _reversed(order: Order, value_dirhams: int, delivery_dirhams: int, at: datet
         "delivery": delivery_dirhams,
     }
     return ledger.post(order.store_id, "order.returned", at, amounts, order_id=order.id)
-
-
-def is_settled(load: Load) -> bool:
-    """True if cash came for all of the order that was not refused."""
-    return bool(load.collections) and load.due_dirhams == 0
 
 
 def positions_of(lines: Sequence[Line]) -> dict[int, int]:

@@ -46,8 +46,8 @@ async def choose_cash(
         MethodNotOffered: cash is not taken there. TotalDiffers, Stale.
     """
     order.check_editable()
-    if order.total_dirhams <= 0:
-        raise AmountNotCarried("method")  # nothing to collect
+    if order.total_dirhams <= 0 or order.due_dirhams != order.total_dirhams:
+        raise AmountNotCarried("method")  # nothing to collect, or a part of it has come
     at = shop.clock.now()
     attempts = await payments.list_payments_of_order(shop.db, order.store_id, order.id)
     known = next((one for one in attempts if one.method == COD and not one.is_final), None)

@@ -15,7 +15,7 @@ from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
-from eishro.domain.ledger.commission import commission_entries
+from eishro.domain.ledger.commission import commission_added
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
@@ -204,7 +204,7 @@ def _receive(
             {
                 payment.account: receipt.amount_dirhams,
                 ("suspense" if reason else "receivable"): -receipt.amount_dirhams,
-                **({} if reason else commission_entries(order.total_dirhams, order.commission_bp)),
+                **({} if reason else _share(order, receipt.amount_dirhams)),
             },
             order_id=order.id,
             payment_id=payment.id,
@@ -227,13 +227,19 @@ def _receive(
             suspense.insert_item(_stranded(shop, payment, receipt, reason, at)),
         )
         return order, reason
-    batch.add(*paying(order, at, actor))
-    return msgspec.structs.replace(order.pay(at), version=order.version + 1), None
+    batch.add(*paying(order, receipt.amount_dirhams, at, actor))
+    paid = order.receive(receipt.amount_dirhams, at)
+    return msgspec.structs.replace(paid, version=order.version + 1), None
 
 
-def paying(order: Order, at: datetime, actor: Actor) -> list[Statement]:
-    """The order as paid in full, whatever the money came from."""
-    paid = order.pay(at)
+def _share(order: Order, dirhams: int) -> dict[str, int]:
+    """The platform's share of money that comes for the order now."""
+    return commission_added(order.commission_bp, order.paid_dirhams, dirhams)
+
+
+def paying(order: Order, dirhams: int, at: datetime, actor: Actor) -> list[Statement]:
+    """The order paid with all that was due, whatever the money came from."""
+    paid = order.receive(dirhams, at)
     return [
         orders.save_order(paid, seen=order),
         orders.note_history(paid, "order.paid", actor.name, at),
@@ -268,10 +274,11 @@ def _stranded(
 
 def why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | None:
     """Why the order cannot take this money, or None if it pays the order."""
-    if not payment.is_exact(receipt) or payment.amount_dirhams != order.total_dirhams:
+    if not payment.is_exact(receipt):
         return "amount_differs"
     if order.is_payable:
-        return None
+        # An attempt from before the order was changed, or before a courier brought a part of it.
+        return None if payment.amount_dirhams == order.due_dirhams else "amount_differs"
     return "paid_already" if order.is_captured and order.status != "cancelled" else "order_closed"
 
 

@@ -222,13 +222,15 @@ def find_method(methods: Iterable[PaymentMethod], name: str) -> PaymentMethod | 
 def _methods(shop: Shop, store: Store, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
     chosen = settings.payment_methods
     own = () if store.own_gateways == NONE_OWN else msgspec.json.decode(store.own_gateways)
-    return tuple(
-        method
-        for method in shop.methods
-        if (method.provider is None or method.provider in shop.providers or method.provider in own)
-        and (not chosen or method.method in chosen)
-        and can_pay_into(shop, settings, method)
-    )
+    usable: dict[str, PaymentMethod] = {}
+    for method in shop.methods:
+        is_usable = (
+            method.provider is None or method.provider in shop.providers or method.provider in own
+        )
+        is_wanted = not chosen or method.method in chosen
+        if is_usable and is_wanted and can_pay_into(shop, settings, method):
+            usable.setdefault(method.method, method)  # of several ways to it, the first
+    return tuple(usable.values())
 
 
 def carries(method: PaymentMethod, settings: StoreSettings, dirhams: int) -> bool:
@@ -250,6 +252,8 @@ def _decide(
 ) -> Placed:
     basket = priced.basket
     waits = waiting_time(shop, command.payment_method)
+    if command.payment_method not in OFFLINE_METHODS and command.waits_for_goods:
+        waits = None
     order = Order(
         id=text_id("ord", at),
         store_id=command.store_id,
@@ -279,6 +283,7 @@ def _decide(
         weight_grams=basket.weight_grams,
         coupon_code=priced.coupon_code,
         commission_bp=commission_bp_of(shop, store),
+        due_dirhams=basket.total_dirhams,
     )
     lines = tuple(
         Line(

@@ -18,7 +18,8 @@ from eishro.domain.discounts import model as discounts
 from eishro.domain.discounts import sql as promotions
 from eishro.domain.discounts import uses
 from eishro.domain.discounts.model import Applied, Item, Reduction, Rule
-from eishro.domain.orders.model import COD, Basket, Offer, Priced, Wanted, basket_of, match
+from eishro.domain.orders.basket import basket_of, match
+from eishro.domain.orders.model import COD, Basket, Offer, Priced, Wanted
 from eishro.domain.shipping import rates
 from eishro.domain.shipping.rates import DeliveryPlan
 from eishro.domain.shipping.zones import Method
@@ -51,6 +52,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     manual_discount_dirhams: int = 0
     shipping_override_dirhams: int | None = None
     channel: str | None = None
+    waits_for_goods: bool = False  # an exchange: it is paid by what comes back, not within an hour
 
 
 class PricedItem(msgspec.Struct, frozen=True):

@@ -16,29 +16,22 @@ from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.ledger.commission import commission_returned
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import Line, Order
+from eishro.domain.orders.model import Order
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import StoredReceipt
-from eishro.domain.payments.refund_amounts import (
-    Amounts,
-    RefundableLine,
-    RefundWanted,
-    Standing,
-    measure,
-)
+from eishro.domain.payments.refund_amounts import Amounts, RefundWanted
 from eishro.domain.payments.refunds import (
-    REFUNDS_MAX,
     NotInSuspense,
     Refund,
     RefundNotFound,
     RefundTooLarge,
     Through,
-    TooManyRefunds,
 )
 from eishro.domain.suspense import sql as suspense
 from eishro.flows.gateways import provider_of
-from eishro.flows.send_refund import captured_dirhams, settling
+from eishro.flows.purse import read_purse
+from eishro.flows.send_refund import settling
 from eishro.flows.shop import SYSTEM, NotOnce, Once, Shop, again_if_stale
 from eishro.ids import text_id
 from eishro.money import decimal_from_dirhams
@@ -53,36 +46,38 @@ async def open_refund(
     Raises:
         Invalid, RefundTooLarge, TooManyRefunds, OrderNotFound, idempotency.AlreadyClaimed.
     """
-    order = await orders.get_order(shop.db, order_id)
-    lines = await orders.list_lines(shop.db, [order_id])
-    found = await refunds.list_refunds_of_order(shop.db, order.store_id, order_id)
-    receipts = await _money_of(shop, order)
-    earlier = [refund for refund in found if refund.is_of_order]
-    standing = _standing(order, await captured_dirhams(shop, order, receipts), earlier)
-    amounts = measure(wanted, standing, _refundable(lines, earlier))
-    if len(earlier) >= REFUNDS_MAX:
-        raise TooManyRefunds()
-    at = shop.clock.now()
-    receipt = _money_for(amounts.amount_dirhams, receipts, earlier)
-    goes_out = await _goes_out(shop, receipt)
-    refund = _new_refund(order, amounts, wanted.reason, receipt, actor, at, goes_out=goes_out)
+    purse = await read_purse(shop, await orders.get_order(shop.db, order_id))
+    order, at = purse.order, shop.clock.now()
+    amounts = purse.measure(wanted)
+    purse.check_room()
+    receipt = purse.receipt_for(amounts.amount_dirhams)
+    refund = await new_refund(shop, order, amounts, wanted.reason, receipt, actor, at)
     opened = order.refunds_opened_dirhams + refund.amount_dirhams
     after = msgspec.structs.replace(order, refunds_opened_dirhams=opened, updated_at=at)
     await shop.db.commit(
         Batch(*once.claim(refund), orders.save_order(after, seen=order)).add(
-            *_opening(order, refund, standing.captured_dirhams, actor, at)
+            *opening(order, refund, actor, at)
         )
     )
     return refund
 
 
-async def open_due_refund(shop: Shop, order_id: str) -> Refund | None:
-    """Everything that a cancelled order still owes its buyer; None if that is nothing."""
-    wanted = RefundWanted(reason="order cancelled")
-    try:
-        return await open_refund(shop, order_id, wanted, SYSTEM, NotOnce())
-    except RefundTooLarge:
-        return None
+async def open_due_refund(shop: Shop, order_id: str) -> list[Refund]:
+    """Everything that a cancelled order still owes its buyer, a refund for each piece of money
+    that paid it; none if that is nothing.
+    """
+    opened: list[Refund] = []
+    while True:
+        purse = await read_purse(shop, await orders.get_order(shop.db, order_id))
+        remaining = purse.order.paid_dirhams - purse.order.refunds_opened_dirhams
+        pieces = purse.split(remaining)
+        wanted = RefundWanted(
+            reason="order cancelled", amount_dirhams=pieces[0][1] if pieces else None
+        )
+        try:
+            opened.append(await open_refund(shop, order_id, wanted, SYSTEM, NotOnce()))
+        except RefundTooLarge:
+            return opened
 
 
 @again_if_stale
@@ -107,8 +102,7 @@ async def open_suspense_refund(
     order = await orders.get_order(shop.db, payment.order_id)
     at = shop.clock.now()
     amounts = Amounts(receipt.amount_dirhams, 0, 0, ())
-    goes_out = await _goes_out(shop, receipt)
-    opened = _new_refund(order, amounts, reason, receipt, actor, at, goes_out=goes_out)
+    opened = await new_refund(shop, order, amounts, reason, receipt, actor, at)
     refund = msgspec.structs.replace(opened, kind="suspense")
     item = await suspense.find_item_of_receipt(
         shop.db, receipt.store_id, receipt.provider, *receipt_key
@@ -117,7 +111,7 @@ async def open_suspense_refund(
     if item is not None:
         placed = item.resolve("refund", actor.name, at)
         batch.add(suspense.save_item(placed, seen=item))
-    await shop.db.commit(batch.add(*_opening(order, refund, 0, actor, at)))
+    await shop.db.commit(batch.add(*opening(order, refund, actor, at)))
     return refund
 
 
@@ -179,64 +173,6 @@ async def _of_order(shop: Shop, order_id: str, refund_id: str) -> Refund:
     return refund
 
 
-def _standing(order: Order, captured_dirhams: int, earlier: Sequence[Refund]) -> Standing:
-    goods = order.subtotal_dirhams - order.discount_dirhams
-    return Standing(
-        captured_dirhams=captured_dirhams,
-        opened_dirhams=order.refunds_opened_dirhams,
-        goods_left_dirhams=max(0, goods - sum(r.goods_dirhams for r in earlier)),
-        delivery_left_dirhams=max(
-            0, order.shipping_dirhams - sum(r.delivery_dirhams for r in earlier)
-        ),
-    )
-
-
-def _refundable(lines: Sequence[Line], earlier: Sequence[Refund]) -> list[RefundableLine]:
-    """The order's lines with what was paid for each: its total without its share of discounts."""
-    refunded: dict[int, int] = {}
-    for refund in earlier:
-        for line in refund.lines_value():
-            refunded[line.position] = refunded.get(line.position, 0) + line.quantity
-    return [
-        RefundableLine(
-            position=line.position,
-            variant_id=line.variant_id,
-            quantity=line.quantity,
-            net_dirhams=line.total_dirhams - line.discount_dirhams,
-            refunded=refunded.get(line.position, 0),
-        )
-        for line in lines
-    ]
-
-
-async def _money_of(shop: Shop, order: Order) -> list[StoredReceipt]:
-    """The money that paid the order: its own, or what was in suspense before."""
-    own = await refunds.list_applied_receipts(shop.db, order.store_id, order.id)
-    if own or not order.is_captured:
-        return own
-    found: list[StoredReceipt] = []
-    for item in await suspense.list_applied_to(shop.db, order.store_id, order.id):
-        key = (item.terminal, item.provider_reference)
-        found += [
-            receipt
-            for receipt in await payments.list_receipts(shop.db, item.payment_id)
-            if (receipt.terminal, receipt.provider_reference) == key
-        ]
-    return found
-
-
-def _money_for(
-    dirhams: int, receipts: Sequence[StoredReceipt], earlier: Sequence[Refund]
-) -> StoredReceipt | None:
-    """The receipt that this much can go back from; None: by no gateway."""
-    for receipt in receipts:
-        key = (receipt.provider, receipt.terminal, receipt.provider_reference)
-        gone = sum(r.amount_dirhams for r in earlier if r.receipt_key == key)
-        if receipt.amount_dirhams - gone >= dirhams:
-            return receipt
-    return None
-
-
 def _in_suspense(receipts: Sequence[StoredReceipt], key: tuple[str, str]) -> StoredReceipt:
     for receipt in receipts:
         waits = not receipt.applied and receipt.reason != refunds.REFUNDING
@@ -245,25 +181,17 @@ def _in_suspense(receipts: Sequence[StoredReceipt], key: tuple[str, str]) -> Sto
     raise NotInSuspense()
 
 
-async def _goes_out(shop: Shop, receipt: StoredReceipt | None) -> bool:
-    """True if the gateway that took the money can give it back."""
-    if receipt is None:
-        return False
-    payment = await payments.get_payment(shop.db, receipt.payment_id)
-    provider = await provider_of(shop, payment)
-    return provider is not None and provider.can_refund
-
-
-def _new_refund(
+async def new_refund(
+    shop: Shop,
     order: Order,
     amounts: Amounts,
     reason: str,
     receipt: StoredReceipt | None,
     actor: Actor,
     at: datetime,
-    *,
-    goes_out: bool,
 ) -> Refund:
+    """A refund that nobody has sent; a task for people where no gateway can give it back."""
+    goes_out = await _goes_out(shop, receipt)
     return Refund(
         id=text_id("ref", at),
         store_id=order.store_id,
@@ -294,9 +222,7 @@ def _new_refund(
     )
 
 
-def _opening(
-    order: Order, refund: Refund, captured_dirhams: int, actor: Actor, at: datetime
-) -> list[Statement]:
+def opening(order: Order, refund: Refund, actor: Actor, at: datetime) -> list[Statement]:
     """The refund, what it means in the books, and who wanted it."""
     amount = str(decimal_from_dirhams(refund.amount_dirhams))
     statements = [
@@ -315,28 +241,45 @@ def _opening(
             store_id=order.store_id,
             order=order.id,
             dirhams=refund.amount_dirhams,
-            reason=refund.reason,
         ),
     ]
-    owed = {"refunds_due": -refund.amount_dirhams}
-    if not refund.is_of_order:
-        owed["suspense"] = refund.amount_dirhams
-    elif order.status != "cancelled":
-        owed["sales"], owed["delivery"] = refund.goods_dirhams, refund.delivery_dirhams
-        owed |= commission_returned(
-            captured_dirhams,
-            order.commission_bp,
-            order.refunds_opened_dirhams,
-            refund.amount_dirhams,
-        )
-    else:
+    if refund.is_of_order and order.status == "cancelled":
         return statements  # cancelling has posted all that is owed
+    owed = {"refunds_due": -refund.amount_dirhams}
+    if refund.kind == "suspense":
+        owed["suspense"] = refund.amount_dirhams
+    else:
+        owed |= given_up(order, refund)
     posted = ledger.post(
         order.store_id,
-        "refund.requested",
+        "order.overpaid" if refund.kind == "excess" else "refund.requested",
         at,
         owed,
         order_id=order.id,
         payment_id=refund.payment_id,
     )
     return [*statements, posted]
+
+
+def given_up(order: Order, refund: Refund) -> dict[str, int]:
+    """What the store does not earn for it: the platform's share goes back with it. A change that
+    made an order cheaper has booked that itself, and left more received than is owed.
+    """
+    share = commission_returned(
+        order.paid_dirhams,
+        order.commission_bp,
+        order.refunds_opened_dirhams,
+        refund.amount_dirhams,
+    )
+    if refund.kind == "excess":
+        return {"receivable": refund.amount_dirhams, **share}
+    return {"sales": refund.goods_dirhams, "delivery": refund.delivery_dirhams, **share}
+
+
+async def _goes_out(shop: Shop, receipt: StoredReceipt | None) -> bool:
+    """True if the gateway that took the money can give it back."""
+    if receipt is None:
+        return False
+    payment = await payments.get_payment(shop.db, receipt.payment_id)
+    provider = await provider_of(shop, payment)
+    return provider is not None and provider.can_refund

@@ -14,6 +14,7 @@ from eishro.domain.payments.refund_amounts import RefundWanted, WantedLine
 from eishro.domain.payments.refunds import RefundTooLarge
 from eishro.domain.returns import sql as returns
 from eishro.errors import Invalid
+from eishro.flows.exchange_goods import settle_exchange
 from eishro.flows.issue_invoice import CreditLine, issue_credit_note
 from eishro.flows.refund_order import open_refund
 from eishro.flows.return_goods import close_return
@@ -39,7 +40,8 @@ class _OnceForReturn:
 
 
 async def refund_return(shop: Shop, return_id: str) -> None:
-    """Give back what was paid for the pieces of a return that arrived, and close it.
+    """Give back what was paid for the pieces of a return that arrived, and close it; in an
+    exchange it pays the other order first.
 
     An order that was never paid owes nothing. Where pieces were refunded by hand before, nothing is
     done: the return stays `received` until somebody closes it.
@@ -54,8 +56,12 @@ async def refund_return(shop: Shop, return_id: str) -> None:
             reason=f"return {made.id}",
             lines=tuple(WantedLine(line.quantity, variant_id=line.variant_id) for line in lines),
         )
+        once, other_id = _OnceForReturn(shop, return_id), made.replacement_order_id
         try:
-            await open_refund(shop, order.id, wanted, SYSTEM, _OnceForReturn(shop, return_id))
+            if other_id is None:
+                await open_refund(shop, order.id, wanted, SYSTEM, once)
+            else:
+                await settle_exchange(shop, order.id, other_id, wanted, SYSTEM, once)
         except idempotency.AlreadyClaimed:
             pass  # the event came twice
         except (RefundTooLarge, Invalid):

@@ -16,6 +16,7 @@ from eishro.domain.shipping import cod, cod_sql
 from eishro.domain.shipping.cod import Case, CaseClosed, Collection, Resolution
 from eishro.flows import collect_cash, parcels
 from eishro.flows.parcels import Load
+from eishro.flows.pay_order import closing_attempts
 from eishro.flows.shop import Once, Shop, again_if_stale
 
 
@@ -47,7 +48,7 @@ async def resolve_case(
         order = await orders.get_order(shop.db, before.order_id)
         load = await parcels.read_load(shop, order)
         if before.stage == "collection":
-            batch.add(*_collect(load, after, actor))
+            batch.add(*_collect(load, after, actor), *await closing_attempts(shop, order, at))
         else:
             batch.add(*_remit(load, after))
     batch.add(

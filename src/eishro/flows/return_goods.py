@@ -74,7 +74,7 @@ async def request_return(shop: Shop, command: AskReturn, actor: Actor, once: Onc
     at = shop.clock.now()
     if command.is_buyer and is_late(await _delivered_at(shop, order), at, shop.rules.return_window):
         raise TooLate()
-    if command.replacement and order.payment_method not in OFFLINE_METHODS:
+    if command.replacement and not _can_exchange(order):
         raise NoExchange()
     if await returns.count_of_order(shop.db, order.store_id, order.id) >= RETURNS_MAX:
         raise TooManyReturns()
@@ -168,7 +168,7 @@ async def receive_return(
     after = msgspec.structs.replace(moved, refund_dirhams=owed, decision=note or seen.decision)
     here = _added(arrived, lines)
     is_whole = all(here.get(one.variant_id, 0) == one.quantity for one in bought.values())
-    order_after = order.move("returned", at) if is_whole else order
+    order_after = order.move("returned", at).owe_no_more() if is_whole else order
     await shop.db.commit(
         Batch(
             *_restocking(decided, at),
@@ -237,6 +237,13 @@ class _Approval:
 def _check_order(order: Order) -> None:
     if order.status not in RETURNABLE:
         raise NotReturnable()
+
+
+def _can_exchange(order: Order) -> bool:
+    """The other order is paid by what comes back, so that has to be paid; or it is paid at the
+    door.
+    """
+    return order.is_captured or order.payment_method in OFFLINE_METHODS
 
 
 async def _delivered_at(shop: Shop, order: Order) -> datetime | None:
@@ -315,6 +322,7 @@ def _replacing(order: Order, wishes: Sequence[Wish]) -> PlaceOrder:
         shipping_notes=order.shipping_notes,
         shipping_method=order.shipping_method,
         payment_method=order.payment_method,
+        waits_for_goods=True,
         notes=f"استبدال للطلب {order.number} · Exchange for order {order.number}",
     )
 
@@ -373,7 +381,7 @@ def _noted(
         orders.save_order(order, seen=seen),
         orders.note_history(order, event, actor.name, at, note),
         outbox.publish(f"return.{made.status}", made.id, at, store_id=store_id, order=order.id),
-        audit.record(actor, event, made.id, at, store_id=store_id, order=order.id, note=note),
+        audit.record(actor, event, made.id, at, store_id=store_id, order=order.id),
     ]
     if order.status != seen.status:
         statements += [

@@ -16,7 +16,6 @@ from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import Order
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
@@ -28,7 +27,6 @@ from eishro.domain.payments.port import (
     RefundManual,
 )
 from eishro.domain.payments.refunds import UNDER_WAY, Refund
-from eishro.domain.shipping import cod_sql
 from eishro.flows.gateways import intent_of, provider_of
 from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
@@ -78,16 +76,6 @@ async def check_refunds(shop: Shop, payment: Payment) -> int:
     for refund_id in unclear:
         await send_refund(shop, refund_id)
     return len(unclear)
-
-
-async def captured_dirhams(shop: Shop, order: Order, receipts: Sequence[StoredReceipt]) -> int:
-    """What came for the order: through gateways, or as cash if none of them knows of it."""
-    if not order.is_captured:
-        return 0
-    if came := sum(receipt.amount_dirhams for receipt in receipts):
-        return came
-    cash = await cod_sql.list_collections(shop.db, [order.id])
-    return sum(collection.amount_dirhams for collection in cash) or order.total_dirhams
 
 
 @again_if_stale
@@ -215,20 +203,19 @@ async def settling(
             reference=after.provider_reference,
         ),
     ]
-    if not after.is_of_order:
+    if not after.is_of_payment:
         return [
             *statements,
             outbox.publish("payment.refunded", after.payment_id or "", at, store_id=after.store_id),
             orders.note_history(order, "payment.refunded", actor.name, at, amount),
         ]
-    receipts = await refunds.list_applied_receipts(shop.db, order.store_id, order.id)
-    captured = await captured_dirhams(shop, order, receipts)
-    refunded = order.refund(after.amount_dirhams, captured, at)
+    if after.is_of_order:
+        refunded = order.refund(after.amount_dirhams, order.paid_dirhams, at)
+        statements.append(orders.save_order(refunded, seen=order))
     return [
         *statements,
-        orders.save_order(refunded, seen=order),
         *await _payment_of(shop, after, at),
-        orders.note_history(refunded, "order.refunded", actor.name, at, amount),
+        orders.note_history(order, "order.refunded", actor.name, at, amount),
         outbox.publish(
             "order.refunded", order.id, at, store_id=order.store_id, amount=amount, refund=after.id
         ),
@@ -247,7 +234,7 @@ async def _payment_of(shop: Shop, refund: Refund, at: datetime) -> list[Statemen
         if other.id != refund.id
         and other.payment_id == refund.payment_id
         and other.status == "done"
-        and other.is_of_order
+        and other.is_of_payment
     )
     after = payment.given_back(gone, at, as_void=refund.kind == "void")
     return [payments.save_payment(after, seen=payment)] if after != payment else []
@@ -258,5 +245,5 @@ def _for_people(refund: Refund, at: datetime) -> list[Statement]:
     topic = f"refund.{refund.status}"
     return [
         outbox.publish(topic, refund.id, at, store_id=refund.store_id, order=refund.order_id),
-        audit.record(SYSTEM, topic, refund.id, at, store_id=refund.store_id, reason=refund.failure),
+        audit.record(SYSTEM, topic, refund.id, at, store_id=refund.store_id),
     ]

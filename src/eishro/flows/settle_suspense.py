@@ -13,7 +13,7 @@ from eishro.db.statements import Batch
 from eishro.domain.accounts import sql as accounts
 from eishro.domain.accounts.model import MemberNotFound
 from eishro.domain.ledger import sql as ledger
-from eishro.domain.ledger.commission import commission_entries
+from eishro.domain.ledger.commission import commission_added
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import OrderNotFound
 from eishro.domain.suspense import sql as suspense
@@ -123,7 +123,7 @@ async def _apply(
     order = await orders.get_order(shop.db, order_id)
     if order.store_id != item.store_id:
         raise OrderNotFound()
-    is_exact = (item.currency, item.amount_dirhams) == ("LYD", order.total_dirhams)
+    is_exact = (item.currency, item.amount_dirhams) == ("LYD", order.due_dirhams)
     if not (is_exact and order.is_payable):
         raise SuspenseDoesNotFit()
     batch.add(
@@ -134,12 +134,12 @@ async def _apply(
             {
                 "suspense": item.amount_dirhams,
                 "receivable": -item.amount_dirhams,
-                **commission_entries(item.amount_dirhams, order.commission_bp),
+                **commission_added(order.commission_bp, order.paid_dirhams, item.amount_dirhams),
             },
             order_id=order.id,
             payment_id=item.payment_id,
         ),
         outbox.publish("order.paid", order.id, at, store_id=order.store_id),
-        *paying(order, at, actor),
+        *paying(order, item.amount_dirhams, at, actor),
         *await closing_attempts(shop, order, at),
     )

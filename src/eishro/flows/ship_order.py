@@ -102,7 +102,7 @@ def _moved(
             order, fulfilment_status="partial", expires_at=None, updated_at=at
         )
         event = "order.partially_shipped"
-    note = " ".join(part for part in (shipment.carrier, shipment.tracking_number) if part)
+    note = " ".join(part for part in (shipment.shown_carrier, shipment.tracking_number) if part)
     told.append(orders.note_history(order, event, actor.name, at + _TICK, note))
     told.append(outbox.publish(event, order.id, at, store_id=order.store_id))
     return order, told

@@ -53,7 +53,7 @@ async def start_payment(
     payer: Payer = NOBODY,
     language: Language = "ar",
 ) -> Payment:
-    """A new attempt with what the payer has to do; in cash the order is paid on delivery.
+    """A new attempt to pay what is due, with what the payer has to do; in cash on delivery, too.
 
     Raises:
         NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
@@ -67,9 +67,9 @@ async def start_payment(
         raise MethodNotOffered("method")
     if not order.is_payable:
         raise NotPayable()
-    if order.payment_method == "cod" and await cod_sql.list_collections(shop.db, [order.id]):
-        raise NotPayable()  # a courier has brought a part of it already
-    if not carries(offered, store.settings_value(), order.total_dirhams):
+    if await _is_collected(shop, order):
+        raise NotPayable()  # a courier has brought a part of it already, and brings the rest
+    if not carries(offered, store.settings_value(), order.due_dirhams):
         raise AmountNotCarried("method")
     await refuse_unclear(shop, order)
     if offered.method == COD:
@@ -96,6 +96,16 @@ async def start_payment(
     )
     await keep_exchanges(shop, payment)
     return payment
+
+
+async def _is_collected(shop: Shop, order: Order) -> bool:
+    """A courier has taken the cash of one of its parcels; cash for the whole order, before a
+    change made it cost more, is another matter.
+    """
+    if order.payment_method != COD:
+        return False
+    found = await cod_sql.list_collections(shop.db, [order.id])
+    return any(collection.shipment_id is not None for collection in found)
 
 
 async def new_attempt(
@@ -130,7 +140,10 @@ async def new_attempt(
             is_own_account=settings.transfer_account is not None,
         )
     intent = msgspec.structs.replace(
-        intent_of(shop, payment), payer=payer, beneficiary=account, language=language
+        intent_of(shop, payment),
+        payer=_whole(payer, order),
+        beneficiary=account,
+        language=language,
     )
     with speaking_of(payment.reference):
         started = await provider.start(intent)
@@ -150,6 +163,15 @@ async def _free_reference(shop: Shop, provider: str) -> str:
     return reference
 
 
+def _whole(payer: Payer, order: Order) -> Payer:
+    """What the payer did not say again is as the order has it."""
+    return msgspec.structs.replace(
+        payer,
+        phone=payer.phone or order.customer_phone,
+        email=payer.email or order.customer_email,
+    )
+
+
 def _new_payment(
     shop: Shop, order: Order, method: PaymentMethod, return_url: str | None
 ) -> Payment:
@@ -164,7 +186,7 @@ def _new_payment(
         method=method.method,
         provider=method.provider or "",
         reference=readable_code(REFERENCE_LENGTH),
-        amount_dirhams=order.total_dirhams,
+        amount_dirhams=order.due_dirhams,
         currency=method.currency,
         status="created",
         action=None,
@@ -178,7 +200,7 @@ def _new_payment(
         created_at=at,
         updated_at=at,
         version=1,
-        wire_minor=None if rate is None else rate.cents(order.total_dirhams),
+        wire_minor=None if rate is None else rate.cents(order.due_dirhams),
         rate_micro=None if rate is None else rate.micro_dinars,
         rate_source=None if rate is None else rate.source,
     )

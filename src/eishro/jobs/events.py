@@ -155,6 +155,17 @@ async def mail_refund(shop: Shop, event: Event) -> None:
         )
 
 
+async def mail_changed(shop: Shop, event: Event) -> None:
+    """Tell who has paid for an order what it costs now."""
+    order, store = await _order_and_store(shop, event)
+    if order.customer_email is None or not order.paid_dirhams:
+        return
+    due = str(decimal_from_dirhams(order.due_dirhams)) if order.due_dirhams else None
+    total = str(decimal_from_dirhams(order.total_dirhams))
+    words = mails.order_changed(order.customer_email, store.name, order.number, total, due)
+    await _send(shop, words)
+
+
 async def credit_refunded(shop: Shop, event: Event) -> None:
     """Write the credit note of a refund that has left."""
     await credit_refund(shop, _payload(event)["refund"])
@@ -176,7 +187,7 @@ async def mail_shipped(shop: Shop, event: Event) -> None:
     if order.customer_email is None:
         return
     parcels = [
-        f"{shipment.carrier} {shipment.tracking_number}"
+        f"{shipment.shown_carrier} {shipment.tracking_number}"
         for shipment in await shipments.list_of_order(shop.db, order.id)
         if shipment.status != "cancelled" and shipment.tracking_number is not None
     ]
@@ -198,6 +209,13 @@ async def issue_paid_invoice(shop: Shop, event: Event) -> None:
     """Give a paid order its invoice; one that was cancelled since gets none here."""
     with contextlib.suppress(NotInvoiced):
         await issue_invoice(shop, event.subject_id)
+
+
+async def issue_changed_invoice(shop: Shop, event: Event) -> None:
+    """Give a paid order that was changed an invoice in place of the one that is void now."""
+    order = await orders.get_order(shop.db, event.subject_id)
+    if order.is_captured and order.revision:
+        await issue_paid_invoice(shop, event)
 
 
 async def refile_shelf(shop: Shop, event: Event) -> None:
@@ -271,6 +289,8 @@ HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     "order.paid": (mail_buyer, mail_merchant, issue_paid_invoice, settle_cash),
     "proof.forgotten": (delete_proof,),
     "order.refunded": (mail_refund, credit_refunded),
+    "order.edited": (mail_changed, issue_changed_invoice),
+    "order.exchanged": (credit_refunded,),
     "return.received": (refund_returned,),
     "refund.due": (refund_cancelled,),
     "order.partially_shipped": (mail_shipped,),

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from eishro.domain.invoices import sql as invoices
-from eishro.domain.invoices.model import CreditNoteNotFound, Invoice, read_number
+from eishro.domain.invoices.model import CreditNoteNotFound, Invoice, is_of_refund, read_number
 from eishro.flows.issue_invoice import PDF, issue_invoice, print_document
 from eishro.web.dispatch import etag_of
 from eishro.web.routes import Call, Page, Raw, Reply
@@ -15,7 +15,9 @@ from eishro.web.wire import dinars
 
 
 class CreditNoteView(msgspec.Struct, frozen=True, rename="camel"):
-    """A credit note in a list; its PDF lies below its number."""
+    """A credit note in a list; its PDF lies below its number. Without a refund it makes an invoice
+    void whose order was changed.
+    """
 
     number: str
     amount: Decimal
@@ -53,7 +55,7 @@ async def list_credit_notes(call: Call, query: PageQuery) -> Reply:
         CreditNoteView(
             number=note.name,
             amount=dinars(note.content_value().total_dirhams),
-            refund_id=note.refund_id,
+            refund_id=note.refund_id if is_of_refund(note) else None,
             issued_at=note.issued_at,
         )
         for note in notes

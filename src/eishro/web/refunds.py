@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 from msgspec import Meta
@@ -62,7 +62,7 @@ class RefundDoneBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
 
     note: Note
     reference: ShortText | None = None
-    through: Through = "cash"
+    through: Literal["gateway", "cash"] = "cash"
 
 
 class RefundRetryBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from eishro.domain.orders.model import LINES_MAX, QUANTITY_MAX, Line, Order
 from eishro.domain.shipping import cod, shipments_sql
+from eishro.domain.shipping.carriers import KEY_LENGTH_MAX, carrier_key
 from eishro.domain.shipping.remittance_file import TRACKING_LENGTH_MAX, tracking_number
 from eishro.domain.shipping.shipments import Shipment, ShipmentEvent, Status
 from eishro.errors import Invalid, Words
@@ -17,18 +18,16 @@ from eishro.flows import parcels
 from eishro.flows.move_shipment import ShipmentChange, change_shipment
 from eishro.flows.parcels import Load, Parcel
 from eishro.flows.ship_order import Shipped, ship_order
-from eishro.text import words
+from eishro.text import strip_marks
 from eishro.web.routes import Call, Reply
 from eishro.web.stores import has_condition, refuse_stale
 from eishro.web.wire import IntegerId, Name, Note, WireType, dinars
 
-_CARRIER_LENGTH_MAX = 40
-
 
 class CarrierName(WireType):
-    """A carrier by any name; kept small, its words joined by hyphens."""
+    """A carrier by any name: `key` is what accounts and look-ups know it by, `name` is shown."""
 
-    __slots__ = ("name",)
+    __slots__ = ("key", "name")
     expected = Words(
         "must be a carrier's name of up to 40 letters and digits, such as amyal or d-express",
         "يجب أن يكون اسم شركة شحن من 40 حرفا ورقما على الأكثر، مثل amyal أو أميال",
@@ -41,17 +40,19 @@ class CarrierName(WireType):
         "examples": ["amyal", "d-express"],
     }
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, key: str, name: str) -> None:
+        self.key = key
         self.name = name
 
     @classmethod
     def parse(cls, value: object) -> "CarrierName":
-        if not isinstance(value, str) or len(value) > _CARRIER_LENGTH_MAX:
+        if not isinstance(value, str) or len(value) > KEY_LENGTH_MAX:
             raise ValueError(cls.expected.en)
-        name = "-".join(words(value))
-        if not 0 < len(name) <= _CARRIER_LENGTH_MAX:
+        key = carrier_key(value)
+        if not 0 < len(key) <= KEY_LENGTH_MAX:
             raise ValueError(cls.expected.en)
-        return cls(name)
+        name = " ".join("".join(c for c in strip_marks(value) if c.isprintable()).split())
+        return cls(key, name)
 
 
 class TrackingNumber(WireType):
@@ -140,6 +141,7 @@ class ShipmentView(msgspec.Struct, frozen=True, rename="camel"):
     order_id: str
     store_id: int
     carrier: str
+    carrier_name: str
     service: str | None
     tracking_number: str | None
     status: Status
@@ -153,7 +155,8 @@ class ShipmentView(msgspec.Struct, frozen=True, rename="camel"):
 async def create(call: Call, body: ShipmentBody) -> Reply:
     """Send pieces of the order on their way."""
     parcel = Parcel(
-        carrier=body.carrier.name,
+        carrier=body.carrier.key,
+        carrier_name=body.carrier.name,
         service=body.service,
         tracking_number=body.tracking_number.number if body.tracking_number else None,
         pieces=_pieces(body),
@@ -236,6 +239,7 @@ def shipment_view(load: Load, shipment: Shipment, events: Sequence[ShipmentEvent
         order_id=shipment.order_id,
         store_id=shipment.store_id,
         carrier=shipment.carrier,
+        carrier_name=shipment.shown_carrier,
         service=shipment.service,
         tracking_number=shipment.tracking_number,
         status=shipment.status,

@@ -85,7 +85,9 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Invoice(msgspec.Struct, frozen=True):
-    """A document's row; `number` counts from 1 for each kind in each store."""
+    """A document's row; `number` counts from 1 for each kind in each store. `revision` is the
+    order's when it was issued. A credit note names the refund, or the change (`edt_…`), it is of.
+    """
 
     id: str
     store_id: int
@@ -95,6 +97,7 @@ class Invoice(msgspec.Struct, frozen=True):
     refund_id: str | None
     issued_at: datetime
     content: msgspec.Raw
+    revision: int = 0
 
     @property
     def name(self) -> str:
@@ -123,6 +126,11 @@ class CreditNoteNotFound(NotFound):
 def is_invoiced(status: str) -> bool:
     """True if an order of this status gets an invoice."""
     return status not in _NOT_INVOICED
+
+
+def is_of_refund(note: Invoice) -> bool:
+    """True if the credit note is of money that went back, not of a change of its order."""
+    return note.refund_id is not None and not note.refund_id.startswith("edt_")
 
 
 def written(kind: Kind, number: int) -> str:

@@ -5,9 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.db.database import Database
+from eishro.db.pages import Pages
 from eishro.db.rows import columns_of, values_of
 from eishro.db.schema import table
-from eishro.db.statements import Query, Statement, Write, insert_once
+from eishro.db.statements import Query, Statement, Write, in_list, insert_once
 from eishro.db.types import Id, Int, Json, Moment, Text
 from eishro.domain.invoices.model import CreditNoteNotFound, Invoice, Kind
 from eishro.errors import Stale
@@ -25,6 +26,7 @@ invoices = table(
     sa.Column("refund_id", Id),
     sa.Column("issued_at", Moment, nullable=False),
     sa.Column("content", Json, nullable=False),
+    sa.Column("revision", Int, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.UniqueConstraint("store_id", "kind", "number"),
     sa.CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind"),
@@ -34,6 +36,7 @@ invoices = table(
         "uq_invoices_order",
         "store_id",
         "order_id",
+        "revision",
         unique=True,
         sqlite_where=_IS_INVOICE,
         postgresql_where=_IS_INVOICE,
@@ -63,7 +66,11 @@ _COLUMNS = columns_of(invoices, Invoice)
 _OF_STORE = invoices.c.store_id == sa.bindparam("store_id")
 _OF_ORDER = (_OF_STORE, invoices.c.order_id == sa.bindparam("order_id"))
 _INVOICE = Query(
-    sa.select(*_COLUMNS).where(*_OF_ORDER, invoices.c.kind == "invoice"),
+    sa.select(*_COLUMNS).where(
+        *_OF_ORDER,
+        invoices.c.kind == "invoice",
+        invoices.c.revision == sa.bindparam("revision", type_=Int),
+    ),
     Invoice,
 )
 _OF_REFUND = Query(
@@ -78,19 +85,18 @@ _CREDIT_NOTE = Query(
     ),
     Invoice,
 )
-_CREDIT_NOTES = Query(
-    sa.select(*_COLUMNS)
-    .where(*_OF_ORDER, invoices.c.kind == "credit_note")
-    .order_by(invoices.c.number)
-    .limit(sa.bindparam("limit"))
-    .offset(sa.bindparam("offset")),
+_CREDIT_NOTES = Pages(
+    sa.select(*_COLUMNS).where(*_OF_ORDER, invoices.c.kind == "credit_note"),
     Invoice,
+    order_by=(invoices.c.number,),
 )
-_CREDIT_NOTE_COUNT = Query(
-    sa.select(sa.func.count())
-    .select_from(invoices)
-    .where(*_OF_ORDER, invoices.c.kind == "credit_note"),
-    int,
+_OF_ORDERS = Query(
+    sa.select(*_COLUMNS)
+    .where(in_list(invoices.c.store_id, "stores"), in_list(invoices.c.order_id, "order_ids"))
+    .order_by(invoices.c.issued_at, invoices.c.id)
+    .limit(sa.bindparam("limit")),
+    Invoice,
+    across_stores=True,  # a person's orders of every store
 )
 _OPEN_COUNTER = Write(insert_once(invoice_counters))
 _ADVANCE = Write(
@@ -135,9 +141,11 @@ _INSERT = Write(
 )
 
 
-async def find_invoice(db: Database, store_id: int, order_id: str) -> Invoice | None:
-    """The order's invoice, if it was issued."""
-    return await db.one(_INVOICE, store_id=store_id, order_id=order_id)
+async def find_invoice(
+    db: Database, store_id: int, order_id: str, revision: int = 0
+) -> Invoice | None:
+    """The invoice of the order as it is since its revision, if it was issued."""
+    return await db.one(_INVOICE, store_id=store_id, order_id=order_id, revision=revision)
 
 
 async def find_of_refund(db: Database, store_id: int, refund_id: str) -> Invoice | None:
@@ -157,9 +165,16 @@ async def list_credit_notes(
     db: Database, store_id: int, order_id: str, limit: int, offset: int
 ) -> tuple[list[Invoice], int]:
     """A page of the order's credit notes, oldest first, and how many there are."""
-    values: dict[str, Any] = {"store_id": store_id, "order_id": order_id}
-    notes = await db.all(_CREDIT_NOTES, **values, limit=limit, offset=offset)
-    return notes, await db.one(_CREDIT_NOTE_COUNT, **values) or 0
+    key = {"store_id": store_id, "order_id": order_id}
+    notes = await _CREDIT_NOTES.list_(db, limit, offset, **key)
+    return notes, await _CREDIT_NOTES.count(db, **key)
+
+
+async def list_of_orders(db: Database, stores: list[int], order_ids: list[str]) -> list[Invoice]:
+    """Invoices and credit notes of these orders, which are of these stores, oldest first."""
+    return await db.all(
+        _OF_ORDERS, stores=stores, order_ids=order_ids, limit=100 * max(1, len(order_ids))
+    )
 
 
 def insert_document(document: Invoice, order_version: int) -> list[Statement]:

@@ -41,17 +41,10 @@ def commission_back(
     return kept - commission_of(left - refunded_now, basis_points)
 
 
-def commission_entries(amount_dirhams: int, basis_points: int) -> dict[str, int]:
-    """The entries of the share, to post with the money: an expense of the store, owed to the
-    platform.
-    """
-    share = commission_of(amount_dirhams, basis_points)
-    return {"commission": share, "platform_fees": -share}
-
-
 def commission_added(basis_points: int, before: int, now: int) -> dict[str, int]:
-    """The entries of the share where money comes piece by piece: together they are the share of
-    the whole, to the dirham.
+    """The entries of the share, to post with the money: an expense of the store, owed to the
+    platform. Where money comes piece by piece they are together the share of the whole, to the
+    dirham.
 
     Args:
         before: dirhams that came earlier.

@@ -137,6 +137,18 @@ def order_paid(to: str, store: str, number: str, total: str) -> Message:
     )
 
 
+def order_changed(to: str, store: str, number: str, total: str, due: str | None) -> Message:
+    """Tells who has paid for an order that it costs something else now; `due` what is missing."""
+    arabic = f"غيّر متجر {store} طلبك رقم {number}، وأصبحت قيمته {total} د.ل."
+    english = f"{store} has changed your order {number}; it costs LYD {total} now."
+    if due is not None:
+        arabic += f" المتبقي للدفع {due} د.ل."
+        english += f" LYD {due} are still to be paid."
+    return _both(
+        to, f"تغيير طلبك {number} | Your order {number} was changed", arabic, english, None
+    )
+
+
 def order_refunded(to: str, store: str, number: str, amount: str) -> Message:
     """Tells a buyer that money has gone back."""
     return _both(

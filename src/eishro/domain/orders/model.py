@@ -1,13 +1,13 @@
 """Orders as values: the amounts, the allowed moves, the checks. Pure: no clock, no database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from eishro.errors import Conflict, Invalid, NotFound, Words
-from eishro.money import DIRHAMS_MAX
+from eishro.errors import Conflict, NotFound, Words
+from eishro.text import ERASED
 from eishro.trace import Step
 
 LINES_MAX = 100
@@ -31,7 +31,6 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
     "returned": (),
 }
 FINAL_STATUSES: tuple[Status, ...] = ("delivered", "cancelled", "returned")
-ERASED = "محذوف / deleted"  # stands for what named a person
 COD = "cod"  # cash to the courier
 OFFLINE_METHODS = (COD,)  # methods whose orders wait for the merchant, not for money
 
@@ -40,7 +39,9 @@ class Order(msgspec.Struct, frozen=True):
     """An order's row; amounts in dirhams, LYD. `expires_at` is set while an online order is
     unpaid, or one to be paid on delivery unconfirmed. `commission_bp` is the platform's share in
     basis points, fixed at the time of sale; `refunds_opened_dirhams` is what refunds come to,
-    `refunded_dirhams` what of that has left.
+    `refunded_dirhams` what of that has left. `due_dirhams` is what the buyer still owes for it,
+    `paid_dirhams` the money that came and is the order's; `revision` counts the changes that made
+    an invoice void.
     """
 
     id: str
@@ -73,6 +74,9 @@ class Order(msgspec.Struct, frozen=True):
     commission_bp: int = 0
     refunds_opened_dirhams: int = 0
     refunded_dirhams: int = 0
+    due_dirhams: int = 0
+    paid_dirhams: int = 0
+    revision: int = 0
 
     @property
     def is_payable(self) -> bool:
@@ -100,7 +104,12 @@ class Order(msgspec.Struct, frozen=True):
         """
         if not self.holds_stock or self.fulfilment_status != "unfulfilled":
             raise NotEditable(details={"status": self.status})
-        if not self.is_payable:
+        is_as_paid = (
+            self.payment_status == "paid"
+            and self.paid_dirhams == self.total_dirhams
+            and self.refunds_opened_dirhams == 0
+        )
+        if not (self.is_payable or is_as_paid):
             raise OrderPaid(details={"paymentStatus": self.payment_status})
 
     def move(self, to: Status, at: datetime) -> "Order":
@@ -150,6 +159,38 @@ class Order(msgspec.Struct, frozen=True):
             status="confirmed" if self.status == "pending" else self.status,
             expires_at=None,
             updated_at=at,
+        )
+
+    def receive(self, dirhams: int, at: datetime) -> "Order":
+        """The order with this much more of its money here; paid once nothing is due."""
+        after = msgspec.structs.replace(
+            self,
+            paid_dirhams=self.paid_dirhams + dirhams,
+            due_dirhams=self.due_dirhams - dirhams,
+            updated_at=at,
+        )
+        return after.pay(at) if after.due_dirhams == 0 else after
+
+    def reprice(self, total_before: int, at: datetime) -> tuple["Order", int]:
+        """The order whose total was another one before, and what it has too much now: more than
+        came is due, less than came goes back.
+        """
+        due = self.due_dirhams + self.total_dirhams - total_before
+        excess = max(0, -due)
+        after = msgspec.structs.replace(
+            self, due_dirhams=due + excess, paid_dirhams=self.paid_dirhams - excess
+        )
+        if due > 0 and self.payment_status == "paid":
+            after = msgspec.structs.replace(after, payment_status="pending")
+        elif due <= 0 and after.is_payable and self.paid_dirhams:
+            after = after.pay(at)
+        return after, excess
+
+    def owe_no_more(self) -> "Order":
+        """The order of which nothing is expected any more; what came for it is its payment."""
+        came = self.paid_dirhams > 0 and self.payment_status in ("pending", "failed")
+        return msgspec.structs.replace(
+            self, due_dirhams=0, payment_status="paid" if came else self.payment_status
         )
 
     def without_buyer(self, at: datetime) -> "Order":
@@ -219,12 +260,12 @@ class InvalidTransition(Conflict):
 
 
 class OrderPaid(Conflict):
-    """Money was taken for the order as it is."""
+    """Some of its money went back, or it was paid otherwise than with what it costs."""
 
     code = "ORDER_PAID"
     words = Words(
-        "This order is paid and cannot be changed; refund it or place another order.",
-        "هذا الطلب مدفوع ولا يمكن تعديله؛ أرجع المبلغ أو سجل طلبا آخر.",
+        "Money of this order was refunded or is in question; place another order instead.",
+        "أُرجع جزء من مبلغ هذا الطلب أو هو محل خلاف، فلا يمكن تعديله؛ سجل طلبا آخر.",
     )
 
 
@@ -297,106 +338,3 @@ class Basket(msgspec.Struct, frozen=True):
     reasons: dict[str, str]
     steps: tuple[Step, ...] = ()
     weight_grams: int = 0
-
-
-def match(wanted: Sequence[Wanted], offers: Sequence[Offer]) -> tuple[Priced, ...]:
-    """The lines of a basket with their offers and amounts.
-
-    Args:
-        wanted: shape (lines,), quantities >= 1.
-        offers: every live variant of the wanted products.
-
-    Raises:
-        Invalid: a product or variant that is not on offer, a variant that must be named, the
-            same variant twice.
-        OutOfStock: fewer pieces left than wanted.
-    """
-    lines = _match(wanted, offers)
-    _check_stock(lines)
-    return lines
-
-
-def basket_of(
-    lines: Sequence[Priced],
-    *,
-    discount_dirhams: int,
-    shipping_dirhams: int,
-    shipping_reason: str,
-    steps: Sequence[Step] = (),
-    weight_grams: int = 0,
-) -> Basket:
-    """The lines and amounts of an order together.
-
-    Args:
-        lines: with their shares of the discount.
-        steps: why each amount is what it is.
-
-    Raises:
-        Invalid: an amount beyond `DIRHAMS_MAX`.
-    """
-    subtotal = sum(line.total_dirhams for line in lines)
-    if subtotal + shipping_dirhams > DIRHAMS_MAX:
-        raise Invalid({"items": Words("The total is too large.", "المجموع كبير جدا.")})
-    reasons = {"shippingCost": shipping_reason}
-    if discount_dirhams:
-        reasons["discount"] = "promotions"
-    return Basket(
-        lines=tuple(lines),
-        subtotal_dirhams=subtotal,
-        discount_dirhams=discount_dirhams,
-        shipping_dirhams=shipping_dirhams,
-        total_dirhams=subtotal - discount_dirhams + shipping_dirhams,
-        reasons=reasons,
-        steps=tuple(steps),
-        weight_grams=weight_grams,
-    )
-
-
-def _match(wanted: Sequence[Wanted], offers: Sequence[Offer]) -> tuple[Priced, ...]:
-    by_product: dict[int, list[Offer]] = {}
-    for offer in offers:
-        if offer.is_sold:
-            by_product.setdefault(offer.product_id, []).append(offer)
-    faults: dict[str, Words] = {}
-    lines: list[Priced] = []
-    taken: set[int] = set()
-    for position, item in enumerate(wanted):
-        found = _choose(item, by_product.get(item.product_id, []))
-        if isinstance(found, Words):
-            field = "productId" if item.product_id not in by_product else "variantId"
-            faults[f"items[{position}].{field}"] = found
-        elif found.variant_id in taken:
-            faults[f"items[{position}].variantId"] = Words(
-                "This variant is in the order already; raise its quantity.",
-                "هذا الخيار موجود في الطلب بالفعل؛ زد الكمية.",
-            )
-        else:
-            taken.add(found.variant_id)
-            total = found.unit_price_dirhams * item.quantity
-            lines.append(Priced(found, item.quantity, total))
-    if faults:
-        raise Invalid(faults)
-    return tuple(lines)
-
-
-def _choose(item: Wanted, offers: Sequence[Offer]) -> Offer | Words:
-    if not offers:
-        return Words("This product is not sold here.", "هذا المنتج غير معروض للبيع هنا.")
-    if item.variant_id is None:
-        if len(offers) == 1:
-            return offers[0]
-        return Words("Choose a variant of this product.", "اختر أحد خيارات هذا المنتج.")
-    for offer in offers:
-        if offer.variant_id == item.variant_id:
-            return offer
-    return Words("This variant is not sold here.", "هذا الخيار غير معروض للبيع هنا.")
-
-
-def _check_stock(lines: Sequence[Priced]) -> None:
-    short = [
-        {"productId": line.offer.product_id, "variantId": line.offer.variant_id}
-        for line in lines
-        if line.offer.available is not None and line.offer.available < line.quantity
-    ]
-    if short:
-        raise OutOfStock(details={"items": short})

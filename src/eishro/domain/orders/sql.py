@@ -52,6 +52,9 @@ orders = table(
     sa.Column("commission_bp", Int, nullable=False, server_default="0"),
     sa.Column("refunds_opened_dirhams", Int, nullable=False, server_default="0"),
     sa.Column("refunded_dirhams", Int, nullable=False, server_default="0"),
+    sa.Column("due_dirhams", Int, nullable=False, server_default="0"),
+    sa.Column("paid_dirhams", Int, nullable=False, server_default="0"),
+    sa.Column("revision", Int, nullable=False, server_default="0"),
     sa.UniqueConstraint("store_id", "id"),
     sa.UniqueConstraint("store_id", "number"),
     sa.CheckConstraint(

@@ -40,8 +40,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     `amount_dirhams` is what the order owes; `created_at` is aware UTC. Where `currency` is not
     LYD, `wire_minor` is the amount in that currency's minor units (USD: cents). `return_url` is
     where the payer's browser comes back to, `notify_url` the webhook; `session` is what the
-    adapter's own `start` left for later calls. `payer` is known to `start` alone, and so is
-    `beneficiary`, the account to transfer to.
+    adapter's own `start` left for later calls. `payer` is known to `start` alone. `code_try` counts
+    the one-time codes that were sent for it, one that is on its way included. `beneficiary` is the
+    account to transfer to, known to `start` alone, too.
     """
 
     reference: str
@@ -55,6 +56,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     notify_url: str = ""
     session: Mapping[str, str] = {}
     payer: Payer = Payer()
+    code_try: int = 0
     beneficiary: Beneficiary | None = None
 
 

@@ -22,8 +22,9 @@ from eishro.errors import Conflict, NotFound, Words
 from eishro.money import decimal_from_dirhams
 
 RefundStatus = Literal["requested", "sending", "done", "failed", "unknown", "manual"]
-RefundKind = Literal["refund", "void", "manual", "suspense"]
-Through = Literal["gateway", "cash"]
+# `excess` is money that an order does not cost any more, `exchange` what pays another order.
+RefundKind = Literal["refund", "void", "manual", "suspense", "excess", "exchange"]
+Through = Literal["gateway", "cash", "exchange"]
 
 UNDER_WAY: frozenset[RefundStatus] = frozenset({"sending", "unknown"})
 REFUNDS_MAX = 100  # of one order
@@ -86,7 +87,12 @@ class Refund(msgspec.Struct, frozen=True):
 
     @property
     def is_of_order(self) -> bool:
-        """True if it gives back what the order was paid with, not money in suspense."""
+        """True if it gives back what the order costs, not money in suspense or too much of it."""
+        return self.kind not in ("suspense", "excess")
+
+    @property
+    def is_of_payment(self) -> bool:
+        """True if it gives back what paid an order once."""
         return self.kind != "suspense"
 
     def lines_value(self) -> tuple[RefundedLine, ...]:

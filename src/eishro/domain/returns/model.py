@@ -135,11 +135,11 @@ class TooManyReturns(Conflict):
 
 
 class NoExchange(Conflict):
-    """An exchange of an order that is not paid at the door."""
+    """An exchange of an order whose money was to come online and did not."""
 
     words = Words(
-        "Only orders paid on delivery can be exchanged; return this one and order again.",
-        "الاستبدال متاح لطلبات الدفع عند الاستلام فقط؛ أرجع هذا الطلب واطلب من جديد.",
+        "This order is not paid, so nothing can be exchanged for it; return it and order again.",
+        "هذا الطلب غير مدفوع فلا يمكن استبداله؛ أرجعه واطلب من جديد.",
     )
 
 

@@ -56,7 +56,7 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
 
 class Shipment(msgspec.Struct, frozen=True):
     """A parcel's row. What the goods in it and their delivery cost the buyer is fixed when it is
-    made; `cod_dirhams` is what the courier collects, 0 if nothing.
+    made; `cod_dirhams` is what the courier collects, 0 if nothing. `carrier` is the carrier's key.
     """
 
     id: str
@@ -74,6 +74,12 @@ class Shipment(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    carrier_name: str | None = None
+
+    @property
+    def shown_carrier(self) -> str:
+        """The carrier's name as it was typed, or its key."""
+        return self.carrier_name or self.carrier
 
     @property
     def is_final(self) -> bool:

@@ -1,4 +1,4 @@
--- made by tools/d1_migrations.py from src/eishro/db/migrations/versions/0020_transfers.py; do not edit
+-- made by tools/d1_migrations.py from src/eishro/db/migrations/versions/0022_transfers.py; do not edit
 
 CREATE TABLE payment_proofs (
     id TEXT NOT NULL, 
@@ -48,4 +48,4 @@ CREATE INDEX ix_payments_review ON payments (store_id, id) WHERE review IS NOT N
 
 CREATE INDEX ix_payment_receipts_reference ON payment_receipts (provider, provider_reference);
 
-UPDATE alembic_version SET version_num='0020' WHERE alembic_version.version_num = '0019';
+UPDATE alembic_version SET version_num='0022' WHERE alembic_version.version_num = '0021';

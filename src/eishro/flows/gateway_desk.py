@@ -12,7 +12,7 @@ KEPT_MAX = 200  # adapters; each is small, but some hold a queue of questions
 
 
 class GatewayDesk:
-    """Every gateway that is built in, and how to speak with one in somebody's name.
+    """Every gateway that a store may have credentials for, and how to speak with one in its name.
 
     Args:
         keeps: adapters outlive a call. Where nothing may be shared between requests (the edge)
@@ -30,7 +30,9 @@ class GatewayDesk:
         keeps: bool,
         hosts: Collection[str] = (),
     ) -> None:
-        self.catalog: Mapping[str, Gateway] = {gateway.provider: gateway for gateway in catalog}
+        self.catalog: Mapping[str, Gateway] = {
+            gateway.provider: gateway for gateway in catalog if not gateway.is_always_there
+        }
         self.is_production = is_production
         self._hosts = {host.lower() for host in hosts}
         self._tools = tools

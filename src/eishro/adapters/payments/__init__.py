@@ -1,6 +1,7 @@
 """Payment gateways that are built in: one file for each, one row here."""
 
 from eishro.adapters.payments import (
+    bank_transfer,
     edfali,
     masarat,
     moamalat,
@@ -14,6 +15,7 @@ from eishro.domain.payments.gateways import Gateway
 from eishro.domain.payments.port import PaymentMethod
 
 GATEWAYS: tuple[Gateway, ...] = (
+    bank_transfer.GATEWAY,
     edfali.GATEWAY,
     masarat.GATEWAY,
     moamalat.GATEWAY,

@@ -5,13 +5,16 @@ import os
 import random
 import secrets
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from eishro.db import migrate
 from eishro.db.opening import open_database
+from tests.servers.emptied import EmptiedDatabase
 from tests.servers.postgres import Postgres
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.smtp import SmtpServer
@@ -21,7 +24,15 @@ from tests.shops import World, open_world
 # Their assertions fail with values, as those in test files do.
 pytest.register_assert_rewrite("tests.contracts")
 
+# How long an example takes, or is thought of, says something about the machine's other work alone.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
+
 # Both engines at the gate; `sqlite` alone while writing.
+_MEMORY = Path("/dev/shm")  # Linux keeps it in memory
+_ROOM_MIN = 1_000_000_000  # bytes
 DATABASES = os.environ.get("EISHRO_TEST_DATABASES", "sqlite,postgresql").split(",")
 SEED = int(os.environ.get("EISHRO_TEST_SEED") or secrets.randbelow(2**32))
 # The processes that share one run's tests share its seed; they are started after this line.
@@ -29,8 +40,26 @@ os.environ["EISHRO_TEST_SEED"] = str(SEED)
 _REPEAT = f"random tests used EISHRO_TEST_SEED={SEED}"
 
 
+# Whole files go to one process or the other, in this order and then as they come: none that takes
+# long is left for the end, when one process would wait for the other.
+_LONG = (
+    "stories/test_schemathesis.py",
+    "security/test_mutants.py",
+    "simulation/test_simulation.py",
+    "web/test_bad_values.py",
+    "web/test_schemathesis.py",
+)
+
+
 def pytest_report_header() -> str:
     return _REPEAT
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not hasattr(config, "workerinput"):
+        return  # one process alone
+    places = {Path(__file__).parent / name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -89,19 +118,43 @@ def smtp() -> Iterator[SmtpServer]:
 
 
 @pytest.fixture(params=DATABASES)
-def database_url(
-    request: pytest.FixtureRequest, tmp_path: Path, migrated: dict[str, str]
-) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, migrated: dict[str, str]) -> Iterator[str]:
     """A migrated, empty database of each engine."""
     if request.param == "sqlite":
-        path = tmp_path / "shop.db"
+        folder: Path = request.getfixturevalue("memory")
+        path = folder / "shop.db"
         shutil.copyfile(_migrated(migrated, "sqlite", request), path)
         yield f"sqlite:///{path}"
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    url = server.create_database(template=_migrated(migrated, "postgresql", request))
-    yield url
-    server.drop_database(url)
+        for left in folder.iterdir():
+            left.unlink()
+    elif "world" in request.fixturenames:
+        emptied: EmptiedDatabase = request.getfixturevalue("emptied")
+        yield emptied.take()
+        emptied.give_back()
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.create_database(template=_migrated(migrated, "postgresql", request))
+        yield url
+        server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def memory() -> Iterator[Path]:
+    """A folder for one database, in memory if there is room: nothing there waits for a disk."""
+    room = shutil.disk_usage(_MEMORY).free if _MEMORY.is_dir() else 0
+    inside = _MEMORY if room > _ROOM_MIN and os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="eishro-tests-", dir=inside) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def emptied(
+    request: pytest.FixtureRequest, postgres: Postgres, migrated: dict[str, str]
+) -> Iterator[EmptiedDatabase]:
+    """A database of PostgreSQL for one test after the other."""
+    found = EmptiedDatabase(postgres, _migrated(migrated, "postgresql", request))
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

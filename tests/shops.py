@@ -18,6 +18,7 @@ from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import GATEWAYS, METHODS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.sms.outbox import OutboxSms
 from eishro.cli.commands import add_admin
 from eishro.clock import ManualClock
@@ -60,10 +61,8 @@ from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.flows.start_payment import start_payment
 from eishro.jobs.schedule import handle_events
 from eishro.keyring import Keyring
-from eishro.web.api import ROUTES
-from eishro.web.asgi import build_app
-from eishro.web.response_cache import ResponseCache
 from eishro.web.routes import Door, WebRules
+from tests.doors import with_cache
 from tests.dummy_provider import DummyProvider
 
 TESTER = Actor(name="test")
@@ -91,8 +90,7 @@ class World:
         """An HTTP client of the shop's door, inside the process."""
         door = self.door(rules)
         # With the cache in front, as in a server; every client has one of its own, like a process.
-        app = ResponseCache(build_app(door, ROUTES), door, 10_000_000)  # type: ignore[arg-type]
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=with_cache(door), raise_app_exceptions=False)
         return httpx.AsyncClient(
             transport=transport, base_url="http://shop.test", headers=headers, timeout=60
         )
@@ -351,6 +349,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
     db = await open_database(database_url)
     hasher = BcryptHasher(4)
     http = HttpxHttp()
+    journal = MemoryJournal(clock)
     try:
         shop = Shop(
             db=db,
@@ -366,9 +365,10 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             keyring=Keyring([SECRET]),
             providers={"moamalat": provider},
             methods=tuple(m for m in METHODS if m.provider in (None, DummyProvider.name)),
+            journal=journal,
             gateways=GatewayDesk(
                 GATEWAYS,
-                Tools(http, DatabaseStamps(db), clock, "http://shop.test"),
+                Tools(http, DatabaseStamps(db), clock, "http://shop.test", journal),
                 is_production=False,
                 keeps=True,
             ),

@@ -22,6 +22,7 @@ from eishro.adapters.identity.oidc import Config as OidcConfig
 from eishro.adapters.identity.oidc import Oidc
 from eishro.adapters.mail import open_mail
 from eishro.adapters.payments import GATEWAYS, METHODS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.payments.moamalat import Config as MoamalatConfig
 from eishro.adapters.sms import open_sms
 from eishro.clock import Clock, SystemClock
@@ -86,10 +87,13 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(hasher.aclose)
         http = HttpxHttp()
         stack.push_async_callback(http.aclose)
-        tools = Tools(http, DatabaseStamps(db), clock, settings.public_url)
+        journal = MemoryJournal(clock)
+        tools = Tools(http, DatabaseStamps(db), clock, settings.public_url, journal)
         providers: dict[str, PaymentProvider] = {}
         for gateway, fields in usable_gateways(settings):
-            provider = providers[gateway.provider] = gateway.build(fields, tools)
+            provider = providers[gateway.provider] = gateway.build(
+                fields, tools.of(gateway.provider)
+            )
             stack.push_async_callback(provider.aclose)
         desk = GatewayDesk(GATEWAYS, tools, is_production=settings.env == "production", keeps=True)
         stack.push_async_callback(desk.aclose)
@@ -107,6 +111,7 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             providers=providers,
             methods=methods_of(settings),
             gateways=desk,
+            journal=journal,
             rules=rules_of(settings),
             identity_providers=identity_providers(settings, http, clock),
             sms=sms_of(settings, http),

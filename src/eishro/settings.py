@@ -20,10 +20,8 @@ import msgspec
 from msgspec import Meta
 
 from eishro import gateway_settings
-from eishro.adapters.payments.moamalat import (
-    GATEWAY as MOAMALAT,
-)
-from eishro.adapters.payments.moamalat import (
+from eishro.adapters.payments.moamalat import GATEWAY as MOAMALAT
+from eishro.adapters.payments.moamalat_fields import (
     TEST_MERCHANT_ID,
     TEST_SECRET_KEYS,
     TEST_TERMINAL_ID,

@@ -14,6 +14,7 @@ import msgspec
 
 CELL_LENGTH_MAX = 500
 COLUMNS_MAX = 100
+HEAD_LINES = 10  # which the delimiter is known from: a title may stand above the headers
 UNPACKED_BYTES_MAX = 50_000_000
 _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -55,8 +56,8 @@ def _read_csv(content: bytes) -> list[list[str]]:
     text = _decode(content)
     if "\x00" in text:
         raise SheetUnreadable("the file is neither CSV nor a spreadsheet")
-    first = text.lstrip().partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    head = "\n".join(text.lstrip().split("\n", HEAD_LINES)[:HEAD_LINES])
+    delimiter = max(",;\t", key=head.count)
     try:
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:

@@ -19,13 +19,14 @@ _COUNT = Query(sa.select(sa.func.count()).select_from(stamps), int)
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = SqliteDatabase(tmp_path / "shop.db")
-    await migrate.migrate(opened)
+async def db(database_url: str) -> AsyncIterator[Database]:
+    opened = SqliteDatabase(Path(database_url.removeprefix("sqlite:///")))
     yield opened
     await opened.aclose()
 
 
+@pytest.mark.usefixtures("database_url")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestSqlite(DatabaseContract):
     async def test_a_read_that_takes_too_long_is_cut_off(self, db: Database) -> None:
         numbers = sa.select(sa.literal(1).label("n")).cte("numbers", recursive=True)

@@ -1,6 +1,7 @@
 """A database that notes the filtered statements it is asked, and may try each on the neighbour."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,11 +34,16 @@ class RecordingDatabase:
         return await self._db.all(query, **values)
 
     async def commit(self, batch: Batch) -> None:
-        for statement in batch:
-            if store_values(statement.write):
-                self.used[id(statement.write)] = statement.write
-                for values in statement.values:
-                    await self._cross_write(statement, dict(values))
+        filtered = [statement for statement in batch if store_values(statement.write)]
+        self.used.update((id(statement.write), statement.write) for statement in filtered)
+        crossed = [
+            Statement(statement.write, (values,), statement.rows, statement.otherwise)
+            for statement in filtered
+            for own in statement.values
+            if (values := self._crossed(statement.write, own)) is not None
+        ]
+        if crossed:
+            await self._cross_writes(crossed)
         await self._db.commit(batch)
 
     async def run_script(self, script: str) -> None:
@@ -57,19 +63,17 @@ class RecordingDatabase:
         if own & seen - {b"0"}:  # a count of nothing shows nothing
             self.trespass = Trespass(f"sent for the neighbour, it found {own & seen}")
 
-    async def _cross_write(self, statement: Statement, values: dict[str, object]) -> None:
-        if (crossed := self._crossed(statement.write, values)) is None:
-            return
+    async def _cross_writes(self, statements: list[Statement]) -> None:
         before = await rows_of(self._db, self._ours)
-        alone = Statement(statement.write, (crossed,), statement.rows, statement.otherwise)
-        # What refuses it is the guard or the schema: both are fine here.
-        with contextlib.suppress(Exception):
-            await self._db.commit(Batch(alone))
+        for statement in statements:
+            # What refuses it is the guard or the schema: both are fine here.
+            with contextlib.suppress(Exception):
+                await self._db.commit(Batch(statement))
         if await rows_of(self._db, self._ours) != before:
             self.trespass = Trespass("sent for the neighbour, it changed our rows")
 
     def _crossed(
-        self, statement: Query[Any] | Write, values: dict[str, object]
+        self, statement: Query[Any] | Write, values: Mapping[str, object]
     ) -> dict[str, object] | None:
         names = store_values(statement)
         if self._neighbour is None or any(values.get(name) != self._ours for name in names):

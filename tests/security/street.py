@@ -601,6 +601,8 @@ STEPS = (
     Step("gateways", "GET", f"{_STORE}/gateways"),
     Step("own gateway again", "PUT", f"{_STORE}/gateways/moamalat",
          {"mode": "live", "fields": _TERMINAL}),
+    Step("gateway log", "GET", f"{_STORE}/gateway-log?order={{ours[paid order]}}"),
+    Step("their gateway log", "GET", f"{_STORE}/gateway-log?order={{theirs[paid order]}}"),
     Step("try own gateway", "POST", f"{_STORE}/gateways/moamalat/check"),
     Step("report to own gateway", "POST", "/api/payments/{ours[own payment]}/result",
          {"cancelled": True}),

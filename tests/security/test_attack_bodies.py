@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from eishro.db.schema import METADATA
-from eishro.db.statements import Query
+from tests.rows import count_rows
 from tests.shops import PASSWORD, World, asked_return, bearer, order_body, shipped_parcel
 from tests.web.right_bodies import NOBODYS, RIGHT_BODIES
 
@@ -32,16 +30,10 @@ FORBIDDEN = (
 # Where one of these names is an ordinary member with rules of its own.
 ORDINARY = {"price", "status", "role", "isActive"}
 
-_COUNTS = {
-    table.name: Query(sa.select(sa.func.count()).select_from(table), int, across_stores=True)
-    for table in METADATA.sorted_tables
-    # Numbers are handed out in blocks, and what is refused has a line in the trail (test_trail.py).
-    if table.name not in ("id_blocks", "audit_records")
-}
-
 
 async def _counts(world: World) -> dict[str, int]:
-    return {name: await world.db.one(query) or 0 for name, query in _COUNTS.items()}
+    # Numbers are handed out in blocks, and what is refused has a line in the trail (test_trail.py).
+    return await count_rows(world.db, "id_blocks", "audit_records")
 
 
 def _with_more(body: Any, name: str) -> Iterator[Any]:

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from eishro.adapters.cache import open_key_value
 from eishro.adapters.http import HttpxHttp
 from eishro.cli.doctor import find_faults
-from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.sql import payment_news, payment_receipts
 from eishro.web.api import ROUTES
 from eishro.web.routes import Rate, WebRules
+from tests.rows import count_rows
 from tests.servers.valkey import Valkey
 from tests.shops import World, asked_return, bearer, changed, order_body
 from tests.web.right_bodies import NOBODYS, RIGHT_BODIES
@@ -28,18 +28,13 @@ from tests.web.right_bodies import NOBODYS, RIGHT_BODIES
 pytestmark = pytest.mark.anyio
 
 _WEBHOOK = "/api/webhooks/payments/moamalat"
-_COUNTS = {
-    table.name: Query(sa.select(sa.func.count()).select_from(table), int, across_stores=True)
-    for table in METADATA.sorted_tables
-    # Numbers are handed out in blocks, and what is refused has a line in the trail (test_trail.py).
-    if table.name not in ("id_blocks", "audit_records")
-}
 _NEWS = Query(sa.select(sa.func.count()).select_from(payment_news), int)
 _RECEIPTS = Query(sa.select(sa.func.count()).select_from(payment_receipts), int, across_stores=True)
 
 
 async def _counts(world: World) -> dict[str, int]:
-    return {name: await world.db.one(query) or 0 for name, query in _COUNTS.items()}
+    # Numbers are handed out in blocks, and what is refused has a line in the trail (test_trail.py).
+    return await count_rows(world.db, "id_blocks", "audit_records")
 
 
 def _everywhere(body: Any, value: str) -> Iterator[Any]:

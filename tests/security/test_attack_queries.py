@@ -11,11 +11,9 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-import sqlalchemy as sa
 
-from eishro.db.schema import METADATA
-from eishro.db.statements import Query
 from eishro.web.api import ROUTES
+from tests.rows import count_rows
 from tests.shops import PASSWORD, World, bearer, order_body
 from tests.web.right_bodies import NOBODYS
 
@@ -35,16 +33,10 @@ MARKUP = (
     "<svg/onload=alert(1)>", "&lt;b&gt;", "javascript:alert(1)", "<!--", "]]>", "</script><b>",
 )  # fmt: skip
 
-_COUNTS = {
-    table.name: Query(sa.select(sa.func.count()).select_from(table), int, across_stores=True)
-    for table in METADATA.sorted_tables
-    # What is refused has a line in the trail (test_trail.py).
-    if table.name != "audit_records"
-}
-
 
 async def _counts(world: World) -> dict[str, int]:
-    return {name: await world.db.one(query) or 0 for name, query in _COUNTS.items()}
+    # What is refused has a line in the trail (test_trail.py).
+    return await count_rows(world.db, "audit_records")
 
 
 async def _cast(

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from eishro.web.api import ROUTES
-from eishro.web.asgi import build_app
 from eishro.web.response_cache import ResponseCache
 from eishro.web.routes import Door, WebRules
+from tests.doors import through
 from tests.security.test_matrix import Headers, cast
 from tests.shops import World, order_body
 
@@ -82,8 +82,8 @@ async def test_nobody_is_shown_what_was_made_for_somebody_else(
 ) -> None:
     headers, ids = await _everybody(world)
     door = _door(world)
-    app = build_app(door, ROUTES)
-    cache = ResponseCache(app, door, 50_000_000)  # type: ignore[arg-type]
+    app = through(door)
+    cache = ResponseCache(app, door, 50_000_000)
     shared, alone = _client(cache), _client(app)
     wrong = []
     for route in READS:

@@ -10,8 +10,10 @@ it only a few there.
 """
 
 import contextlib
+import itertools
 import os
 import random
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,10 +96,11 @@ class Block:
             yield url
             self._postgres.drop_database(url)
             return
-        path = self._folder / "copy.db"
-        path.write_bytes(Path(self._url.removeprefix("sqlite:///")).read_bytes())
+        street = Path(self._url.removeprefix("sqlite:///"))
+        path = street.with_name("copy.db")
+        shutil.copyfile(street, path)
         yield f"sqlite:///{path}"
-        for left in self._folder.glob("copy.db*"):
+        for left in street.parent.glob("copy.db*"):
             left.unlink()
 
 
@@ -195,12 +198,11 @@ def _unused(used: dict[str, dict[int, Query[Any] | Write]]) -> list[str]:
 
 async def _is_noticed(block: Block, mutant: Mutant) -> bool:
     with _without_filter(mutant):
-        for crosses in (False, True):
-            for step in mutant.steps:
-                try:
-                    await block.take(step, crosses=crosses)
-                except Trespass:
-                    return True
+        for step, crosses in itertools.product(mutant.steps, (False, True)):
+            try:
+                await block.take(step, crosses=crosses)
+            except Trespass:
+                return True
     return False
 
 

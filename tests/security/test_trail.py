@@ -14,6 +14,7 @@ from eishro.db.audit import Record, audit_records
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.flows.refusals import LINES_MAX
+from tests.rows import count_rows
 from tests.shops import PASSWORD, World, bearer, order_body
 
 pytestmark = pytest.mark.anyio
@@ -72,16 +73,6 @@ async def test_every_line_names_its_request_and_address(world: World) -> None:
         assert (line.request_id, line.address) == ("request-of-the-test", "127.0.0.1"), line
 
 
-_COUNTS = {
-    table.name: Query(sa.select(sa.func.count()).select_from(table), int, across_stores=True)
-    for table in METADATA.sorted_tables
-}
-
-
-async def _counts(world: World) -> dict[str, int]:
-    return {name: await world.db.one(query) or 0 for name, query in _COUNTS.items()}
-
-
 async def test_a_failed_check_of_security_writes_one_line_and_nothing_else(world: World) -> None:
     owner, other, person = await world.merchant(), await world.merchant(), await world.customer()
     viewer = await world.join(owner, "viewer")
@@ -116,11 +107,11 @@ async def test_a_failed_check_of_security_writes_one_line_and_nothing_else(world
     client = world.client()
     for method, path, body, headers, wrong, store_id in attacks:
         world.clock.turn(timedelta(seconds=1))
-        before = await _counts(world)
+        before = await count_rows(world.db)
         reply = await client.request(method, path, json=body, headers=headers)
         await world.settle()
         assert 400 <= reply.status_code < 500, (path, reply.text)
-        after = await _counts(world)
+        after = await count_rows(world.db)
         assert after == {**before, "audit_records": before["audit_records"] + 1}, path
         line = (await _lines(world))[-1]
         assert (line.action, line.store_id) == ("access.refused", store_id), path

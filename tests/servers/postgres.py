@@ -4,20 +4,16 @@ PostgreSQL refuses to run as root; then it runs as `nobody`, on copies of the pr
 that user cannot reach the checkout.
 """
 
-import asyncio
 import json
 import os
 import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import asyncpg
-
+from tests.servers.clerk import Clerk
 from tests.servers.ports import free_port
 from tests.servers.process import ServerProcess, group_of
 
@@ -52,6 +48,7 @@ class Postgres:
         self._port = free_port()
         self._created = 0
         self._creating = threading.Lock()
+        self._clerk = Clerk()
         if self._user is not None:
             self._folder.chmod(0o711)
             shutil.chown(self._folder, self._user)
@@ -80,10 +77,12 @@ class Postgres:
 
     def kill(self) -> None:
         """Sudden death; the next `start` recovers from the log."""
+        self._clerk.hang_up()
         self.process.kill()
 
     def stop(self) -> None:
         """End it (running statements are cancelled) and remove its folder."""
+        self._clerk.close()
         self.process.stop()
         shutil.rmtree(self._folder)
 
@@ -93,12 +92,12 @@ class Postgres:
             self._created += 1
             name = f"eishro_{self._created}"
         source = "" if template is None else f" TEMPLATE {urlsplit(template).path[1:]}"
-        self._run(f"CREATE DATABASE {name}{source}")
+        self._clerk.execute(self.url, f"CREATE DATABASE {name}{source}")
         return self.url_of(name)
 
     def drop_database(self, url: str) -> None:
         """Remove a database, ending its sessions."""
-        self._run(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)")
+        self._clerk.execute(self.url, f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)")
 
     def _make_cluster(self) -> None:
         command = [str(self._programs / "initdb"), "-D", str(self._rows), "--username=postgres"]
@@ -127,16 +126,6 @@ class Postgres:
             return False
         ours = bool(lines) and lines[0] == str(self.process.pid)
         return ours and len(lines) >= 8 and lines[7].strip() == "ready"
-
-    def _run(self, statement: str) -> None:
-        async def run() -> None:
-            connection = await asyncpg.connect(self.url)
-            try:
-                await connection.execute(statement)
-            finally:
-                await connection.close()
-
-        _run_beside(run())
 
     def _reachable(self, programs: Path) -> Path:
         """The programs where the server's user can run them: in place or copied."""
@@ -174,9 +163,3 @@ def _link_libraries(package: Path) -> None:
                 target.symlink_to(goal)
             except FileExistsError:
                 continue  # another test run was faster
-
-
-def _run_beside(work: Coroutine[object, object, None]) -> None:
-    """Run to the end in a thread of its own, so that callers inside an event loop may wait."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, work).result()

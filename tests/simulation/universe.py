@@ -10,6 +10,7 @@ from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import METHODS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.sms.outbox import OutboxSms
 from eishro.clock import ManualClock
 from eishro.db import idempotency
@@ -95,6 +96,7 @@ class Universe:
             keyring=Keyring([SECRET]),
             providers={"moamalat": self.gateway},
             methods=tuple(m for m in METHODS if m.provider in (None, "moamalat")),
+            journal=MemoryJournal(self.clock),
             # No store has credentials of its own here.
             gateways=GatewayDesk((), None, is_production=False, keeps=True),  # type: ignore[arg-type]
             rules=Rules(public_url="http://shop.test"),

@@ -1,5 +1,6 @@
 """Whole shops for stories: the real command, real databases, the gateway's simulator."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,12 +18,20 @@ DATABASES = os.environ.get("EISHRO_TEST_DATABASES", "sqlite,postgresql").split("
 
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated data folder with the demo stores, to copy from: making it takes seconds."""
-    installation = Installation(tmp_path_factory.mktemp("seeded"))
-    for command in ("migrate", "seed"):
-        done = installation.run(command)
-        assert done.returncode == 0, done.stderr
-    return installation.folder
+    """A migrated data folder with the demo stores, to copy from. Making it takes seconds, so the
+    processes that share one run's tests share it."""
+    ours = tmp_path_factory.getbasetemp()
+    everybodys = ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours
+    made = everybodys / "seeded.txt"
+    with (everybodys / "seeded.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            installation = Installation(tmp_path_factory.mktemp("seeded"))
+            for command in ("migrate", "seed"):
+                done = installation.run(command)
+                assert done.returncode == 0, done.stderr
+            made.write_text(str(installation.folder))
+        return Path(made.read_text())
 
 
 @pytest.fixture(scope="session", params=DATABASES)

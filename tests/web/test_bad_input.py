@@ -6,20 +6,14 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-import sqlalchemy as sa
 
-from eishro.db.schema import METADATA
-from eishro.db.statements import Query
 from eishro.web.api import ROUTES
+from tests.rows import count_rows
 from tests.shops import World, asked_return, bearer, order_body, shipped_parcel
 from tests.web.right_bodies import NOBODYS
 
 pytestmark = pytest.mark.anyio
 
-_COUNTS = {
-    table.name: Query(sa.select(sa.func.count()).select_from(table), int, across_stores=True)
-    for table in METADATA.sorted_tables
-}
 _JUNK: list[Any] = [
     None, True, -1, 0, 1.5, 10**30, "", "x" * 20_000, "\x00", "\ud800", "2", [], {}, [[]], {"a": {}},
     "' OR 1=1 --", "<script>alert(1)</script>", "{{7*7}}", "../../etc/passwd", "٢",
@@ -28,10 +22,6 @@ _BODIES = [
     b"", b"null", b"[]", b"1", b'"text"', b"{", b"\xff\xfe", b'{"a":}', b"{}" * 2,
     b"[" * 5000, b'{"a":' * 2000 + b"1" + b"}" * 2000, b'{"price":1e400}', b'{"price":NaN}',
 ]  # fmt: skip
-
-
-async def _counts(world: World) -> dict[str, int]:
-    return {name: await world.db.one(query) or 0 for name, query in _COUNTS.items()}
 
 
 def _assert_refused(reply: httpx.Response, *statuses: int) -> dict[str, Any]:
@@ -83,7 +73,7 @@ def _required(kind: type) -> bool:
 async def test_a_body_that_is_not_an_object_is_400_on_every_route(world: World) -> None:
     client, headers, ids = await _cast(world)
     admin = bearer(await world.admin())
-    before = await _counts(world)
+    before = await count_rows(world.db)
     for route in _with_body():
         caller = admin if route.needs.name == "admin" else headers
         for body in _BODIES:
@@ -96,13 +86,13 @@ async def test_a_body_that_is_not_an_object_is_400_on_every_route(world: World) 
                 headers={**caller, "Content-Type": "application/json"},
             )
             _assert_refused(reply, 400, 409, 422)
-    assert await _counts(world) == before
+    assert await count_rows(world.db) == before
 
 
 async def test_junk_in_any_member_is_named_and_writes_nothing(world: World) -> None:
     client, headers, ids = await _cast(world)
     admin = bearer(await world.admin())
-    before = await _counts(world)
+    before = await count_rows(world.db)
     for route in _with_body():
         caller = admin if route.needs.name == "admin" else headers
         for field in msgspec.structs.fields(route.body):
@@ -119,7 +109,7 @@ async def test_junk_in_any_member_is_named_and_writes_nothing(world: World) -> N
                 body = _assert_refused(reply, *statuses)
                 if reply.status_code == 422 and body["error"]["code"] == "VALIDATION_ERROR":
                     assert "zzz" in body["error"]["details"], route.path
-    assert await _counts(world) == before
+    assert await count_rows(world.db) == before
 
 
 async def test_every_fault_of_an_order_is_reported_at_once(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from eishro.adapters.payments.moamalat import TEST_MERCHANT_ID, TEST_SECRET_KEYS
+from eishro.adapters.payments.moamalat_fields import TEST_MERCHANT_ID, TEST_SECRET_KEYS
 from eishro.cli.doctor import find_faults
 from eishro.db.statements import Query
 from eishro.domain.payments import sql as payments

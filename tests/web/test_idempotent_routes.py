@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from eishro.db.audit import audit_records
 from eishro.db.idempotency import idempotency_keys
-from eishro.db.schema import METADATA
 from eishro.db.statements import Query
 from eishro.flows.change_order import change_status
 from eishro.web.api import ROUTES
 from eishro.web.routes import Route
 from tests.flows.refunding import pay
+from tests.rows import count_rows
 from tests.shops import TESTER, World, bearer
 from tests.web.right_bodies import RIGHT_BODIES
 
@@ -150,16 +150,6 @@ async def _scene(world: World, route: Route) -> Scene:
     return scene
 
 
-async def _rows(world: World) -> dict[str, int | None]:
-    """How many rows each table has; a repeat adds none anywhere."""
-    return {
-        table.name: await world.db.one(
-            Query(sa.select(sa.func.count()).select_from(table), int, across_stores=True)
-        )
-        for table in METADATA.sorted_tables
-    }
-
-
 every_route = pytest.mark.parametrize("route", ONCE, ids=_row)
 
 
@@ -174,14 +164,14 @@ async def test_the_same_key_gives_the_first_answer_again(world: World, route: Ro
     first = await scene.send()
     assert first.status_code == 201, first.text
     assert "Idempotent-Replayed" not in first.headers
-    before = await _rows(world)
+    before = await count_rows(world.db)
     for _ in range(2):
         again = await scene.send()
         assert (again.status_code, again.content) == (201, first.content)
         assert again.headers["Idempotent-Replayed"] == "true"
         assert again.headers["Content-Type"] == first.headers["Content-Type"]
         assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
-    assert await _rows(world) == before
+    assert await count_rows(world.db) == before
 
 
 @every_route
@@ -199,7 +189,7 @@ async def test_requests_with_one_key_at_once_have_one_effect(world: World, route
 async def test_another_body_with_the_key_is_refused(world: World, route: Route) -> None:
     scene = await _scene(world, route)
     first = await scene.send()
-    before = await _rows(world)
+    before = await count_rows(world.db)
     for other in (scene.other_body, {**scene.body, "unknown": 1}, {}):
         body = msgspec.json.encode(other)
         refused = await scene.client.request(
@@ -210,7 +200,7 @@ async def test_another_body_with_the_key_is_refused(world: World, route: Route) 
         )
         assert refused.status_code == 422, refused.text
         assert refused.json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
-    assert await _rows(world) == before
+    assert await count_rows(world.db) == before
     assert (await scene.send()).content == first.content
 
 

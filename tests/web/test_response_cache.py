@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from eishro.web.api import ROUTES
-from eishro.web.asgi import build_app
 from eishro.web.response_cache import ResponseCache
 from eishro.web.routes import Door, Rate, Route, WebRules
+from tests.doors import through
 from tests.shops import World, bearer, order_body
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ class Counted:
             clock=world.clock,
             background=lambda work: None,
         )
-        app = build_app(door, ROUTES)
+        app = through(door)
         self.asked = 0
 
         async def counting(scope, receive, send) -> None:  # type: ignore[no-untyped-def]

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,6 +101,21 @@ def _retention(arguments: Arguments) -> None:
     _run(clean_up(read_settings(), is_dry=arguments.dry_run))
 
 
+def _reconcile(arguments: Arguments) -> None:
+    """Compare a gateway's own list of a day with the books; exit code 1 with differences."""
+    from eishro.cli.reconcile import reconcile
+
+    _run(
+        reconcile(
+            read_settings(),
+            provider=arguments.provider,
+            day=arguments.date,
+            form=arguments.format,
+            statement=arguments.statement,
+        )
+    )
+
+
 def _doctor(_: Arguments) -> None:
     """Check settings, connections, migrations and the books; exit code 1 with findings."""
     from eishro.cli.doctor import examine
@@ -152,6 +168,17 @@ def _parser() -> argparse.ArgumentParser:
     add("retention", _retention).add_argument(
         "--dry-run", action="store_true", help="only print how many of each would go"
     )
+    reconciling = add("reconcile", _reconcile)
+    reconciling.add_argument("--provider", required=True, help="the gateway, such as moamalat")
+    reconciling.add_argument(
+        "--date", type=_day, help="the day, as 2026-01-31 (default: yesterday in Tripoli)"
+    )
+    reconciling.add_argument(
+        "--format", choices=("table", "json", "csv"), default="table", help="(default: table)"
+    )
+    reconciling.add_argument(
+        "--statement", type=Path, help="the gateway's statement, CSV or XLSX, instead of asking it"
+    )
     add("doctor", _doctor)
     return parser
 
@@ -160,6 +187,13 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
     return int(text)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("a day looks like 2026-01-31") from error
 
 
 def _workers(text: str) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from eishro.adapters.payments.moamalat import TEST_MERCHANT_ID
+from eishro.adapters.payments.moamalat_fields import TEST_MERCHANT_ID
 from eishro.app import open_shop
 from eishro.cli import doctor_shipping
 from eishro.cli.doctor_amounts import find_wrong_amounts

@@ -35,6 +35,7 @@ PLATFORM = {
     "id_blocks": "numbers that are unique over all stores",
     "stamps": "clocks of gateway terminals, by the terminal's name",
     "buyer_guards": "a buyer's orders are counted over all stores",
+    "reconciliations": "a gateway's list is of all stores that share an account there",
     "payment_news": "nobody knows whose it is until the gateway is asked",
 }
 # Everybody may read what a shop window shows; only the store itself may change it.
@@ -61,6 +62,7 @@ PRIVATE = frozenset(
         "payments",
         "payment_receipts",
         "gateway_credentials",
+        "gateway_exchanges",
         "promotions",
         "promotion_uses",
         "order_promotions",

@@ -15,6 +15,7 @@ import structlog
 
 from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.payments import GATEWAYS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.sms import open_sms
 from eishro.app import (
     configure_logging,
@@ -186,7 +187,8 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
         else NoMail()
     )
     # Stamps of a terminal only grow, whichever place asks: they are counted at home.
-    tools = Tools(http, DatabaseStamps(places.home), clock, settings.public_url)
+    journal = MemoryJournal(clock)
+    tools = Tools(http, DatabaseStamps(places.home), clock, settings.public_url, journal)
     providers = InvocationProviders(usable_gateways(settings), tools)
     return Shop(
         db=db,
@@ -201,6 +203,7 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
         keyring=Keyring(settings.secret_keys, NodeCipher()),
         providers=providers,
         methods=methods_of(settings),
+        journal=journal,
         gateways=GatewayDesk(
             GATEWAYS, tools, is_production=settings.env == "production", keeps=False
         ),
@@ -225,10 +228,10 @@ class InvocationProviders(Mapping[str, PaymentProvider]):
         gateway, fields = self._gateways[name]
         invocation = current()
         if invocation is None:
-            return gateway.build(fields, self._tools)
+            return gateway.build(fields, self._tools.of(name))
         found = invocation.providers.get(name)
         if found is None:
-            found = invocation.providers[name] = gateway.build(fields, self._tools)
+            found = invocation.providers[name] = gateway.build(fields, self._tools.of(name))
         return found
 
     def __iter__(self) -> Iterator[str]:

@@ -45,7 +45,9 @@ class GatewayDesk:
             self._kept.move_to_end(credentials_id)
             return found
         gateway = self.catalog[provider]
-        made = gateway.build(gateway.completed(fields, is_live=mode == "live"), self._tools)
+        made = gateway.build(
+            gateway.completed(fields, is_live=mode == "live"), self._tools.of(provider)
+        )
         if self._keeps:
             self._kept[credentials_id] = made
             while len(self._kept) > KEPT_MAX:

@@ -19,11 +19,13 @@ from eishro.domain.ledger.commission import commission_added
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import News, Payment, Status, StoredReceipt
 from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Proof, Receipt, Unknown
 from eishro.domain.suspense import sql as suspense
 from eishro.domain.suspense.model import SuspenseItem
 from eishro.flows.gateways import intent_of, provider_of
+from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.send_refund import check_refunds
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.ids import text_id
@@ -35,7 +37,10 @@ async def check_payment(shop: Shop, payment_id: str) -> Payment:
     provider = await provider_of(shop, payment)
     if provider is None or not provider.can_query:
         return await record_answer(shop, payment_id, Unknown("nobody can be asked"))
-    return await record_answer(shop, payment_id, await provider.query(intent_of(shop, payment)))
+    with speaking_of(payment.reference):
+        answer = await provider.query(intent_of(shop, payment))
+    await keep_exchanges(shop, payment)
+    return await record_answer(shop, payment_id, answer)
 
 
 @again_if_stale

@@ -13,10 +13,11 @@ from eishro.db.statements import Batch
 from eishro.domain.customers import sql as customers
 from eishro.domain.orders import owners
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import forget_exchanges, list_old_exchanges
 from eishro.errors import Stale
 from eishro.flows.erase_person import forget_buyers
 from eishro.flows.shop import SYSTEM, Shop
-from eishro.ids import text_id
+from eishro.ids import first_id
 
 LOOKED_AT = 500  # orders read at a time
 NEWS_AT_ONCE = 200
@@ -45,7 +46,7 @@ async def _orders(shop: Shop, *, is_dry: bool) -> int:
     if shop.rules.retention_orders is None:
         return 0
     before = shop.clock.now() - shop.rules.retention_orders
-    after, end, done = _FIRST, _first_id("ord", before), 0
+    after, end, done = _FIRST, first_id("ord", before), 0
     while page := await owners.page_of_orders(shop.db, after, end, LOOKED_AT):
         after = page[-1].id
         due = [one.id for one in page if one.names_somebody(before)]
@@ -79,13 +80,16 @@ async def _forget(shop: Shop, ids: list[str], before: datetime) -> int:
 
 
 async def _news(shop: Shop, *, is_dry: bool) -> int:
-    end = _first_id("new", shop.clock.now() - shop.rules.retention_news)
+    end = first_id("new", shop.clock.now() - shop.rules.retention_news)
     if is_dry:
         return await payments.count_old_news(shop.db, end)
     done = 0
     while ids := await payments.list_old_news(shop.db, end, NEWS_AT_ONCE):
         await shop.db.commit(Batch(payments.forget_news(ids)))
         done += len(ids)
+    end = first_id("gex", shop.clock.now() - shop.rules.retention_news)
+    while ids := await list_old_exchanges(shop.db, end, NEWS_AT_ONCE):
+        await shop.db.commit(Batch(forget_exchanges(ids)))
     return done
 
 
@@ -95,8 +99,3 @@ async def _codes(shop: Shop, *, is_dry: bool) -> int:
     if due and not is_dry:
         await shop.db.commit(Batch(customers.forget_expired_codes(now)))
     return due
-
-
-def _first_id(prefix: str, at: datetime) -> str:
-    """Below every id of this millisecond and above all before it."""
-    return text_id(prefix, at)[: len(prefix) + 11]

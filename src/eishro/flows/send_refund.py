@@ -18,6 +18,7 @@ from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import Payment, StoredReceipt
 from eishro.domain.payments.port import (
     RefundAnswer,
@@ -27,6 +28,7 @@ from eishro.domain.payments.port import (
 )
 from eishro.domain.payments.refunds import UNDER_WAY, Refund
 from eishro.flows.gateways import intent_of, provider_of
+from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.money import decimal_from_dirhams
 
@@ -109,7 +111,10 @@ async def _ask(shop: Shop, refund: Refund) -> RefundAnswer:
     receipts = await payments.list_receipts(shop.db, payment.id)
     wanted = _intent(refund, payment, siblings, receipts)
     session = intent_of(shop, payment).session
-    return await provider.refund(msgspec.structs.replace(wanted, session=session))
+    with speaking_of(payment.reference):
+        answer = await provider.refund(msgspec.structs.replace(wanted, session=session))
+    await keep_exchanges(shop, payment)
+    return answer
 
 
 def _intent(

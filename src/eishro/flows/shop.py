@@ -20,6 +20,7 @@ from eishro.domain.files.port import Files
 from eishro.domain.invoices.port import Press
 from eishro.domain.messages.port import Mail
 from eishro.domain.messages.sms_port import NoSms, SmsGateway
+from eishro.domain.payments.exchanges import Journal
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.domain.payments.rates import UsdRate
 from eishro.errors import Stale
@@ -81,6 +82,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     providers: Mapping[str, PaymentProvider]
     methods: tuple[PaymentMethod, ...]
     gateways: GatewayDesk
+    journal: Journal
     rules: Rules
     identity_providers: Mapping[str, IdentityProvider] = {}
     sms: SmsGateway = NoSms()

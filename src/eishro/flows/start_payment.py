@@ -14,6 +14,7 @@ from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import COD, Order
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import (
     SWEEP_PAUSES,
     AmountNotCarried,
@@ -26,6 +27,7 @@ from eishro.domain.payments.port import Action, Payer, PaymentMethod
 from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
 from eishro.flows.gateways import intent_of, present_provider, seal_session
+from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.place_order import find_method, methods_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
@@ -83,6 +85,7 @@ async def start_payment(
             ),
         )
     )
+    await keep_exchanges(shop, payment)
     return payment
 
 
@@ -115,7 +118,8 @@ async def new_attempt(
     payment = _new_payment(shop, order, method, return_url)
     payment = msgspec.structs.replace(payment, credentials_id=credentials_id)
     intent = msgspec.structs.replace(intent_of(shop, payment), payer=payer)
-    started = await provider.start(intent)
+    with speaking_of(payment.reference):
+        started = await provider.start(intent)
     return msgspec.structs.replace(
         payment,
         status="action_required",

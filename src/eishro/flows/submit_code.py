@@ -9,6 +9,7 @@ import msgspec
 
 from eishro.db.statements import Batch
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import NoCodeExpected, Payment
 from eishro.domain.payments.port import (
     Otp,
@@ -21,6 +22,7 @@ from eishro.domain.payments.port import (
 )
 from eishro.errors import Invalid, Words
 from eishro.flows.gateways import intent_of, provider_of, seal_session
+from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.pay_order import check_payment, record_answer
 from eishro.flows.shop import Shop, again_if_stale
 
@@ -33,7 +35,9 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
         Invalid: the code is wrong or has run out; nothing was charged.
     """
     sending, provider = await _begin(shop, payment_id)
-    answer = await provider.submit_otp(intent_of(shop, sending), code)
+    with speaking_of(sending.reference):
+        answer = await provider.submit_otp(intent_of(shop, sending), code)
+    await keep_exchanges(shop, sending)
     if isinstance(answer, WrongCode):
         await _take_back(shop, payment_id)
         raise Invalid({"code": _wrong(answer)})
@@ -91,7 +95,9 @@ async def resend_code(shop: Shop, payment_id: str) -> Payment:
     now = shop.clock.now()
     if action.resend_at is not None and now < action.resend_at:
         raise ResendTooSoon(max(1, round((action.resend_at - now).total_seconds())))
-    started = await provider.resend_otp(intent_of(shop, before))
+    with speaking_of(before.reference):
+        started = await provider.resend_otp(intent_of(shop, before))
+    await keep_exchanges(shop, before)
     return await _keep(shop, payment_id, started)
 
 

@@ -25,6 +25,7 @@ from eishro.flows.flag_late_cash import flag_late_cash
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import Shop
 from eishro.jobs.events import handlers_of
+from eishro.jobs.reconcile_daily import reconcile_daily
 from eishro.jobs.retention import clean_daily
 from eishro.jobs.seal_audit import seal_audit, sweep_audit
 from eishro.jobs.settle_books import settle_books
@@ -179,6 +180,7 @@ async def tidy_up(shop: Shop) -> int:
         )
     )
     await clean_daily(shop)
+    await reconcile_daily(shop)
     return await sweep_audit(shop) + await settle_books(shop)
 
 

@@ -26,6 +26,9 @@ _LINKS = (
     ("/sandbox/mail", "صندوق البريد (JSON)", "Mail outbox (JSON)"),
     ("/sandbox/sms", "الرسائل القصيرة (JSON)", "Text messages (JSON)"),
     ("/sandbox/moamalat/faults", "أعطال محاكي معاملات", "Faults of the Moamalat simulator"),
+    ("/sandbox/edfali", "محاكي ادفع لي", "Edfali simulator"),
+    ("/sandbox/masarat", "محاكي ون باي (مسارات)", "OnePay (Masarat) simulator"),
+    ("/sandbox/mpgs", "محاكي بوابة ماستركارد", "Mastercard gateway simulator"),
     ("/docs", "توثيق الواجهة", "API documentation"),
     ("/api/stores", "المتاجر", "Stores"),
 )

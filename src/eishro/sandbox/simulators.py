@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from eishro.clock import Clock
 from eishro.outward import WebHttp
+from eishro.sandbox import edfali, masarat, mpgs
 
 
 class Simulated(Protocol):
@@ -26,4 +27,8 @@ class Simulated(Protocol):
 
 # Made of the fields that the adapter uses, so that both agree.
 Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
-SIMULATORS: Mapping[str, Build] = {}
+SIMULATORS: Mapping[str, Build] = {
+    "edfali": edfali.Simulator,
+    "masarat": masarat.Simulator,
+    "mpgs": mpgs.Simulator,
+}

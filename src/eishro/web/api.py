@@ -26,6 +26,7 @@ from eishro.web import (
     payouts,
     privacy,
     products,
+    reconciliations,
     refunds,
     returns,
     security,
@@ -986,6 +987,16 @@ GATEWAY_ROUTES = (
     ),
     Route(
         method="GET",
+        path=_STORE + "/gateway-log",
+        handler=gateways.list_log,
+        needs=member("money:read"),
+        summary="What was said to gateways about an order, masked",
+        tag="Payments",
+        query=gateways.LogQuery,
+        answer=list[gateways.ExchangeView],
+    ),
+    Route(
+        method="GET",
         path="/api/moamalat/public",
         handler=moamalat.read_public,
         needs=PUBLIC,
@@ -1007,6 +1018,15 @@ GATEWAY_ROUTES = (
 )
 
 ADMIN_ROUTES = (
+    Route(
+        method="GET",
+        path="/api/admin/reconciliations",
+        handler=reconciliations.list_reconciled,
+        needs=ADMIN,
+        summary="Gateways' own lists beside the books, day by day",
+        tag="Admin",
+        answer=list[reconciliations.ReconciledView],
+    ),
     Route(
         method="GET",
         path="/api/admin/users",

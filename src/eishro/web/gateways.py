@@ -1,5 +1,6 @@
 """A store's own credentials for payment gateways; secrets go in and never come out."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -7,9 +8,11 @@ from msgspec import Meta
 
 from eishro.domain.payments import credentials
 from eishro.domain.payments.credentials import Credentials, Mode
+from eishro.domain.payments.exchanges import list_exchanges
 from eishro.domain.payments.gateways import Gateway
 from eishro.flows import edit_gateways
-from eishro.web.routes import Call, Reply
+from eishro.web.routes import Call, Page, Reply
+from eishro.web.stores import PageQuery
 
 FieldText = Annotated[str, Meta(max_length=4000)]
 FieldName = Annotated[str, Meta(max_length=60)]
@@ -109,3 +112,49 @@ def _view(call: Call, gateway: Gateway, own: Credentials | None) -> GatewayView:
             for field in gateway.fields
         ),
     )
+
+
+class LogQuery(PageQuery, frozen=True, rename="camel", kw_only=True):
+    """Of which order."""
+
+    order: Annotated[str, Meta(min_length=1, max_length=60)]
+
+
+class ExchangeView(msgspec.Struct, frozen=True, rename="camel"):
+    """One call to a gateway, masked; `status` is null where no usable answer came."""
+
+    id: str
+    payment_id: str
+    provider: str
+    call: str
+    request: str
+    status: int | None
+    reply: str
+    error: str | None
+    milliseconds: int
+    request_id: str | None
+    at: datetime
+
+
+async def list_log(call: Call, query: LogQuery) -> Reply:
+    """What was said to gateways about an order's payments, newest first."""
+    found, total = await list_exchanges(
+        call.shop.db, call.store, query.order, query.limit, (query.page - 1) * query.limit
+    )
+    views = [
+        ExchangeView(
+            id=one.id,
+            payment_id=one.payment_id,
+            provider=one.provider,
+            call=one.call,
+            request=one.request,
+            status=one.status,
+            reply=one.reply,
+            error=one.error,
+            milliseconds=one.milliseconds,
+            request_id=one.request_id,
+            at=one.at,
+        )
+        for one in found
+    ]
+    return Reply(views, page=Page(query.page, query.limit, total))

@@ -1,9 +1,9 @@
 """Payment gateways that are built in: one file for each, one row here."""
 
-from eishro.adapters.payments import moamalat
+from eishro.adapters.payments import edfali, masarat, moamalat, mpgs
 from eishro.domain.payments.gateways import Gateway
 from eishro.domain.payments.port import PaymentMethod
 
-GATEWAYS: tuple[Gateway, ...] = (moamalat.GATEWAY,)
+GATEWAYS: tuple[Gateway, ...] = (edfali.GATEWAY, masarat.GATEWAY, moamalat.GATEWAY, mpgs.GATEWAY)
 COD = PaymentMethod("cod", "offline", "الدفع عند الاستلام", "Cash on delivery", None)
 METHODS: tuple[PaymentMethod, ...] = (*(m for g in GATEWAYS for m in g.methods), COD)

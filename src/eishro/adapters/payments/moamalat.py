@@ -16,11 +16,13 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Literal
 
 import msgspec
 
 from eishro.adapters.payments.defaults import FORGED, Defaults
+from eishro.adapters.payments.moamalat_fields import FIELDS
 from eishro.adapters.payments.moamalat_queries import Sleep, Terminal, TerminalQueries
 from eishro.adapters.payments.moamalat_reading import (
     read_notification,
@@ -30,14 +32,17 @@ from eishro.adapters.payments.moamalat_reading import (
 )
 from eishro.adapters.payments.moamalat_refunds import TerminalRefunds
 from eishro.clock import TRIPOLI, Clock
-from eishro.domain.payments.gateways import Field, Gateway, Tools
+from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import (
     Answer,
     Claim,
+    Connection,
     GatewayReply,
+    GatewayTransaction,
     Intent,
     Lightbox,
     PaymentMethod,
+    ProviderBusy,
     RefundAnswer,
     RefundIntent,
     Stamps,
@@ -49,6 +54,16 @@ from eishro.outward import Http
 APPROVED = "00"
 _SALE = "1"
 _UNDOING: Mapping[str, Literal["refund", "void"]] = {"2": "refund", "3": "void", "4": "void"}
+_LISTED: Mapping[str, Literal["sale", "refund", "void"]] = {
+    "sale": "sale",
+    "refund": "refund",
+    "void": "void",
+}
+_LISTED_AS: Mapping[str, Literal["approved", "declined", "unknown"]] = {
+    "approved": "approved",
+    "declined": "declined",
+    "other": "unknown",
+}
 _DATES = ("DateTimeLocalTrxn", "AuthorizationDateTime", "TrxDateTime", "TxnDate")
 # What a message may leave behind; tokens, name, e-mail and phone of the payer are not ours to keep.
 _KEPT = (
@@ -121,6 +136,7 @@ class Moamalat(Defaults):
     name = "moamalat"
     can_query = True
     can_refund = True
+    can_list = True
 
     def __init__(
         self,
@@ -145,6 +161,7 @@ class Moamalat(Defaults):
             sign=lambda fields: secure_hash(self._key, fields),
             stamp_digits=config.stamp_digits,
         )
+        self._clock = clock
         self._queries = TerminalQueries(terminal, http, stamps, clock, sleep)
         self._refunds = TerminalRefunds(terminal, self._queries, http, clock)
 
@@ -228,6 +245,34 @@ class Moamalat(Defaults):
     async def refund(self, wanted: RefundIntent) -> RefundAnswer:
         """A void before settlement, a refund after it, once. Never raises."""
         return await self._refunds.refund(wanted)
+
+    async def list_transactions(self, first: date, last: date) -> list[GatewayTransaction]:
+        """FilterTransactions of these days; a row whose amount cannot be read is no transaction."""
+        found = [
+            GatewayTransaction(
+                provider_reference=row.transaction_id,
+                terminal=self._config.terminal_id,
+                reference=row.reference or None,
+                kind=_LISTED.get(row.kind, "other"),
+                status=_LISTED_AS[row.outcome],
+                amount_dirhams=row.amount_dirhams,
+                currency=row.currency,
+                at=row.at,
+                original_reference=row.original_id or None,
+            )
+            for row in await self._queries.list_days(first, last)
+            if row.amount_dirhams is not None and row.at is not None and row.transaction_id
+        ]
+        return sorted(found, key=lambda one: (one.at, one.provider_reference))
+
+    async def check_connection(self) -> Connection:
+        """Ask for today's list: a wrong key or merchant is refused."""
+        today = self._clock.now().astimezone(TRIPOLI).date()
+        try:
+            await self._queries.list_days(today, today)
+        except ProviderBusy:
+            return Connection(False, "the gateway does not answer these credentials")
+        return Connection(True)
 
     async def aclose(self) -> None:
         """Stop asking; who waits is told `Unknown`."""
@@ -319,16 +364,6 @@ def _kept(fields: Mapping[str, str]) -> dict[str, object]:
     return kept
 
 
-TEST_MERCHANT_ID = "10081014649"
-TEST_TERMINAL_ID = "99179395"
-# Both keys that the vendor's pages and SDKs publish for the test merchant; which one its gateway
-# takes has changed before.
-TEST_SECRET_KEYS = (
-    "39636630633731362D663963322D346362642D386531662D633963303432353936373431",
-    "3a488a89b3f7993476c252f017c488bb",
-)
-
-
 def _build(fields: Mapping[str, str], tools: Tools) -> Moamalat:
     config = Config(
         merchant_id=fields["merchant_id"],
@@ -345,43 +380,7 @@ def _build(fields: Mapping[str, str], tools: Tools) -> Moamalat:
 GATEWAY = Gateway(
     provider="moamalat",
     prefix="MOAMALAT",
-    fields=(
-        Field(
-            name="merchant_id",
-            about="Merchant number (MID).",
-            sandbox=TEST_MERCHANT_ID,
-            published=(TEST_MERCHANT_ID,),
-            is_required=True,
-        ),
-        Field(
-            name="terminal_id",
-            about="Terminal number (TID).",
-            sandbox=TEST_TERMINAL_ID,
-            is_required=True,
-        ),
-        Field(
-            name="secret_key",
-            about="Secure key, hexadecimal.",
-            sandbox=TEST_SECRET_KEYS[0],
-            published=TEST_SECRET_KEYS,
-            is_secret=True,
-            is_required=True,
-        ),
-        Field(
-            name="notification_key",
-            about="Key of notifications, hexadecimal; empty: the secure key.",
-            published=TEST_SECRET_KEYS,
-            is_secret=True,
-        ),
-        Field(name="base_url", about="REST base address."),
-        Field(name="lightbox_url", about="Address of the lightbox script."),
-        Field(
-            name="stamp_digits",
-            about="Digits of DateTimeLocalTrxn in REST calls.",
-            default="14",
-            choices=("14", "17"),
-        ),
-    ),
+    fields=FIELDS,
     methods=(
         PaymentMethod(
             "moamalat",

@@ -10,19 +10,21 @@ Anything but a clear answer is `Unknown`.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import structlog
 
 from eishro.adapters.payments.moamalat_reading import Page, Row, decide, read_page
 from eishro.clock import TRIPOLI, Clock
-from eishro.domain.payments.port import Answer, Intent, Stamps, Unknown
+from eishro.domain.payments.exchanges import speaking_of
+from eishro.domain.payments.port import Answer, Intent, ProviderBusy, Stamps, Unknown
 from eishro.outward import Http, NoReply
 
 WAITING_MAX = 500  # references in the queue of a terminal; beyond it the answer is Unknown
 PAGE_ROWS = 100  # transactions asked for at once
 PAGES_MAX = 50  # of one listing
+LIST_ROWS = 500  # of a page where whole days are read; each page takes a stamp of its own
 REPLY_BYTES_MAX = 2_000_000
 TIMEOUT_SECONDS = 30.0
 AHEAD_SECONDS_MAX = 3  # how far stamps may run ahead of the clock before a call waits
@@ -167,7 +169,9 @@ class TerminalQueries:
             filters, worth = {"MerchantReference": intents[0].reference}, PAGES_MAX
         else:
             filters, worth = self._days(intents), len(intents)
-        rows = await self._listing(filters, stamp, worth)
+        # A list of many payments belongs to none of them: it is not noted.
+        with speaking_of(intents[0].reference if len(intents) == 1 else None):
+            rows = await self._listing(filters, stamp, worth)
         if rows is None and len(intents) > 1:
             return {}
         if rows is None:
@@ -215,7 +219,35 @@ class TerminalQueries:
             stamp = await self.stamp()
         return None
 
-    async def _call(self, filters: Mapping[str, str], start: int, stamp: str) -> Page | Unknown:
+    async def list_days(self, first: date, last: date) -> list[Row]:
+        """All rows of these days, however many.
+
+        Raises:
+            ProviderBusy: no complete list.
+        """
+        filters = {"DateFrom": first.strftime("%Y%m%d"), "DateTo": last.strftime("%Y%m%d")}
+        rows: dict[str, Row] = {}
+        seen = 0
+        while True:
+            async with self._turn:
+                stamp = await self.stamp()
+                if isinstance(stamp, Unknown):
+                    raise ProviderBusy()
+                with speaking_of(None):
+                    page = await self._call(filters, seen, stamp, LIST_ROWS)
+            if isinstance(page, Unknown):
+                raise ProviderBusy()
+            before = len(rows)
+            rows |= {f"{row.transaction_id}:{row.kind}": row for row in page.rows}
+            seen += page.count
+            if seen >= page.total:
+                return list(rows.values())
+            if page.count == 0 or (page.rows and len(rows) == before):
+                raise ProviderBusy()  # it counts more than it lists, or turns no pages
+
+    async def _call(
+        self, filters: Mapping[str, str], start: int, stamp: str, length: int = PAGE_ROWS
+    ) -> Page | Unknown:
         signed = {
             "DateTimeLocalTrxn": stamp,
             "MerchantId": self._terminal.merchant_id,
@@ -224,7 +256,7 @@ class TerminalQueries:
         body = {
             **signed,
             **filters,
-            "DisplayLength": str(PAGE_ROWS),
+            "DisplayLength": str(length),
             "DisplayStart": str(start),
             "SecureHash": self._terminal.sign(signed),
         }

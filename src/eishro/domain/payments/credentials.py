@@ -84,6 +84,14 @@ _CURRENT_OF = Query(
     ),
     Credentials,
 )
+_ALL_CURRENT = Query(
+    sa.select(*_COLUMNS)
+    .where(gateway_credentials.c.provider == sa.bindparam("provider"), _IS_CURRENT)
+    .order_by(gateway_credentials.c.id)
+    .limit(sa.bindparam("limit")),
+    Credentials,
+    across_stores=True,
+)
 _BY_ID = Query(
     sa.select(*_COLUMNS).where(
         gateway_credentials.c.store_id == sa.bindparam("store_id"),
@@ -106,6 +114,13 @@ _END = Write(
 async def list_credentials(db: Database, store_id: int) -> list[Credentials]:
     """The store's present ones."""
     return await db.all(_CURRENT, store_id=store_id)
+
+
+async def list_all_credentials(
+    db: Database, provider: str, limit: int = 10_000
+) -> list[Credentials]:
+    """Every store's present ones for this gateway."""
+    return await db.all(_ALL_CURRENT, provider=provider, limit=limit)
 
 
 async def find_credentials(db: Database, store_id: int, provider: str) -> Credentials | None:

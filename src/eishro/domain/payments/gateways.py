@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from eishro.clock import Clock
+from eishro.domain.payments.exchanges import Journal
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider, Stamps
 from eishro.outward import WebHttp
 
@@ -40,6 +41,11 @@ class Tools(NamedTuple):
     stamps: Stamps
     clock: Clock
     public_url: str
+    journal: Journal
+
+    def of(self, provider: str) -> "Tools":
+        """The same for one gateway: its calls are noted."""
+        return self._replace(http=self.journal.watch(self.http, provider))
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):

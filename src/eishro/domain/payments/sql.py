@@ -87,6 +87,7 @@ payment_receipts = table(
     sa.Column("wire_minor", Int),
     sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
     sa.Index("ix_payment_receipts_payment_id", "payment_id"),
+    sa.Index("ix_payment_receipts_provider_terminal_at", "provider", "terminal", "at"),
     with_rowid=False,
 )
 

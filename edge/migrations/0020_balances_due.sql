@@ -1,4 +1,4 @@
--- made by tools/d1_migrations.py from src/eishro/db/migrations/versions/0018_balances_due.py; do not edit
+-- made by tools/d1_migrations.py from src/eishro/db/migrations/versions/0020_balances_due.py; do not edit
 
 ALTER TABLE orders ADD COLUMN due_dirhams INTEGER DEFAULT '0' NOT NULL;
 
@@ -29,4 +29,4 @@ UPDATE orders SET paid_dirhams = found.dirhams FROM (
         ) GROUP BY order_id
     ) AS found WHERE found.order_id = orders.id;
 
-UPDATE alembic_version SET version_num='0018' WHERE alembic_version.version_num = '0017';
+UPDATE alembic_version SET version_num='0020' WHERE alembic_version.version_num = '0019';

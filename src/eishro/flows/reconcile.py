@@ -1,0 +1,169 @@
+"""Compare a gateway's own list of a day with ours, mend what can be asked about, report the rest.
+
+What the gateway took for a payment that we know is asked about at once, as if news had come; so
+the books are right before anybody reads the report.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+
+from eishro.clock import TRIPOLI
+from eishro.db.statements import Batch
+from eishro.domain.payments import credentials, reconciling_sql
+from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
+from eishro.domain.payments.port import GatewayTransaction, Paid, PaymentProvider, ProviderBusy
+from eishro.domain.payments.reconciling import Booked, Difference, Report, compare
+from eishro.flows.gateways import intent_of, provider_of, speak_for
+from eishro.flows.note_exchanges import keep_exchanges
+from eishro.flows.pay_order import check_payment
+from eishro.flows.shop import Shop
+
+# Days before and after, in which what happened around midnight may be listed or noticed.
+AROUND = timedelta(days=1)
+Progress = Callable[[int, int], None]
+
+
+def unseen(done: int, whole: int) -> None:
+    """Nobody looks on."""
+    del done, whole
+
+
+async def reconcile_day(
+    shop: Shop,
+    name: str,
+    provider: PaymentProvider,
+    day: date,
+    progress: Progress = unseen,
+) -> list[Report]:
+    """One report for each account at the gateway that had something on this day (Tripoli's).
+
+    Args:
+        progress: told how many of the gateway's transactions are looked at, of how many.
+
+    Raises:
+        ProviderBusy: the gateway does not answer, or lists nothing by itself.
+    """
+    if provider.can_list:
+        listed = await provider.list_transactions(day - AROUND, day + AROUND)
+    elif provider.can_query:
+        listed = await _ask_each(shop, name, day, progress)
+    else:
+        raise ProviderBusy()
+    return await reconcile_listed(shop, name, listed, day, progress)
+
+
+async def own_accounts(shop: Shop, name: str) -> list[PaymentProvider]:
+    """Who speaks for each account at this gateway: the platform's, then stores' own."""
+    platforms = shop.providers.get(name)
+    found = [] if platforms is None else [platforms]
+    for own in await credentials.list_all_credentials(shop.db, name):
+        with contextlib.suppress(ProviderBusy):  # sealed with a key that is gone
+            found.append(speak_for(shop, own))
+    return found
+
+
+async def _ask_each(
+    shop: Shop, name: str, day: date, progress: Progress
+) -> list[GatewayTransaction]:
+    """Where a gateway lists nothing, every payment of the day is asked about."""
+    since, until = _bounds(day)
+    ids = await reconciling_sql.list_payment_ids(shop.db, name, since, until)
+    found: list[GatewayTransaction] = []
+    for number, payment_id in enumerate(ids, 1):
+        payment = await payments.get_payment(shop.db, payment_id)
+        provider = await provider_of(shop, payment)
+        if provider is None:
+            continue
+        with speaking_of(payment.reference):
+            answer = await provider.query(intent_of(shop, payment))
+        await keep_exchanges(shop, payment)
+        progress(number, len(ids))
+        if not isinstance(answer, Paid):
+            continue
+        found += [
+            GatewayTransaction(
+                provider_reference=receipt.provider_reference,
+                terminal=receipt.terminal,
+                reference=payment.reference,
+                kind="sale",
+                status="approved",
+                amount_dirhams=receipt.amount_dirhams,
+                currency=receipt.currency,
+                at=payment.created_at,
+                wire_minor=receipt.wire_minor,
+            )
+            for receipt in answer.receipts
+        ]
+    return found
+
+
+async def reconcile_listed(
+    shop: Shop,
+    name: str,
+    listed: Sequence[GatewayTransaction],
+    day: date,
+    progress: Progress = unseen,
+) -> list[Report]:
+    """The same for a list that came in another way: a statement that was imported."""
+    terminals = sorted({one.terminal for one in listed})
+    reports = []
+    done = 0
+    for terminal in terminals:
+        of_it = [one for one in listed if one.terminal == terminal]
+        report = await _account(shop, name, terminal, of_it, day)
+        done += len(of_it)
+        progress(done, len(listed))
+        await shop.db.commit(Batch(reconciling_sql.keep_report(report, shop.clock.now())))
+        reports.append(report)
+    return reports
+
+
+async def _account(
+    shop: Shop, name: str, terminal: str, listed: Sequence[GatewayTransaction], day: date
+) -> Report:
+    since, until = _bounds(day)
+    of_day = [one for one in listed if since <= one.at < until]
+    matched, found = await _compared(shop, name, terminal, listed, of_day, day)
+    if await _mend(shop, name, found):
+        matched, found = await _compared(shop, name, terminal, listed, of_day, day)
+    return Report(
+        provider=name, terminal=terminal, day=day, matched=matched, differences=tuple(found)
+    )
+
+
+async def _compared(
+    shop: Shop,
+    name: str,
+    terminal: str,
+    listed: Sequence[GatewayTransaction],
+    of_day: Sequence[GatewayTransaction],
+    day: date,
+) -> tuple[int, list[Difference]]:
+    ours = await reconciling_sql.list_booked(shop.db, name, terminal, *_bounds(day))
+    references = sorted({one.provider_reference for one in of_day})
+    known = await reconciling_sql.list_known(shop.db, name, terminal, references)
+    return compare(ours, _distinct(known), of_day, listed)
+
+
+async def _mend(shop: Shop, name: str, found: Sequence[Difference]) -> int:
+    """Ask about every payment that the gateway took money for without our knowing."""
+    asked = 0
+    for difference in found:
+        if difference.kind != "missing" or not difference.reference:
+            continue
+        payment = await payments.find_by_reference(shop.db, name, difference.reference)
+        if payment is not None:
+            await check_payment(shop, payment.id)
+            asked += 1
+    return asked
+
+
+def _distinct(known: Sequence[Booked]) -> list[Booked]:
+    return list({(one.kind, one.provider_reference): one for one in known}.values())
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    start = datetime.combine(day, time(), TRIPOLI)
+    return start, start + timedelta(days=1)

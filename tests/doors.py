@@ -31,11 +31,11 @@ def _application(rules: WebRules) -> FalconApp:
 
 def through(door: Door) -> App:
     """The application of this door, as `build_app` makes it."""
+    application: Any = _application(door.rules)  # now, not while others wait for an answer
 
     async def enter(scope: Scope, receive: Receive, send: Send) -> None:
         token = _entered.set(door)
         try:
-            application: Any = _application(door.rules)
             await application(scope, receive, send)
         finally:
             _entered.reset(token)

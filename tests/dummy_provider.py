@@ -35,7 +35,14 @@ class DummyProvider(Defaults):
         self.asked: list[str] = []
         self.refunds = DummyRefunds()
 
-    def pay(self, reference: str, dirhams: int, *transactions: str, currency: str = "LYD") -> None:
+    def pay(
+        self,
+        reference: str,
+        dirhams: int,
+        *transactions: str,
+        currency: str = "LYD",
+        payer: str | None = None,
+    ) -> None:
         """From now on the gateway says that these transactions brought `dirhams` each."""
         self.answers[reference] = Paid(
             tuple(
@@ -44,6 +51,7 @@ class DummyProvider(Defaults):
                     terminal="T1",
                     amount_dirhams=dirhams,
                     currency=currency,
+                    details={"payer": payer} if payer else {},
                 )
                 for t in transactions or (f"tx-{reference}",)
             )

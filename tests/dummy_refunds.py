@@ -24,6 +24,7 @@ class DummyRefunds:
 
     def __init__(self) -> None:
         self.mood: Mood = "done"
+        self.words = "Transaction not allowed"  # of a refusal
         self.calls: list[RefundIntent] = []
         self.given: list[tuple[str, int, str]] = []  # receipt, dirhams, reference
         self.crash: BaseException | None = None
@@ -50,7 +51,7 @@ class DummyRefunds:
                 return RefundUnknown("timed out")
             return Refunded(reference, self.mood == "void")
         answers: dict[str, RefundAnswer] = {
-            "refuse": RefundRefused("Transaction not allowed"),
+            "refuse": RefundRefused(self.words),
             "unknown": RefundUnknown("timed out"),
             "later": RefundLater("not settled yet"),
             "manual": RefundManual("not by this gateway"),

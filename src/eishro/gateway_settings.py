@@ -60,6 +60,8 @@ def filled(given: Given, *, is_production: bool, simulator_url: str | None) -> G
         own = given.get(gateway.provider, {})
         if gateway.provider in _TYPED:
             continue
+        if gateway.is_off_by_default and not own:
+            continue
         if simulator_url is not None:
             url = f"{simulator_url}/{gateway.provider}"
             found[gateway.provider] = gateway.simulated(own, url)

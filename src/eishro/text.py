@@ -12,6 +12,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+ERASED = "محذوف / deleted"  # stands for what named a person
+
 QUERY_LENGTH_MAX = 200  # characters of a search query that are looked at
 WORD_LENGTH_MAX = 64  # characters of one word, of a query or of indexed text
 SLUG_LENGTH_MAX = 60

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from eishro.cli.doctor import find_faults
-from eishro.db import migrate, outbox
+from eishro.db import migrate, outbox, row_security
 from eishro.db.audit import audit_records, record
 from eishro.db.compiled import compile_read
 from eishro.db.database import DatabaseDamaged
@@ -329,3 +329,14 @@ def _is_gated(node: dict[str, Any]) -> bool:
     # A subplan runs for rows that have come up through the condition.
     below = (each for each in node.get("Plans", ()) if each["Parent Relationship"] != "SubPlan")
     return all(map(_is_gated, below))
+
+
+async def test_a_new_table_gets_the_policy_that_the_others_have(server: Any) -> None:
+    await server.execute("CREATE TABLE parcels (store_id bigint NOT NULL)")
+    for statement in row_security.policy_of("parcels"):
+        await server.execute(statement)
+    told = """
+        SELECT p.polname, p.polcmd, pg_get_expr(p.polqual, p.polrelid),
+               pg_get_expr(p.polwithcheck, p.polrelid), c.relrowsecurity, c.relforcerowsecurity
+        FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid WHERE c.relname = $1"""
+    assert await server.fetch(told, "parcels") == await server.fetch(told, "draft_orders")

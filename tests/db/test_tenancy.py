@@ -26,6 +26,7 @@ from eishro.db.tenancy import (
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import listing
 from eishro.domain.orders.sql import orders
+from tests.security.inventory import flat
 
 
 def _statements() -> dict[str, Query[Any] | Write]:
@@ -35,9 +36,10 @@ def _statements() -> dict[str, Query[Any] | Write]:
         for info in pkgutil.walk_packages(folder.__path__, f"eishro.{package}."):
             if ".migrations" in info.name or info.name.endswith("__main__"):
                 continue
-            for name, value in vars(importlib.import_module(info.name)).items():
-                if isinstance(value, Query | Write) and value not in found.values():
-                    found[f"{info.name.removeprefix('eishro.')}:{name}"] = value
+            for kept, held in vars(importlib.import_module(info.name)).items():
+                for name, value in flat(kept, held):
+                    if isinstance(value, Query | Write) and value not in found.values():
+                        found[f"{info.name.removeprefix('eishro.')}:{name}"] = value
     return found
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
-from eishro.db.statements import Batch, Statement
+from eishro.db.statements import Batch, Query, Statement
 from eishro.domain.discounts import sql as discounts
 from eishro.domain.discounts import uses
 from eishro.domain.discounts.model import Applied, CouponUnusable, Rule, subjects_of
@@ -233,3 +234,24 @@ async def test_an_order_of_another_store_cannot_use_it(world: World) -> None:
         with pytest.raises(Stale):
             await neighbour.use(one, 0, "phone:a")
     assert await till.used(rule, "phone:a") == (0, 0)
+
+
+async def test_a_forgotten_order_takes_its_use_along_and_leaves_the_others(world: World) -> None:
+    till = await _till(world, 4)
+    rule = await world.coupon(till.store_id, per_customer_limit=9)
+    subjects = subjects_of(PHONE, None)
+    for order in range(3):
+        await till.use(rule, order, *subjects)
+    await till.give_back(2)
+    for order, left in ((0, 1), (2, 1), (0, 1), (1, 0)):
+        found = await uses.list_uses(world.db, till.store_id, till.orders[order])
+        await world.db.commit(Batch().add(*uses.forget_customers(found)))
+        assert await till.used(rule, *subjects) == (0, left)
+        (use,) = await uses.list_uses(world.db, till.store_id, till.orders[order])
+        assert bytes(use.subjects) == b"[]"
+    assert await world.db.all(_COUNTED) == []
+    await till.use(rule, 3, *subjects)
+    assert await till.used(rule, *subjects) == (0, 1)
+
+
+_COUNTED = Query(sa.select(uses.promotion_uses.c.subject), str, across_stores=True)

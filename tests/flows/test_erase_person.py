@@ -9,14 +9,16 @@ import sqlalchemy as sa
 
 from eishro.db.schema import METADATA
 from eishro.db.statements import Query
+from eishro.domain.drafts import sql as drafts
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import ERASED, Status
+from eishro.domain.orders.model import Status
 from eishro.flows.change_order import change_status
 from eishro.flows.place_order import Placed, place_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.sign_in import SignedIn
 from eishro.jobs.schedule import handle_events
+from eishro.text import ERASED
 from tests.shops import PASSWORD, TESTER, World, bearer
 
 pytestmark = pytest.mark.anyio
@@ -227,3 +229,37 @@ async def test_a_copy_holds_all_that_is_kept_and_no_secret(world: World) -> None
     text = msgspec.json.encode(copy).decode()
     assert strangers.order.id not in text
     assert not [word for word in ("hash", "secret", "token", "action") if word in text.lower()]
+
+
+async def test_a_reason_that_says_who_it_was_is_refused(world: World) -> None:
+    placed = await _ordered(world, None)
+    owner = world.client(**bearer(await world.admin()))
+    path = f"/api/stores/{placed.order.store_id}/customers/{PHONE}/erase"
+    for reason in ("call 091-2345678", "٠٩١٢٣٤٥٦٧٨", f"فاطمة {MARK} asked", f"{MARK}@example.ly"):
+        reply = await owner.post(path, json={"reason": reason})
+        assert reply.status_code == 422, reason
+        assert set(reply.json()["error"]["details"]) == {"reason"}
+    assert (await orders.get_order(world.db, placed.order.id)).customer_phone == PHONE
+    assert (await owner.post(path, json={"reason": "asked in the shop"})).status_code == 200
+
+
+async def test_a_store_forgets_who_is_only_in_its_drafts(world: World) -> None:
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    state, other = await world.product(merchant.store.id), await world.merchant()
+    assert other.store is not None
+    mine = await world.draft(state, customer_phone=PHONE, customer_name=MARK, notes=MARK)
+    theirs = await world.draft(
+        await world.product(other.store.id), customer_phone=PHONE, customer_name=MARK
+    )
+    client = world.client(**bearer(merchant))
+    path = f"/api/stores/{merchant.store.id}/customers/{PHONE}/erase"
+    reply = await client.post(path, json={"reason": "x"})
+    assert reply.json()["data"] == {"orders": 0}, reply.text
+    left = await drafts.get_draft(world.db, merchant.store.id, mine.id)
+    assert (left.status, left.content().items) == ("open", mine.content().items)
+    assert MARK not in msgspec.json.encode(left).decode()
+    assert left.content().customer_phone is None
+    kept = await drafts.get_draft(world.db, other.store.id, theirs.id)
+    assert kept.content().customer_phone == PHONE
+    assert (await client.post(path, json={"reason": "x"})).status_code == 404

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from eishro.cli.doctor import find_faults
 from eishro.db.statements import Query
-from eishro.domain.orders.holding import TooManyOpenOrders, buyer_guards
+from eishro.domain.orders.holding import TooManyOpenOrders, buyer_guards, guard_of
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.draft_orders import place_draft
 from eishro.flows.place_order import Placed, place_order, place_orders
@@ -100,3 +100,24 @@ async def test_without_limits_nothing_is_guarded_and_the_store_s_own_orders_are_
     draft = await world.draft(state)
     placed = await place_draft(_limited(world, 1), draft.store_id, draft.id, TESTER, NotOnce())
     assert placed.placed.order.status == "pending"
+
+
+def test_a_guard_stands_for_many_buyers_and_names_none() -> None:
+    phones = [f"phone:+2189{n:08}" for n in range(10_000_000, 10_200_000)]
+    guards = {guard_of(phone) for phone in phones}
+    assert len(guards) <= 65_536
+    assert len(guards) > 50_000  # and strangers seldom wait for each other
+
+
+async def test_buyers_who_share_a_guard_do_not_share_a_limit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eishro.domain.orders.holding.guard_of", lambda subject: "guard:0000")
+    shop, state = _limited(world, 1), await _product(world)
+    phones = [f"+21891234567{n}" for n in range(8)]
+    outcomes = await asyncio.gather(
+        *(_order(world, shop, state, customer_phone=phone) for phone in phones for _ in range(2)),
+        return_exceptions=True,
+    )
+    placed = [one.order.customer_phone for one in outcomes if isinstance(one, Placed)]
+    assert sorted(placed) == phones

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.sms.outbox import OutboxSms
+from eishro.db import outbox
 from eishro.db.statements import Batch, Query
 from eishro.domain.customers.sql import phone_codes
 from eishro.domain.messages.sms_port import Sms
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import ERASED
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import News
 from eishro.domain.payments.sql import payment_news
@@ -21,12 +21,18 @@ from eishro.flows.change_order import change_status
 from eishro.flows.retain import retain
 from eishro.ids import text_id
 from eishro.jobs.retention import Done, clean, clean_daily
+from eishro.text import ERASED
 from tests.shops import TESTER, World, bearer, changed
 
 pytestmark = pytest.mark.anyio
 
 DAY = timedelta(days=1)
 _NEWS = Query(sa.select(payment_news.c.id).order_by(payment_news.c.id).limit(1000), str)
+_EVENTS = Query(
+    sa.select(outbox.outbox.c.payload, outbox.outbox.c.last_error).limit(1000),
+    lambda payload, error: (bytes(payload).decode(), error),
+    across_stores=True,
+)
 _CODES = Query(sa.select(sa.func.count()).select_from(phone_codes), int)
 
 
@@ -102,7 +108,7 @@ async def test_expired_codes_and_old_texts_go(world: World) -> None:
     client = world.client(**bearer(await world.customer()))
     await client.post("/api/auth/phone/start", json={"phone": "0912345678"})
     await world.texted("+218912345678")
-    assert await clean(world.shop, is_dry=True) == Done(0, 0, 0, 0)
+    assert await clean(world.shop, is_dry=True) == Done(0, 0, 0, 0, 0)
     world.clock.turn(11 * timedelta(minutes=1))
     assert (await clean(world.shop, is_dry=True)).codes == 1
     assert (await clean(world.shop, is_dry=False)).codes == 1
@@ -133,3 +139,26 @@ async def test_one_worker_a_day_does_it(world: World) -> None:
     world.clock.turn(timedelta(hours=3))
     await clean_daily(world.shop)
     assert (await orders.get_order(world.db, second)).customer_phone == ""
+
+
+async def test_events_that_failed_for_good_say_nothing_after_a_while(world: World) -> None:
+    at = world.clock.now()
+    for email in ("a@example.ly", "b@example.ly"):
+        await world.db.commit(Batch(outbox.publish("user.password_forgotten", "", at, email=email)))
+    first, second = await world.db.all(outbox.DUE, now=at, limit=9)
+    await world.db.commit(Batch(outbox.claim([first, second], at)))
+    dead = msgspec.structs.replace(first, tries=outbox.TRIES_MAX)
+    failure = "refused: a@example.ly"
+    await world.db.commit(Batch(outbox.put_off(dead, at, failure), outbox.finish(second, at)))
+    assert (await retain(world.shop, is_dry=True)).events == 0
+    world.clock.turn(31 * DAY)
+    assert (await retain(world.shop, is_dry=True)).events == 1
+    assert "a@example.ly" in str(await _events(world))
+    assert (await retain(world.shop, is_dry=False)).events == 1
+    assert "a@example.ly" not in str(await _events(world))
+    assert len(await world.db.all(outbox.DEAD, dead=True, limit=9)) == 1  # people still see it
+    assert (await retain(world.shop, is_dry=True)).events == 0
+
+
+async def _events(world: World) -> list[tuple[str, Any]]:
+    return await world.db.all(_EVENTS)

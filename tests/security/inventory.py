@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 
 import eishro
 from eishro.db import tenancy
+from eishro.db.pages import Pages
 from eishro.db.statements import Query, Write
 
 Kind = Literal["filtered", "insert", "across stores", "platform", "untold"]
@@ -86,9 +87,26 @@ def _is_store(column: Any, value: BindParameter[Any], statement: Query[Any] | Wr
 
 def _values(module: Any) -> Iterator[tuple[str, object]]:
     for name, value in vars(module).items():
-        if isinstance(value, dict):
-            yield from ((f"{name}[{key}]", each) for key, each in value.items())
-        elif isinstance(value, tuple | list):
-            yield from ((f"{name}[{key}]", each) for key, each in enumerate(value))
-        else:
-            yield name, value
+        yield from flat(name, value)
+
+
+def flat(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """What a module's name stands for: itself, or what it holds."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _of_pages(f"{name}[{key}]", each)
+    elif isinstance(value, tuple | list):
+        for key, each in enumerate(value):
+            yield from _of_pages(f"{name}[{key}]", each)
+    else:
+        yield from _of_pages(name, value)
+
+
+def _of_pages(name: str, value: object) -> Iterator[tuple[str, object]]:
+    if not isinstance(value, Pages):
+        yield name, value
+        return
+    for filters, both in value.statements.items():
+        by = "".join(f" by {each}" for each in sorted(filters))
+        for what, statement in zip(("page", "total"), both, strict=True):
+            yield f"{name}.{what}{by}", statement

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from eishro.adapters.cache import open_key_value
+from eishro.adapters.cache import open_key_value, redis
 from eishro.adapters.http import HttpxHttp
 from eishro.cli.doctor import find_faults
 from eishro.db.statements import Query
@@ -276,8 +276,13 @@ async def test_news_that_is_forged_stale_or_of_another_store_moves_nothing(world
     assert await find_faults(world.db) == []
 
 
-async def test_limits_hold_across_processes(world: World, valkey: Valkey) -> None:
+async def test_limits_hold_across_processes(
+    world: World, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two processes with one Valkey count together; what is counted in one is refused in the other."""
+    # Without counters in time the shop goes on selling, and on a busy machine a second is soon over.
+    monkeypatch.setattr(redis, "CONNECT_SECONDS_MAX", 30.0)
+    monkeypatch.setattr(redis, "REPLY_SECONDS_MAX", 30.0)
     valkey.clear()
     kv = open_key_value(valkey.url, world.clock)
     world.shop = changed(world.shop, kv=kv)

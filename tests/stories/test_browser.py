@@ -184,3 +184,17 @@ def test_nothing_on_the_page_is_wider_than_a_small_phone(story: Story, page: Pag
     page.locator("#pay").click()
     expect(gateway(page).locator("#pan")).to_be_visible()
     assert page.evaluate(overflow) == 0
+
+
+def test_a_buyer_leaves_for_a_gateway_s_own_page_and_is_led_back(story: Story, page: Page) -> None:
+    if not story.gateway_url.startswith(story.shop_url):
+        return  # only `eishro dev` stands beside this gateway's simulator
+    basket = story.order(story.product())
+    payment = story.start_payment(basket, method="plutu_cards")
+    page.goto(f"{story.shop_url}/pay/{payment['id']}")
+    page.locator("#go").click()
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    page.locator("button[value=pay]").click()
+    page.wait_for_url(f"{story.shop_url}/pay/{payment['id']}")  # by itself
+    expect_phase(page, "paid")
+    story.wait_until_paid(basket)

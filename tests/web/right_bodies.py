@@ -196,6 +196,10 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve": {
         "resolution": "dismiss", "note": "x",
     },
+    "POST /api/stores/{store_id}/cod/remittances/rows": {
+        "carrier": "amyal", "reference": "R-7", "dryRun": False,
+        "rows": [{"trackingNumber": "AMY-1", "amount": 35.5, "fee": 5, "date": "2026-01-15"}],
+    },
     "POST /api/orders/{order_id}/returns": {
         "lines": [{"variantId": 1, "quantity": 1, "reason": "x"}], "reason": "x",
         "replacement": [{"productId": 1, "variantId": 1, "quantity": 1}],

@@ -306,6 +306,7 @@ async def _buying(till: Till, products: list[Any]) -> None:
     news = {"signature": "good", "reference": "unknown", "event": "1"}
     hook = "/api/webhooks/payments/moamalat"
     await till.send("POST /api/webhooks/payments/{provider}", hook, body=news)
+    await till.send("GET /api/webhooks/payments/{provider}", hook)
     await till.send("PUT /api/orders/{order_id}/cancel", f"{at}/cancel", body={}, **guest)
     shipped = await _ship(till, first["id"])
     guest = {"X-Order-Token": first["accessToken"]}

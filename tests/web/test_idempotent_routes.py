@@ -62,6 +62,8 @@ OTHERWISE: dict[str, Callable[[Body], Body]] = {
     "POST /api/checkout": lambda body: {
         **body, "customer": {**body["customer"], "name": "else"}},
     "POST /api/stores/{store_id}/payouts": lambda body: {**body, "amount": 6},
+    "POST /api/stores/{store_id}/cod/remittances/rows": lambda body: {
+        **body, "reference": "else"},
     "POST /api/orders/{order_id}/refunds": lambda body: {**body, "reason": "else"},
     "POST /api/stores/{store_id}/drafts": lambda body: {**body, "note": "else"},
     "POST /api/orders/{order_id}/notes": lambda body: {**body, "text": "else"},

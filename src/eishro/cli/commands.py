@@ -97,6 +97,7 @@ async def clean_up(settings: Settings, *, is_dry: bool) -> int:
     print(f"buyers of finished orders {verb}: {done.orders}{kept}")
     print(f"raw payment news {verb}: {done.news}")
     print(f"expired codes {verb}: {done.codes}")
+    print(f"contents of events that failed for good {verb}: {done.events}")
     print(f"mails and texts of the outbox {verb}: {done.mails}")
     return 0
 

@@ -12,7 +12,8 @@ from eishro.db.statements import Query, Statement, Write
 from eishro.db.types import Id, Int, Json, Moment, Text
 from eishro.ids import text_id
 
-_UNSAID = frozenset({"version", "updated_at", "password_hash"})
+# The trail cannot be rewritten, so what people write about others is not repeated in it.
+_UNSAID = frozenset({"version", "updated_at", "password_hash", "note"})
 
 audit_records = table(
     "audit_records",
@@ -79,7 +80,8 @@ async def count_records(db: Database, store_id: int | None) -> int:
 def difference(before: msgspec.Struct, after: msgspec.Struct) -> dict[str, Any]:
     """What a change did, for `record(**…)`: the fields that differ, as they were and as they are.
 
-    Versions and times say nothing that the line does not; a password's hash is never shown.
+    Versions and times say nothing that the line does not; a password's hash is never shown, nor is
+    a note.
     """
     names = [
         name

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlalchemy as sa
 
+from eishro.db.database import Database
 from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write
 from eishro.db.types import Flag, Id, Int, Json, Moment, Text
@@ -38,6 +39,12 @@ outbox = table(
         "next_try_at",
         sqlite_where=sa.text("next_try_at IS NOT NULL"),
         postgresql_where=sa.text("next_try_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_outbox_dead",
+        "created_at",
+        sqlite_where=sa.text("is_dead = 1"),
+        postgresql_where=sa.text("is_dead = 1"),
     ),
     with_rowid=False,
 )
@@ -96,6 +103,20 @@ _FORGET = Write(
         outbox.c.is_dead == sa.bindparam("dead"),
         outbox.c.created_at < sa.bindparam("before"),
     ),
+    across_stores=True,
+)
+_OLD_DEAD = (
+    sa.text("is_dead = 1"),  # as the index over them says it
+    outbox.c.created_at < sa.bindparam("before"),
+    outbox.c.payload != sa.literal_column("'{}'"),
+)
+_OLD_DEAD_COUNT = Query(
+    sa.select(sa.func.count()).select_from(outbox).where(*_OLD_DEAD), int, across_stores=True
+)
+_EMPTY_DEAD = Write(
+    sa.update(outbox)
+    .where(*_OLD_DEAD)
+    .values(payload=sa.literal_column("'{}'"), last_error=sa.null()),
     across_stores=True,
 )
 
@@ -164,3 +185,13 @@ def put_off(event: Event, claimed_at: datetime, error: str) -> Statement:
 def forget(before: datetime) -> Statement:
     """Remove handled events older than `before`; dead ones stay."""
     return _FORGET(dead=False, before=before)
+
+
+async def count_old_dead(db: Database, before: datetime) -> int:
+    """How many events that nobody could handle are older and still say what they were about."""
+    return await db.one(_OLD_DEAD_COUNT, before=before) or 0
+
+
+def empty_dead(before: datetime) -> Statement:
+    """Take their contents out of them: an address may be in it, also in what went wrong."""
+    return _EMPTY_DEAD(before=before)

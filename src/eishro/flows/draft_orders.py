@@ -28,6 +28,7 @@ from eishro.flows.start_payment import new_attempt
 from eishro.ids import text_id
 
 CHANNEL = "manual"
+_EMPTY = msgspec.Raw(b"{}")
 _NEEDED = Words("is needed to place the order", "مطلوب لتسجيل الطلب")
 
 
@@ -88,14 +89,14 @@ async def create_draft(
         id=text_id("drf", at),
         store_id=store_id,
         status="open",
-        body=_raw(Content(**members)),
+        body=_EMPTY,
         note=note,
         created_by=actor.name,
         order_id=None,
         created_at=at,
         updated_at=at,
         version=1,
-    )
+    ).with_content(Content(**members))
     await shop.db.commit(
         Batch(
             *once.claim(draft),
@@ -122,9 +123,9 @@ async def change_draft(
     """
 
     def change(seen: Draft) -> Draft:
-        body = _raw(msgspec.structs.replace(seen.content(), **members))
         said = seen.note if note is UNSET else note
-        return msgspec.structs.replace(seen, body=body, note=said)
+        content = msgspec.structs.replace(seen.content(), **members)
+        return msgspec.structs.replace(seen.with_content(content), note=said)
 
     return await _save(shop, store_id, draft_id, change, actor, "draft.changed")
 
@@ -243,7 +244,3 @@ def _command(draft: Draft, content: Content) -> PlaceOrder:
         shipping_override_dirhams=content.shipping_override_dirhams,
         channel=CHANNEL,
     )
-
-
-def _raw(content: Content) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(content))

@@ -32,7 +32,8 @@ async def guard_holds(shop: Shop, commands: Sequence[PlaceOrder]) -> list[Statem
     ]
     if not subjects:
         return []
-    seen = await holding.read_guards(shop.db, subjects)
+    guards = sorted({holding.guard_of(subject) for subject in subjects})
+    seen = await holding.read_guards(shop.db, guards)
     if by_phone != (None, None):
         held = await holding.held_by_phone(shop.db, phone)
         _refuse("phone", "orders", held.orders + len(commands), limits.orders_per_phone)

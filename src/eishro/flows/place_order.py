@@ -220,12 +220,14 @@ def find_method(methods: Iterable[PaymentMethod], name: str) -> PaymentMethod | 
 def _methods(shop: Shop, store: Store, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
     chosen = settings.payment_methods
     own = () if store.own_gateways == NONE_OWN else msgspec.json.decode(store.own_gateways)
-    return tuple(
-        method
-        for method in shop.methods
-        if (method.provider is None or method.provider in shop.providers or method.provider in own)
-        and (not chosen or method.method in chosen)
-    )
+    usable: dict[str, PaymentMethod] = {}
+    for method in shop.methods:
+        is_usable = (
+            method.provider is None or method.provider in shop.providers or method.provider in own
+        )
+        if is_usable and (not chosen or method.method in chosen):
+            usable.setdefault(method.method, method)  # of several ways to it, the first
+    return tuple(usable.values())
 
 
 def _decide(

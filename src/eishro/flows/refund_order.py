@@ -241,7 +241,6 @@ def opening(order: Order, refund: Refund, actor: Actor, at: datetime) -> list[St
             store_id=order.store_id,
             order=order.id,
             dirhams=refund.amount_dirhams,
-            reason=refund.reason,
         ),
     ]
     if refund.is_of_order and order.status == "cancelled":

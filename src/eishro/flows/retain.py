@@ -1,4 +1,5 @@
-"""Let go of what is older than its time: buyers of finished orders, raw news of payments, codes.
+"""Let go of what is older than its time: buyers of finished orders, raw news of payments, codes,
+contents of events that failed for good.
 
 Short batches, each guarded by what it read, so it runs beside everything else and may be stopped
 anywhere. Files of the development outboxes are the job's (`jobs/retention.py`).
@@ -8,20 +9,19 @@ from datetime import datetime
 
 import msgspec
 
-from eishro.db import audit
+from eishro.db import audit, outbox
 from eishro.db.statements import Batch
 from eishro.domain.customers import sql as customers
 from eishro.domain.orders import owners
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import forget_exchanges, list_old_exchanges
 from eishro.errors import Stale
-from eishro.flows.erase_person import forget_buyers
+from eishro.flows.forget_buyers import AT_ONCE, forget_buyers
 from eishro.flows.shop import SYSTEM, Shop
 from eishro.ids import first_id
 
 LOOKED_AT = 500  # orders read at a time
 NEWS_AT_ONCE = 200
-ORDERS_AT_ONCE = 50
 _FIRST = ""
 
 
@@ -31,6 +31,7 @@ class Retained(msgspec.Struct, frozen=True):
     orders: int = 0
     news: int = 0
     codes: int = 0
+    events: int = 0
 
 
 async def retain(shop: Shop, *, is_dry: bool) -> Retained:
@@ -39,6 +40,7 @@ async def retain(shop: Shop, *, is_dry: bool) -> Retained:
         orders=await _orders(shop, is_dry=is_dry),
         news=await _news(shop, is_dry=is_dry),
         codes=await _codes(shop, is_dry=is_dry),
+        events=await _events(shop, is_dry=is_dry),
     )
 
 
@@ -53,8 +55,8 @@ async def _orders(shop: Shop, *, is_dry: bool) -> int:
         if is_dry:
             done += len(due)
             continue
-        for first in range(0, len(due), ORDERS_AT_ONCE):
-            done += await _forget(shop, due[first : first + ORDERS_AT_ONCE], before)
+        for first in range(0, len(due), AT_ONCE):
+            done += await _forget(shop, due[first : first + AT_ONCE], before)
     return done
 
 
@@ -68,9 +70,9 @@ async def _forget(shop: Shop, ids: list[str], before: datetime) -> int:
     if not found:
         return 0
     at = shop.clock.now()
-    batch = Batch(*await forget_buyers(shop, found))
-    batch.add(
-        *(audit.record(SYSTEM, "order.buyer_erased", o.id, at, store_id=o.store_id) for o in found)
+    batch = Batch().add(
+        *await forget_buyers(shop, found),
+        *(audit.record(SYSTEM, "order.buyer_erased", o.id, at, store_id=o.store_id) for o in found),
     )
     try:
         await shop.db.commit(batch)
@@ -98,4 +100,12 @@ async def _codes(shop: Shop, *, is_dry: bool) -> int:
     due = await customers.count_expired_codes(shop.db, now)
     if due and not is_dry:
         await shop.db.commit(Batch(customers.forget_expired_codes(now)))
+    return due
+
+
+async def _events(shop: Shop, *, is_dry: bool) -> int:
+    before = shop.clock.now() - shop.rules.retention_mails
+    due = await outbox.count_old_dead(shop.db, before)
+    if due and not is_dry:
+        await shop.db.commit(Batch(outbox.empty_dead(before)))
     return due

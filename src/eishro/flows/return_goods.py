@@ -381,7 +381,7 @@ def _noted(
         orders.save_order(order, seen=seen),
         orders.note_history(order, event, actor.name, at, note),
         outbox.publish(f"return.{made.status}", made.id, at, store_id=store_id, order=order.id),
-        audit.record(actor, event, made.id, at, store_id=store_id, order=order.id, note=note),
+        audit.record(actor, event, made.id, at, store_id=store_id, order=order.id),
     ]
     if order.status != seen.status:
         statements += [

@@ -245,5 +245,5 @@ def _for_people(refund: Refund, at: datetime) -> list[Statement]:
     topic = f"refund.{refund.status}"
     return [
         outbox.publish(topic, refund.id, at, store_id=refund.store_id, order=refund.order_id),
-        audit.record(SYSTEM, topic, refund.id, at, store_id=refund.store_id, reason=refund.failure),
+        audit.record(SYSTEM, topic, refund.id, at, store_id=refund.store_id),
     ]

@@ -117,7 +117,7 @@ async def new_attempt(
     provider, credentials_id = found
     payment = _new_payment(shop, order, method, return_url)
     payment = msgspec.structs.replace(payment, credentials_id=credentials_id)
-    intent = msgspec.structs.replace(intent_of(shop, payment), payer=payer)
+    intent = msgspec.structs.replace(intent_of(shop, payment), payer=_whole(payer, order))
     with speaking_of(payment.reference):
         started = await provider.start(intent)
     return msgspec.structs.replace(
@@ -125,6 +125,15 @@ async def new_attempt(
         status="action_required",
         action=_raw(started.action),
         session=seal_session(shop, started.session),
+    )
+
+
+def _whole(payer: Payer, order: Order) -> Payer:
+    """What the payer did not say again is as the order has it."""
+    return msgspec.structs.replace(
+        payer,
+        phone=payer.phone or order.customer_phone,
+        email=payer.email or order.customer_email,
     )
 
 

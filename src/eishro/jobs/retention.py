@@ -2,32 +2,18 @@
 
 import contextlib
 from datetime import timedelta
-from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from eishro.db import leases
 from eishro.db.statements import Batch
+from eishro.domain.messages.port import KeepsLetters
 from eishro.errors import Stale
 from eishro.flows.retain import retain
 from eishro.flows.shop import Shop
 from eishro.ids import text_id
 
 _LEASE = "retention"
-
-
-@runtime_checkable
-class KeepsLetters(Protocol):
-    """An outbox of development: what was sent lies in files."""
-
-    def count_older(self, before_seconds: int) -> int:
-        """How many letters are older."""
-        ...
-
-    def forget_older(self, before_seconds: int) -> int:
-        """Delete them; how many there were."""
-        ...
-
 
 EVERY = timedelta(days=1)
 
@@ -39,6 +25,7 @@ class Done(msgspec.Struct, frozen=True):
     news: int
     codes: int
     mails: int
+    events: int
 
 
 async def clean(shop: Shop, *, is_dry: bool) -> Done:
@@ -49,7 +36,7 @@ async def clean(shop: Shop, *, is_dry: bool) -> Done:
     for outbox in (shop.mail, shop.sms):
         if isinstance(outbox, KeepsLetters):
             mails += outbox.count_older(before) if is_dry else outbox.forget_older(before)
-    return Done(kept.orders, kept.news, kept.codes, mails)
+    return Done(kept.orders, kept.news, kept.codes, mails, kept.events)
 
 
 async def clean_daily(shop: Shop) -> None:

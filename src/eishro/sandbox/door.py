@@ -1,7 +1,7 @@
 """`/sandbox` under `eishro dev`: the index, the mail outbox, the gateway simulators."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import falcon.asgi
@@ -29,9 +29,19 @@ _LINKS = (
     ("/sandbox/edfali", "محاكي ادفع لي", "Edfali simulator"),
     ("/sandbox/masarat", "محاكي ون باي (مسارات)", "OnePay (Masarat) simulator"),
     ("/sandbox/mpgs", "محاكي بوابة ماستركارد", "Mastercard gateway simulator"),
+    ("/sandbox/plutu", "محاكي بلوتو: بيانات التجربة", "Plutu simulator: test data"),
     ("/docs", "توثيق الواجهة", "API documentation"),
     ("/api/stores", "المتاجر", "Stores"),
 )
+# The pages of simulators, linked where they stand.
+_BESIDE = {
+    "edfali": ("/sandbox/edfali", "محاكي ادفع لي", "Edfali simulator"),
+    "masarat": ("/sandbox/masarat", "محاكي ون باي (مسارات)", "OnePay (Masarat) simulator"),
+    "mpgs": ("/sandbox/mpgs", "محاكي بوابة ماستركارد", "Mastercard gateway simulator"),
+    "mobicash": ("/sandbox/mobicash", "محاكي موبي كاش", "MobiCash simulator"),
+    "sadad": ("/sandbox/sadad", "محاكي سداد", "Sadad simulator"),
+    "tlync": ("/sandbox/tlync", "محاكي تي لينك (تداول)", "T-Lync simulator (Tadawul)"),
+}
 
 
 def add_sandbox(
@@ -72,7 +82,7 @@ def add_sandbox(
     ]
     for provider, other in others:
         other.add_routes(app, f"/sandbox/{provider}")
-    app.add_route("/sandbox", _Index())
+    app.add_route("/sandbox", _Index((*_LINKS, *(_BESIDE[p] for p, _ in others if p in _BESIDE))))
     app.add_route("/sandbox/mail", _Mails(shop))
     app.add_route("/sandbox/sms", _Texts(shop))
 
@@ -86,6 +96,9 @@ def add_sandbox(
 
 
 class _Index:
+    def __init__(self, links: Sequence[tuple[str, str, str]]) -> None:
+        self._links = links
+
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         own = [
             TestCard(number, "", Words(f"declined: {text}", f"مرفوضة: {text}"))
@@ -94,7 +107,7 @@ class _Index:
         response.content_type = "text/html; charset=utf-8"
         response.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         language: Literal["ar", "en"] = "en" if request.params.get("lang") == "en" else "ar"
-        response.data = render_sandbox_index(_LINKS, language=language, own_cards=own)
+        response.data = render_sandbox_index(self._links, language=language, own_cards=own)
 
 
 class _Mails:

@@ -11,6 +11,10 @@ from typing import Any, Protocol
 from eishro.clock import Clock
 from eishro.outward import WebHttp
 from eishro.sandbox import edfali, masarat, mpgs
+from eishro.sandbox.mobicash import MobicashDoor
+from eishro.sandbox.plutu_door import open_plutu
+from eishro.sandbox.sadad_door import SadadDoor
+from eishro.sandbox.tlync_door import TlyncDoor
 
 
 class Simulated(Protocol):
@@ -30,5 +34,9 @@ Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
 SIMULATORS: Mapping[str, Build] = {
     "edfali": edfali.Simulator,
     "masarat": masarat.Simulator,
+    "mobicash": MobicashDoor,
     "mpgs": mpgs.Simulator,
+    "plutu": open_plutu,
+    "sadad": SadadDoor,
+    "tlync": TlyncDoor,
 }

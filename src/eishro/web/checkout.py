@@ -9,15 +9,9 @@ from eishro.domain.orders.model import LINES_MAX
 from eishro.errors import Invalid, Words
 from eishro.flows.place_order import Placed, place_orders
 from eishro.flows.price_order import PlaceOrder
-from eishro.web.orders import (
-    CustomerBody,
-    ItemBody,
-    OrderView,
-    PaymentChoice,
-    ShippingBody,
-    placed_view,
-    wanted_of,
-)
+from eishro.web.delivery import DeliveryBody, Destination, destination
+from eishro.web.order_views import OrderView
+from eishro.web.orders import CustomerBody, ItemBody, PaymentChoice, placed_view, wanted_of
 from eishro.web.routes import Call, Reply
 from eishro.web.wire import IntegerId, Note, ShortText
 
@@ -38,7 +32,7 @@ class CheckoutBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
     orders: Annotated[list[StoreBasketBody], Meta(min_length=1, max_length=STORES_MAX)]
     customer: CustomerBody
-    shipping: ShippingBody
+    shipping: DeliveryBody
     payment: PaymentChoice
 
 
@@ -60,7 +54,8 @@ async def check_out(call: Call, body: CheckoutBody) -> Reply:
         )
 
     once = call.once(view)
-    commands = [_command(call, body, basket) for basket in body.orders]
+    to = await destination(call, body.shipping)
+    commands = [_command(call, body, basket, to) for basket in body.orders]
     return once.reply(await place_orders(call.shop, commands, call.actor, once))
 
 
@@ -79,7 +74,9 @@ def _refuse_twice(body: CheckoutBody) -> None:
         seen.add(basket.store_id)
 
 
-def _command(call: Call, body: CheckoutBody, basket: StoreBasketBody) -> PlaceOrder:
+def _command(
+    call: Call, body: CheckoutBody, basket: StoreBasketBody, to: Destination
+) -> PlaceOrder:
     return PlaceOrder(
         store_id=basket.store_id,
         items=wanted_of(basket.items),
@@ -87,11 +84,11 @@ def _command(call: Call, body: CheckoutBody, basket: StoreBasketBody) -> PlaceOr
         customer_name=body.customer.name.strip(),
         customer_phone=body.customer.phone.number,
         customer_email=body.customer.email.address if body.customer.email else None,
-        city_code=body.shipping.city.code,
-        area=body.shipping.area,
-        address=body.shipping.address,
-        shipping_notes=body.shipping.notes,
-        shipping_method=body.shipping.method,
+        city_code=to.city_code,
+        area=to.area,
+        address=to.address,
+        shipping_notes=to.notes,
+        shipping_method=to.method,
         payment_method=body.payment.method,
         notes=basket.notes,
         coupon_code=basket.coupon_code,

@@ -1,44 +1,31 @@
-"""Cash on delivery: what couriers collected, what they handed over, what is in dispute."""
+"""Cash on delivery: what couriers collected and still have, and what is in dispute. What they hand
+over is in `remittances.py`.
+"""
 
-import hashlib
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from eishro.domain.orders.model import PaymentStatus
 from eishro.domain.shipping import cod_sql
-from eishro.domain.shipping import remittances_sql as remittances
 from eishro.domain.shipping.cod import (
     Case,
     CaseKind,
     CaseStage,
     Collection,
     CollectionState,
-    Outcome,
-    Remittance,
-    RemittanceRow,
     Resolution,
 )
-from eishro.domain.shipping.remittance_file import read_rows
-from eishro.errors import Invalid, Words
+from eishro.errors import Words
 from eishro.flows.collect_cash import Cash, Counted, record_collection
-from eishro.flows.import_remittance import (
-    Imported,
-    RemittanceFile,
-    import_remittance,
-    preview_remittance,
-)
 from eishro.flows.resolve_cash import resolve_case
-from eishro.sheets import SheetUnreadable, read_sheet
-from eishro.web.forms import read_form
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.shipments import CarrierName
-from eishro.web.wire import Dinars, Instant, Note, dinars, optional_dinars
+from eishro.web.wire import Dinars, Instant, Note, dinars
 
-ROWS_SHOWN_MAX = 1_000  # in the answer of an import; the others are read from it later
 ShipmentId = Annotated[str, Meta(pattern=r"^shp_[0-9a-z]{26}$")]
 
 
@@ -58,26 +45,12 @@ class CaseBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     note: Note | None = None
 
 
-class RemittanceForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What comes along with the file."""
-
-    carrier: CarrierName
-    dry_run: bool = False
-
-
 class CaseQuery(msgspec.Struct, frozen=True, rename="camel"):
     """Which cases."""
 
     page: Annotated[int, Meta(ge=1, le=100_000)] = 1
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     state: Literal["open", "resolved"] | None = None
-
-
-class RemittanceQuery(msgspec.Struct, frozen=True, rename="camel"):
-    """A page of imports."""
-
-    page: Annotated[int, Meta(ge=1, le=100_000)] = 1
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
 class CollectionView(msgspec.Struct, frozen=True, rename="camel"):
@@ -144,43 +117,6 @@ class CodView(msgspec.Struct, frozen=True, rename="camel"):
     couriers: list[TillView]
     late: list[CollectionView]
     late_days: int
-
-
-class RowView(msgspec.Struct, frozen=True, rename="camel"):
-    """One row of a file and what became of it; `row` counts as in the file, from 1."""
-
-    row: int
-    tracking_number: str
-    amount: Decimal
-    fee: Decimal
-    date: str | None
-    outcome: Outcome
-    expected: Decimal | None
-    shipment_id: str | None
-
-
-class RemittanceView(msgspec.Struct, frozen=True, rename="camel"):
-    """An imported file; `counts` are rows by outcome, amounts those of matched rows."""
-
-    id: str
-    carrier: str
-    file_name: str
-    rows_total: int
-    counts: msgspec.Raw
-    amount: Decimal
-    fee: Decimal
-    net: Decimal
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
-
-
-class ImportedView(RemittanceView, frozen=True, rename="camel", kw_only=True):
-    """The same with its rows, those that differ first; an import's answer is cut at 1,000."""
-
-    dry_run: bool
-    rows: list[RowView]
-    rows_left_out: int
 
 
 async def collect(call: Call, body: CollectBody) -> Reply:
@@ -257,84 +193,6 @@ async def resolve(call: Call, body: CaseBody) -> Reply:
         once,
     )
     return once.reply(case)
-
-
-async def import_file(call: Call) -> Reply:
-    """Match a courier's file with what it collected; `dryRun` only tells what would happen."""
-    upload, form = read_form(call, RemittanceForm)
-    try:
-        rows = read_rows(read_sheet(upload.content, remittances.ROWS_MAX + 1))
-    except SheetUnreadable as error:
-        words = Words(str(error), "تعذرت قراءة الملف كجدول CSV أو XLSX")
-        raise Invalid({"file": words}) from error
-    file = RemittanceFile(
-        store_id=call.store,
-        carrier=form.carrier.key,
-        name="".join(c for c in upload.name if c.isprintable()),
-        hash=hashlib.sha256(upload.content).hexdigest(),
-        rows=tuple(rows),
-    )
-    if form.dry_run:
-        imported = await preview_remittance(call.shop, file, call.actor)
-        return Reply(_imported_view(imported), status=201)
-    once = call.once(lambda made: Reply(_imported_view(made), status=201))
-    return once.reply(await import_remittance(call.shop, file, call.actor, once))
-
-
-async def list_remittances(call: Call, query: RemittanceQuery) -> Reply:
-    """The store's imports, newest first."""
-    offset = (query.page - 1) * query.limit
-    found = await remittances.list_remittances(call.shop.db, call.store, query.limit, offset)
-    total = await remittances.count_remittances(call.shop.db, call.store)
-    views = [RemittanceView(**_members(r)) for r in found]
-    return Reply(views, page=Page(query.page, query.limit, total))
-
-
-async def read_remittance(call: Call) -> Reply:
-    """One import with every row."""
-    db, remittance_id = call.shop.db, call.params["remittance_id"]
-    found = await remittances.get_remittance(db, call.store, remittance_id)
-    rows = await remittances.list_rows(db, call.store, remittance_id)
-    return Reply(_imported_view(Imported(found, tuple(rows)), remittances.ROWS_MAX))
-
-
-def _imported_view(imported: Imported, rows_max: int = ROWS_SHOWN_MAX) -> ImportedView:
-    rows = sorted(imported.rows, key=lambda row: (row.outcome == "matched", row.number))
-    return ImportedView(
-        **_members(imported.remittance),
-        dry_run=imported.is_dry_run,
-        rows=[_row_view(row) for row in rows[:rows_max]],
-        rows_left_out=max(0, len(rows) - rows_max),
-    )
-
-
-def _members(remittance: Remittance) -> dict[str, Any]:
-    return {
-        "id": remittance.id,
-        "carrier": remittance.carrier,
-        "file_name": remittance.file_name,
-        "rows_total": remittance.rows_total,
-        "counts": remittance.counts,
-        "amount": dinars(remittance.amount_dirhams),
-        "fee": dinars(remittance.fee_dirhams),
-        "net": dinars(remittance.amount_dirhams - remittance.fee_dirhams),
-        "created_by": remittance.created_by,
-        "created_at": remittance.created_at,
-        "updated_at": remittance.updated_at,
-    }
-
-
-def _row_view(row: RemittanceRow) -> RowView:
-    return RowView(
-        row.number,
-        row.tracking_number,
-        dinars(row.amount_dirhams),
-        dinars(row.fee_dirhams),
-        row.paid_on,
-        row.outcome,
-        optional_dinars(row.expected_dirhams),
-        row.shipment_id,
-    )
 
 
 def _collection_view(collection: Collection) -> CollectionView:

@@ -12,7 +12,7 @@ from eishro.errors import Words
 from eishro.flows import claim_orders, edit_addresses, prove_phone
 from eishro.text import fold_digits
 from eishro.web.accounts import own_id
-from eishro.web.orders import CityView, city_view
+from eishro.web.order_views import CityView, city_view
 from eishro.web.routes import Call, Reply
 from eishro.web.stores import refuse_stale
 from eishro.web.wire import CityName, Name, Note, Phone, ShortText, in_words

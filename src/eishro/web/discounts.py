@@ -19,7 +19,7 @@ from eishro.domain.discounts.promotion import (
 from eishro.errors import Words
 from eishro.flows import edit_promotion
 from eishro.flows.edit_promotion import PromotionChange
-from eishro.web.routes import Call, Page, Reply
+from eishro.web.routes import Call, Handler, Page, Raw, Reply
 from eishro.web.stores import PageQuery, refuse_stale
 from eishro.web.wire import Dinars, Instant, IntegerId, Name, dinars, optional_dinars
 
@@ -59,70 +59,43 @@ class ScopeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
         )
 
 
-class CouponBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _Terms(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """What coupons and promotions have in common; `value` is a percentage, dinars, or nothing, by
+    `kind`.
+    """
+
+    kind: Kind
+    value: Worth | None = None
+    buy_quantity: Pieces | None = None
+    get_quantity: Pieces | None = None
+    uses_per_order_max: Limit | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    minimum: Dinars | None = None
+    scope: ScopeBody = ScopeBody()
+    usage_limit: Limit | None = None
+    per_customer_limit: Limit | None = None
+    active: bool = True
+    stackable: bool = True
+
+
+class CouponBody(_Terms, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """A new coupon; `value` is a percentage, dinars, or nothing, by `kind`."""
 
     code: Code
-    kind: Kind
     name: Name | None = None
-    value: Worth | None = None
-    buy_quantity: Pieces | None = None
-    get_quantity: Pieces | None = None
-    uses_per_order_max: Limit | None = None
-    starts_at: Instant | None = None
-    ends_at: Instant | None = None
-    minimum: Dinars | None = None
-    scope: ScopeBody = ScopeBody()
-    usage_limit: Limit | None = None
-    per_customer_limit: Limit | None = None
-    active: bool = True
-    stackable: bool = True
 
 
-class CouponChangeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Members to change; the others stay."""
-
-    code: Code | UnsetType = UNSET
-    kind: Kind | UnsetType = UNSET
-    name: Name | None | UnsetType = UNSET
-    value: Worth | None | UnsetType = UNSET
-    buy_quantity: Pieces | None | UnsetType = UNSET
-    get_quantity: Pieces | None | UnsetType = UNSET
-    uses_per_order_max: Limit | None | UnsetType = UNSET
-    starts_at: Instant | None | UnsetType = UNSET
-    ends_at: Instant | None | UnsetType = UNSET
-    minimum: Dinars | None | UnsetType = UNSET
-    scope: ScopeBody | UnsetType = UNSET
-    usage_limit: Limit | None | UnsetType = UNSET
-    per_customer_limit: Limit | None | UnsetType = UNSET
-    active: bool | UnsetType = UNSET
-    stackable: bool | UnsetType = UNSET
-
-
-class PromotionBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class PromotionBody(_Terms, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """A new automatic promotion; higher priority is applied first."""
 
     name: Name
-    kind: Kind
-    value: Worth | None = None
-    buy_quantity: Pieces | None = None
-    get_quantity: Pieces | None = None
-    uses_per_order_max: Limit | None = None
-    starts_at: Instant | None = None
-    ends_at: Instant | None = None
-    minimum: Dinars | None = None
-    scope: ScopeBody = ScopeBody()
-    usage_limit: Limit | None = None
-    per_customer_limit: Limit | None = None
-    active: bool = True
     priority: Priority = 0
-    stackable: bool = True
 
 
-class PromotionChangeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Members to change; the others stay."""
+class _Changes(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Members of both that can be changed; the others stay."""
 
-    name: Name | UnsetType = UNSET
     kind: Kind | UnsetType = UNSET
     value: Worth | None | UnsetType = UNSET
     buy_quantity: Pieces | None | UnsetType = UNSET
@@ -135,8 +108,21 @@ class PromotionChangeBody(msgspec.Struct, frozen=True, rename="camel", forbid_un
     usage_limit: Limit | None | UnsetType = UNSET
     per_customer_limit: Limit | None | UnsetType = UNSET
     active: bool | UnsetType = UNSET
-    priority: Priority | UnsetType = UNSET
     stackable: bool | UnsetType = UNSET
+
+
+class CouponChangeBody(_Changes, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Members to change; the others stay."""
+
+    code: Code | UnsetType = UNSET
+    name: Name | None | UnsetType = UNSET
+
+
+class PromotionChangeBody(_Changes, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Members to change; the others stay."""
+
+    name: Name | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
 
 
 class ScopeView(msgspec.Struct, frozen=True, rename="camel"):
@@ -186,57 +172,8 @@ class PromotionView(DiscountView, frozen=True, rename="camel", kw_only=True):
 _Body = CouponBody | CouponChangeBody | PromotionBody | PromotionChangeBody
 
 
-async def list_coupons(call: Call, query: PageQuery) -> Reply:
-    """The store's coupons, newest first."""
-    return await _list(call, query, is_coupon=True)
-
-
-async def create_coupon(call: Call, body: CouponBody) -> Reply:
-    """A new coupon."""
-    return await _create(call, body, is_coupon=True)
-
-
-async def read_coupon(call: Call) -> Reply:
-    """One coupon."""
-    return await _read(call, is_coupon=True)
-
-
-async def update_coupon(call: Call, body: CouponChangeBody) -> Reply:
-    """Change members of a coupon."""
-    return await _update(call, body, is_coupon=True)
-
-
-async def delete_coupon(call: Call) -> Reply:
-    """Delete a coupon."""
-    return await _delete(call, is_coupon=True)
-
-
-async def list_promotions(call: Call, query: PageQuery) -> Reply:
-    """The store's automatic promotions, newest first."""
-    return await _list(call, query, is_coupon=False)
-
-
-async def create_promotion(call: Call, body: PromotionBody) -> Reply:
-    """A new automatic promotion."""
-    return await _create(call, body, is_coupon=False)
-
-
-async def read_promotion(call: Call) -> Reply:
-    """One automatic promotion."""
-    return await _read(call, is_coupon=False)
-
-
-async def update_promotion(call: Call, body: PromotionChangeBody) -> Reply:
-    """Change members of an automatic promotion."""
-    return await _update(call, body, is_coupon=False)
-
-
-async def delete_promotion(call: Call) -> Reply:
-    """Delete an automatic promotion."""
-    return await _delete(call, is_coupon=False)
-
-
 async def _list(call: Call, query: PageQuery, *, is_coupon: bool) -> Reply:
+    """The store's, newest first."""
     page, total = await discounts.list_promotions(
         call.shop.db,
         call.store,
@@ -250,6 +187,8 @@ async def _list(call: Call, query: PageQuery, *, is_coupon: bool) -> Reply:
 
 
 async def _create(call: Call, body: CouponBody | PromotionBody, *, is_coupon: bool) -> Reply:
+    """A new one."""
+
     def view(made: Promotion) -> Reply:
         return Reply(_view(made, 0), status=201)
 
@@ -261,6 +200,7 @@ async def _create(call: Call, body: CouponBody | PromotionBody, *, is_coupon: bo
 
 
 async def _read(call: Call, *, is_coupon: bool) -> Reply:
+    """One of them."""
     found = await discounts.get_promotion(
         call.shop.db, call.store, _id(call, is_coupon=is_coupon), is_coupon=is_coupon
     )
@@ -270,6 +210,7 @@ async def _read(call: Call, *, is_coupon: bool) -> Reply:
 async def _update(
     call: Call, body: CouponChangeBody | PromotionChangeBody, *, is_coupon: bool
 ) -> Reply:
+    """Change members of one."""
     promotion_id = _id(call, is_coupon=is_coupon)
     seen = await discounts.get_promotion(
         call.shop.db, call.store, promotion_id, is_coupon=is_coupon
@@ -286,10 +227,31 @@ async def _update(
 
 
 async def _delete(call: Call, *, is_coupon: bool) -> Reply:
+    """Delete one."""
     gone = await edit_promotion.delete_promotion(
         call.shop, call.store, _id(call, is_coupon=is_coupon), call.actor, is_coupon=is_coupon
     )
     return Reply(_view(gone, await _used(call, gone)))
+
+
+def _of_both(handler: Handler, of_coupons: str, of_promotions: str) -> tuple[Handler, Handler]:
+    """The handler for coupons and the one for automatic promotions, by their names."""
+
+    def named(name: str, *, is_coupon: bool) -> Handler:
+        async def handle(call: Call, **sent: Any) -> Reply | Raw:
+            return await handler(call, **sent, is_coupon=is_coupon)
+
+        handle.__name__ = name
+        return handle
+
+    return named(of_coupons, is_coupon=True), named(of_promotions, is_coupon=False)
+
+
+list_coupons, list_promotions = _of_both(_list, "list_coupons", "list_promotions")
+create_coupon, create_promotion = _of_both(_create, "create_coupon", "create_promotion")
+read_coupon, read_promotion = _of_both(_read, "read_coupon", "read_promotion")
+update_coupon, update_promotion = _of_both(_update, "update_coupon", "update_promotion")
+delete_coupon, delete_promotion = _of_both(_delete, "delete_coupon", "delete_promotion")
 
 
 async def _used(call: Call, promotion: Promotion) -> int:

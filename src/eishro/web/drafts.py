@@ -16,16 +16,15 @@ from eishro.errors import Words
 from eishro.flows import draft_orders
 from eishro.flows.draft_orders import Outlook, PlacedDraft
 from eishro.web.access import order_token
-from eishro.web.orders import (
+from eishro.web.order_views import (
     CityView,
-    ItemBody,
     OrderView,
-    PaymentChoice,
     QuoteView,
     city_view,
     order_view,
     quote_view,
 )
+from eishro.web.orders import ItemBody, PaymentChoice
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.stores import PageQuery, has_condition, refuse_stale
 from eishro.web.wire import (
@@ -185,7 +184,7 @@ async def list_drafts(call: Call, query: DraftQuery) -> Reply:
     found = await drafts.list_drafts(db, call.store, query.status, query.limit, offset)
     total = await drafts.count_drafts(db, call.store, query.status)
     page = Page(query.page, query.limit, total)
-    return Reply([_draft_view(draft) for draft in found], page=page)
+    return Reply([draft_view(draft) for draft in found], page=page)
 
 
 async def read_draft(call: Call) -> Reply:
@@ -197,7 +196,7 @@ async def create_draft(call: Call, body: DraftBody) -> Reply:
     """A new draft."""
 
     def view(draft: Draft) -> Reply:
-        return Reply(_draft_view(draft), status=201)
+        return Reply(draft_view(draft), status=201)
 
     once = call.once(view)
     note = None if body.note is UNSET else body.note
@@ -222,7 +221,7 @@ async def delete_draft(call: Call) -> Reply:
     gone = await draft_orders.delete_draft(
         call.shop, call.store, call.params["draft_id"], call.actor
     )
-    return Reply(_draft_view(gone))
+    return Reply(draft_view(gone))
 
 
 async def place_draft(call: Call) -> Reply:
@@ -248,8 +247,8 @@ async def _found(call: Call) -> Draft:
 
 async def _reply(call: Call, draft: Draft) -> Reply:
     if draft.status != "open":
-        return Reply(_draft_view(draft))
-    return Reply(_draft_view(draft, await draft_orders.look(call.shop, draft), call.language))
+        return Reply(draft_view(draft))
+    return Reply(draft_view(draft, await draft_orders.look(call.shop, draft), call.language))
 
 
 async def _refuse_stale(call: Call) -> None:
@@ -271,7 +270,8 @@ def _manual_order(call: Call, result: PlacedDraft) -> ManualOrderView:
     return ManualOrderView(**members, payment_url=url)
 
 
-def _draft_view(draft: Draft, outlook: Outlook | None = None, language: str = "") -> DraftView:
+def draft_view(draft: Draft, outlook: Outlook | None = None, language: str = "") -> DraftView:
+    """The draft as the API shows it, with what it would cost if `outlook` says that."""
     content = draft.content()
     quote: QuoteView | None | UnsetType = UNSET
     problems: list[ProblemView] | UnsetType = UNSET

@@ -56,6 +56,9 @@ def _walk_struct(
         if name not in fields:
             faults[prefix + _shown(name)] = UNKNOWN
     before = len(faults)
+    between = getattr(kind, "faults_between", None)
+    if between is not None:  # rules over several members that name each of them
+        faults.update({prefix + name: words for name, words in between(value).items()})
     for name, field in fields.items():
         if name in value:
             _walk(field.type, value[name], prefix + name, faults, strict=strict)

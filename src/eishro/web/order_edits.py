@@ -11,7 +11,8 @@ from eishro.domain.orders.model import LINES_MAX, QUANTITY_MAX, Order
 from eishro.domain.orders.notes import OrderNote
 from eishro.flows.edit_order import NewAddress, NewQuantity, edit_address, edit_items
 from eishro.flows.note_order import add_note
-from eishro.web.orders import ShippingBody, read
+from eishro.web.delivery import ShippingBody
+from eishro.web.orders import read
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.stores import PageQuery, has_condition, refuse_stale
 from eishro.web.wire import IntegerId, Note

@@ -5,7 +5,6 @@ payment. Who began on the hosted page carries its cookie and is led back there; 
 shop they came from. What the address brings is news, checked like any other.
 """
 
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl
 
 from eishro.domain.payments import sql as payments
@@ -14,10 +13,10 @@ from eishro.errors import NotFound, Words
 from eishro.flows import pay_order, refusals
 from eishro.flows.gateways import intent_of, provider_of
 from eishro.web.errors import BadRequest
+from eishro.web.pay_cookie import remembered
 from eishro.web.routes import Call, Raw
 from eishro.web.system import message_page, page_language
 
-COOKIE = "eishro_payment"
 FIELDS_MAX = 50
 FIELD_LENGTH_MAX = 4_000
 _HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
@@ -38,7 +37,7 @@ async def come_back(call: Call) -> Raw:
             await refusals.note(call.shop, call.actor, "signature", payment.id)
         else:
             payment = await pay_order.hear_return(call.shop, payment, claim)
-    if payment.id in (named, _remembered(call)):
+    if payment.id in (named, remembered(call.request.get_header("Cookie"))):
         return _go(f"{call.shop.rules.public_url}/pay/{payment.id}")
     if payment.return_url is not None:
         return _go(payment.return_url)
@@ -53,14 +52,9 @@ async def come_back(call: Call) -> Raw:
     )
 
 
-def cookie_of(payment_id: str, *, is_secure: bool) -> str:
-    """What the hosted page leaves, so that the payer is led back to it."""
-    text = f"{COOKIE}={payment_id}; Path=/api/payments; Max-Age=7200; HttpOnly; SameSite=Lax"
-    return text + ("; Secure" if is_secure else "")
-
-
 async def _find(call: Call, named: str) -> Payment:
-    names = list(call.shop.providers)
+    # A store may have an account where the platform has none.
+    names = sorted({*call.shop.providers, *call.shop.gateways.catalog})
     found = await payments.find_by_any_reference(call.shop.db, names, named)
     if found is None and named.startswith("pay_"):
         return await payments.get_payment(call.shop.db, named)
@@ -79,14 +73,6 @@ def _fields(call: Call) -> dict[str, str]:
     except ValueError as error:  # more fields than anybody means
         raise BadRequest() from error
     return {name: value[:FIELD_LENGTH_MAX] for name, value in pairs}
-
-
-def _remembered(call: Call) -> str | None:
-    try:
-        cookies = SimpleCookie(call.request.get_header("Cookie") or "")
-    except CookieError:
-        return None
-    return cookies[COOKIE].value if COOKIE in cookies else None
 
 
 def _go(address: str) -> Raw:

@@ -190,17 +190,31 @@ async def receive_webhook(call: Call) -> Raw:
     return Raw(reply.body, reply.content_type, reply.status)
 
 
+async def probe_webhook(call: Call) -> Raw:
+    """Some gateways look whether the address is there before they use it."""
+    name = call.params["provider"]
+    if name not in call.shop.gateways.catalog:
+        raise NotFound()
+    return Raw(b"{}")
+
+
 async def _who_is_told(call: Call) -> tuple[PaymentProvider, Payment | None]:
-    """The adapter with the credentials of the store that the notification seems to be of."""
+    """The adapter with the credentials of the store that the notification seems to be of; the
+    platform's own where it is of nobody's payment.
+    """
     name = call.params["provider"]
     platforms = call.shop.providers.get(name)
-    if platforms is None:
-        raise NotFound()
-    reference = platforms.reference_of(call.body_bytes)
+    gateway = call.shop.gateways.catalog.get(name)
+    read = gateway.reference_of if gateway is not None else None
+    if platforms is not None:
+        read = platforms.reference_of
+    reference = None if read is None else read(call.body_bytes)
     payment = await payments.find_by_reference(call.shop.db, name, reference) if reference else None
-    if payment is None:
-        return platforms, None
-    return await provider_of(call.shop, payment) or platforms, payment
+    own = None if payment is None else await provider_of(call.shop, payment)
+    provider = own or platforms
+    if provider is None:
+        raise NotFound()
+    return provider, payment
 
 
 async def submit_code(call: Call, body: CodeBody) -> Reply:

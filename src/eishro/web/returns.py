@@ -119,7 +119,7 @@ async def request(call: Call, body: ReturnBody) -> Reply:
     )
 
     def view(whole: WholeReturn) -> Reply:
-        return Reply(_view(whole.made, whole.lines), status=201)
+        return Reply(return_view(whole.made, whole.lines), status=201)
 
     once = call.once(view)
     return once.reply(await return_goods.request_return(call.shop, command, call.actor, once))
@@ -171,14 +171,15 @@ async def receive(call: Call, body: ReceiveBody) -> Reply:
 
 async def _list(call: Call, found: Sequence[Return], page: Page) -> Reply:
     lines = await returns.list_lines(call.shop.db, call.store, [one.id for one in found])
-    return Reply([_view(one, lines[one.id]) for one in found], page=page)
+    return Reply([return_view(one, lines[one.id]) for one in found], page=page)
 
 
 def _reply(whole: WholeReturn) -> Reply:
-    return Reply(_view(whole.made, whole.lines))
+    return Reply(return_view(whole.made, whole.lines))
 
 
-def _view(made: Return, lines: Sequence[ReturnLine]) -> ReturnView:
+def return_view(made: Return, lines: Sequence[ReturnLine]) -> ReturnView:
+    """The return as the API shows it."""
     worth = sum(line.amount_dirhams for line in lines)
     costs = made.replacement_dirhams
     return ReturnView(

@@ -11,15 +11,16 @@ from eishro.domain.files.port import BadKey, FilesUnavailable
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import PaymentNotFound
-from eishro.domain.payments.port import Lightbox
+from eishro.domain.payments.port import Lightbox, Redirect
 from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
 from eishro.web.dispatch import etag_of
-from eishro.web.orders import city_view
+from eishro.web.order_views import city_view
 from eishro.web.pages import docs as docs_page
 from eishro.web.pages import pay as pay_page
 from eishro.web.pages.messages import render_message_page
+from eishro.web.pay_cookie import cookie_of
 from eishro.web.payments import action_of
 from eishro.web.routes import Call, Raw, Reply
 from eishro.web.security import confirm_address
@@ -114,6 +115,10 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
+    if isinstance(action, Redirect):
+        is_secure = call.door.rules.is_secure
+        public_url = call.shop.rules.public_url
+        headers["Set-Cookie"] = cookie_of(payment.id, public_url, is_secure=is_secure)
     body = pay_page.render_pay_page(view, language=language, nonce=nonce)
     return Raw(body, _HTML, headers=headers)
 

@@ -14,6 +14,7 @@ from granian.server.embed import Server
 
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.payments import GATEWAYS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.clock import ManualClock
 from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import Intent, Payer
@@ -74,7 +75,9 @@ def adapter_of(provider: str, http: WebHttp, clock: ManualClock, given: Mapping[
     """An adapter of the simulator's fields, but what is given."""
     gateway = gateway_of(provider)
     fields = gateway.simulated(given, f"http://gateway.test/sandbox/{provider}")
-    return gateway.build(fields, Tools(http, MemoryStamps(), clock, "http://shop.test"))
+    return gateway.build(
+        fields, Tools(http, MemoryStamps(), clock, "http://shop.test", MemoryJournal(clock))
+    )
 
 
 def an_intent(**members: Any) -> Intent:

@@ -75,6 +75,19 @@ class OutboxMail:
             path.unlink(missing_ok=True)
         return len(older)
 
+    def forget_to(self, receiver: str) -> int:
+        """Remove the mails to this address; how many there were."""
+        gone = 0
+        for path in self._paths():
+            try:
+                mail = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+            except FileNotFoundError:
+                continue  # another process made room
+            if mail["to"] == receiver:
+                path.unlink(missing_ok=True)
+                gone += 1
+        return gone
+
     async def aclose(self) -> None:
         """Nothing stays open."""
 

@@ -38,5 +38,9 @@ class OutboxSms:
         """Remove them; how many there were."""
         return self._kept.forget_older(before_seconds)
 
+    def forget_to(self, receiver: str) -> int:
+        """Remove the texts to this telephone; how many there were."""
+        return self._kept.forget_to(receiver)
+
     async def aclose(self) -> None:
         """Nothing stays open."""

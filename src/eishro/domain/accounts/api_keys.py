@@ -37,6 +37,7 @@ api_keys = table(
     sa.Column("last_used_at", Moment),
     sa.Column("revoked_at", Moment),
     sa.Index("ix_api_keys_store_id_id", "store_id", "id"),
+    sa.Index("ix_api_keys_created_by", "created_by"),
     with_rowid=False,
 )
 

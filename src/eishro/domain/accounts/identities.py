@@ -41,6 +41,13 @@ _FIND = Query(
     ),
     Identity,
 )
+_OF_USER = Query(
+    sa.select(*columns_of(identities, Identity))
+    .where(identities.c.user_id == sa.bindparam("user_id"))
+    .order_by(identities.c.provider, identities.c.subject)
+    .limit(sa.literal(100, Int)),
+    Identity,
+)
 _INSERT = Write(insert_once(identities))
 _FORGET = Write(sa.delete(identities).where(identities.c.user_id == sa.bindparam("key")))
 
@@ -48,6 +55,11 @@ _FORGET = Write(sa.delete(identities).where(identities.c.user_id == sa.bindparam
 async def find_identity(db: Database, provider: str, subject: str) -> Identity | None:
     """The identity, if it is linked to an account."""
     return await db.one(_FIND, provider=provider, subject=subject)
+
+
+async def list_identities(db: Database, user_id: int) -> list[Identity]:
+    """Whatever is linked to the user."""
+    return await db.all(_OF_USER, user_id=user_id)
 
 
 def insert_identity(identity: Identity) -> Statement:

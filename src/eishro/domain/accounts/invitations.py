@@ -37,6 +37,9 @@ invitations = table(
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
     ),
+    sa.Index("ix_invitations_email", "email"),
+    sa.Index("ix_invitations_invited_by", "invited_by"),
+    sa.Index("ix_invitations_accepted_by", "accepted_by"),
     with_rowid=False,
 )
 
@@ -79,6 +82,19 @@ _OPEN_OF_STORE = Query(
     .limit(sa.literal(INVITATIONS_MAX, Int)),
     Invitation,
 )
+_IS_OF_PERSON = sa.or_(
+    invitations.c.email == sa.bindparam("address"),
+    invitations.c.accepted_by == sa.bindparam("person"),
+)
+_OF_PERSON = Query(
+    sa.select(*columns_of(invitations, Invitation))
+    .where(_IS_OF_PERSON)
+    .order_by(invitations.c.id)
+    .limit(sa.literal(INVITATIONS_MAX, Int)),
+    Invitation,
+    across_stores=True,
+)
+_FORGET = Write(sa.delete(invitations).where(_IS_OF_PERSON), across_stores=True)
 _INSERT = Write(insert_once(invitations))
 _CLOSE = Write(
     sa.update(invitations)
@@ -99,6 +115,16 @@ async def find_invitation(db: Database, invitation_id: str) -> Invitation | None
 async def list_invitations(db: Database, store_id: int) -> list[Invitation]:
     """The store's open invitations, oldest first; some may have expired."""
     return await db.all(_OPEN_OF_STORE, store_id=store_id)
+
+
+async def list_invitations_of(db: Database, user_id: int, email: str) -> list[Invitation]:
+    """What a person was invited to, or accepted, in any store; the oldest ones."""
+    return await db.all(_OF_PERSON, person=user_id, address=email)
+
+
+def forget_invitations(user_id: int, email: str) -> Statement:
+    """Drop whatever names this person's address."""
+    return _FORGET(person=user_id, address=email)
 
 
 def insert_invitation(invitation: Invitation) -> Statement:

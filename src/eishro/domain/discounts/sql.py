@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from eishro.db.database import Database
+from eishro.db.pages import Pages
 from eishro.db.rows import columns_of, values_of
 from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write, insert_once
@@ -80,22 +81,10 @@ _BY_CODE = Query(
     Promotion,
 )
 _PAGES = {
-    is_coupon: Query(
-        sa.select(*_COLUMNS)
-        .where(_is_of_kind, *_OF_STORE)
-        .order_by(promotions.c.id.desc())
-        .limit(sa.bindparam("limit"))
-        .offset(sa.bindparam("offset")),
+    is_coupon: Pages(
+        sa.select(*_COLUMNS).where(_is_of_kind, *_OF_STORE),
         Promotion,
-    )
-    for is_coupon, _is_of_kind in (
-        (True, promotions.c.code_key.is_not(None)),
-        (False, promotions.c.code_key.is_(None)),
-    )
-}
-_COUNTS = {
-    is_coupon: Query(
-        sa.select(sa.func.count()).select_from(promotions).where(_is_of_kind, *_OF_STORE), int
+        order_by=(promotions.c.id.desc(),),
     )
     for is_coupon, _is_of_kind in (
         (True, promotions.c.code_key.is_not(None)),
@@ -149,13 +138,13 @@ async def list_promotions(
     db: Database, store_id: int, *, is_coupon: bool, limit: int, offset: int
 ) -> tuple[list[Promotion], int]:
     """A page of the store's coupons (or automatic promotions), newest first, and how many."""
-    page = await db.all(_PAGES[is_coupon], store_id=store_id, limit=limit, offset=offset)
+    page = await _PAGES[is_coupon].list_(db, limit, offset, store_id=store_id)
     return page, await count_promotions(db, store_id, is_coupon=is_coupon)
 
 
 async def count_promotions(db: Database, store_id: int, *, is_coupon: bool) -> int:
     """How many coupons (or automatic promotions) the store has."""
-    return await db.one(_COUNTS[is_coupon], store_id=store_id) or 0
+    return await _PAGES[is_coupon].count(db, store_id=store_id)
 
 
 async def list_automatic(db: Database, store_id: int, at: datetime) -> list[Rule]:

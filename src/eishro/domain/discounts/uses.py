@@ -193,6 +193,7 @@ _FORGET_CUSTOMER = Write(
         promotion_uses.c.store_id == sa.bindparam("key_store"),
         promotion_uses.c.promotion_id == sa.bindparam("key"),
         promotion_uses.c.subject == sa.bindparam("key_subject"),
+        promotion_uses.c.used <= sa.bindparam("taken", type_=Int),
     )
 )
 _FORGET_SUBJECTS = Write(
@@ -329,16 +330,20 @@ def give_back(uses: Sequence[Use]) -> list[Statement]:
 
 
 def forget_customers(uses: Sequence[Use]) -> list[Statement]:
-    """The telephones that these uses were counted for are forgotten, and their counts with them;
-    for orders that nothing is given back for any more.
+    """The telephones that these uses were counted for are forgotten; for orders that nothing is
+    given back for any more. A telephone's count loses them and keeps those of its other orders; a
+    count of nothing goes, and its telephone with it. An account's count stays: it names nobody.
     """
     statements: list[Statement] = []
     for one in uses:
-        key = {"key": one.promotion_id, "key_store": one.store_id}
-        statements.append(_FORGET_SUBJECTS(key_order=one.order_id, **key))
-        statements += [
-            _FORGET_CUSTOMER(**key, key_subject=subject)
-            for subject in msgspec.json.decode(one.subjects, type=list[str])
-            if subject.startswith("phone:")
-        ]
+        key: dict[str, object] = {"key": one.promotion_id, "key_store": one.store_id}
+        taken = 0 if one.is_given_back else 1
+        subjects = msgspec.json.decode(one.subjects, type=list[str])
+        for subject in subjects:
+            if subject.startswith("phone:"):
+                statements.append(_FORGET_CUSTOMER(**key, key_subject=subject, taken=taken))
+                if taken:
+                    statements.append(_UNCOUNT_CUSTOMER(**key, key_subject=subject))
+        if subjects:
+            statements.append(_FORGET_SUBJECTS(key_order=one.order_id, **key))
     return statements

@@ -51,7 +51,9 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A draft's row: `body` is a `Content`, `note` the staff's own, `order_id` what it became."""
+    """A draft's row: `body` is a `Content`, `note` the staff's own, `order_id` what it became,
+    `customer_phone` the body's.
+    """
 
     id: str
     store_id: int
@@ -63,6 +65,26 @@ class Draft(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    customer_phone: str | None = None
+
+    def with_content(self, content: Content) -> "Draft":
+        """The draft with this body; the phone stands beside it, to find the draft by."""
+        body = msgspec.Raw(msgspec.json.encode(content))
+        return msgspec.structs.replace(self, body=body, customer_phone=content.customer_phone)
+
+    def without_buyer(self, at: datetime) -> "Draft":
+        """The draft with nothing in it that names or finds a person; goods and city stay."""
+        kept = msgspec.structs.replace(
+            self.content(),
+            customer_name=None,
+            customer_phone=None,
+            customer_email=None,
+            area=None,
+            address=None,
+            shipping_notes=None,
+            notes=None,
+        )
+        return msgspec.structs.replace(self.with_content(kept), note=None, updated_at=at)
 
     def content(self) -> Content:
         """The body read."""

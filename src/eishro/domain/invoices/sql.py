@@ -5,9 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from eishro.db.database import Database
+from eishro.db.pages import Pages
 from eishro.db.rows import columns_of, values_of
 from eishro.db.schema import table
-from eishro.db.statements import Query, Statement, Write, insert_once
+from eishro.db.statements import Query, Statement, Write, in_list, insert_once
 from eishro.db.types import Id, Int, Json, Moment, Text
 from eishro.domain.invoices.model import CreditNoteNotFound, Invoice, Kind
 from eishro.errors import Stale
@@ -84,19 +85,18 @@ _CREDIT_NOTE = Query(
     ),
     Invoice,
 )
-_CREDIT_NOTES = Query(
-    sa.select(*_COLUMNS)
-    .where(*_OF_ORDER, invoices.c.kind == "credit_note")
-    .order_by(invoices.c.number)
-    .limit(sa.bindparam("limit"))
-    .offset(sa.bindparam("offset")),
+_CREDIT_NOTES = Pages(
+    sa.select(*_COLUMNS).where(*_OF_ORDER, invoices.c.kind == "credit_note"),
     Invoice,
+    order_by=(invoices.c.number,),
 )
-_CREDIT_NOTE_COUNT = Query(
-    sa.select(sa.func.count())
-    .select_from(invoices)
-    .where(*_OF_ORDER, invoices.c.kind == "credit_note"),
-    int,
+_OF_ORDERS = Query(
+    sa.select(*_COLUMNS)
+    .where(in_list(invoices.c.store_id, "stores"), in_list(invoices.c.order_id, "order_ids"))
+    .order_by(invoices.c.issued_at, invoices.c.id)
+    .limit(sa.bindparam("limit")),
+    Invoice,
+    across_stores=True,  # a person's orders of every store
 )
 _OPEN_COUNTER = Write(insert_once(invoice_counters))
 _ADVANCE = Write(
@@ -165,9 +165,16 @@ async def list_credit_notes(
     db: Database, store_id: int, order_id: str, limit: int, offset: int
 ) -> tuple[list[Invoice], int]:
     """A page of the order's credit notes, oldest first, and how many there are."""
-    values: dict[str, Any] = {"store_id": store_id, "order_id": order_id}
-    notes = await db.all(_CREDIT_NOTES, **values, limit=limit, offset=offset)
-    return notes, await db.one(_CREDIT_NOTE_COUNT, **values) or 0
+    key = {"store_id": store_id, "order_id": order_id}
+    notes = await _CREDIT_NOTES.list_(db, limit, offset, **key)
+    return notes, await _CREDIT_NOTES.count(db, **key)
+
+
+async def list_of_orders(db: Database, stores: list[int], order_ids: list[str]) -> list[Invoice]:
+    """Invoices and credit notes of these orders, which are of these stores, oldest first."""
+    return await db.all(
+        _OF_ORDERS, stores=stores, order_ids=order_ids, limit=100 * max(1, len(order_ids))
+    )
 
 
 def insert_document(document: Invoice, order_version: int) -> list[Statement]:

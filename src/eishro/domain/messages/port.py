@@ -1,6 +1,6 @@
 """Mail as the shop sees it."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -42,4 +42,21 @@ class Mail(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
+        ...
+
+
+@runtime_checkable
+class KeepsLetters(Protocol):
+    """An outbox of development: what was sent, mail or text, lies in files."""
+
+    def count_older(self, before_seconds: int) -> int:
+        """How many letters are older."""
+        ...
+
+    def forget_older(self, before_seconds: int) -> int:
+        """Delete them; how many there were."""
+        ...
+
+    def forget_to(self, receiver: str) -> int:
+        """Delete those to this address or telephone; how many there were."""
         ...

@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from eishro.db.database import Database
+from eishro.db.pages import Pages
 from eishro.db.statements import Query, in_list
 from eishro.db.types import Int
 from eishro.domain.orders.sql import orders
@@ -75,23 +76,17 @@ _GROUPS = sa.select(
     sa.func.sum(sa.case((_REFUSED, 1), else_=0)),
     sa.func.max(orders.c.id),
 )
-_LIST = Query(
-    _GROUPS.where(*_FROM_TO)
-    .group_by(orders.c.customer_phone)
-    .order_by(orders.c.customer_phone)
-    .limit(sa.bindparam("limit"))
-    .offset(sa.bindparam("offset")),
+_BY_PHONE = Pages(
+    _GROUPS.where(*_FROM_TO).group_by(orders.c.customer_phone),
     _Group,
-)
-_COUNT = Query(
-    sa.select(sa.func.count()).select_from(
+    order_by=(orders.c.customer_phone,),
+    total=sa.select(sa.func.count()).select_from(
         sa.select(orders.c.customer_phone)
         .where(*_FROM_TO)
         .distinct()
         .limit(sa.literal(COUNTED_MAX, Int))
         .subquery("newest")
     ),
-    int,
 )
 _SOME = Query(
     _GROUPS.where(_IN_STORE, in_list(orders.c.customer_phone, "phones"))
@@ -143,10 +138,10 @@ async def list_buyers(
         groups = await db.all(_SOME, store_id=store_id, phones=shown) if shown else []
         return await _with_last(db, store_id, groups), len(named)
     first, end = between if q is not None and between else ("", _HIGHEST)
-    groups = await db.all(
-        _LIST, store_id=store_id, after=max(first, after), end=end, limit=limit, offset=offset
+    groups = await _BY_PHONE.list_(
+        db, limit, offset, store_id=store_id, after=max(first, after), end=end
     )
-    total = await db.one(_COUNT, store_id=store_id, after=first, end=end) or 0
+    total = await _BY_PHONE.count(db, store_id=store_id, after=first, end=end)
     return await _with_last(db, store_id, groups), total
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from eishro.errors import Conflict, NotFound, Words
+from eishro.text import ERASED
 from eishro.trace import Step
 
 LINES_MAX = 100
@@ -30,7 +31,6 @@ MOVES: Mapping[Status, tuple[Status, ...]] = {
     "returned": (),
 }
 FINAL_STATUSES: tuple[Status, ...] = ("delivered", "cancelled", "returned")
-ERASED = "محذوف / deleted"  # stands for what named a person
 COD = "cod"  # cash to the courier
 OFFLINE_METHODS = (COD,)  # methods whose orders wait for the merchant, not for money
 

@@ -2,6 +2,7 @@
 a telephone's in one store, and finished ones that still name somebody.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -139,8 +140,11 @@ async def list_orders_by_id(db: Database, ids: list[str]) -> list[Order]:
     return await db.all(_SOME, ids=ids)
 
 
-def forget_notes(found: list[Order]) -> Statement:
+def keys_of(found: Sequence[Order]) -> list[dict[str, object]]:
+    """How statements that forget what belongs to orders are told which."""
+    return [{"key_store": order.store_id, "key_order": order.id} for order in found]
+
+
+def forget_history_notes(keys: Sequence[Mapping[str, object]]) -> Statement:
     """Empty what people wrote into the history of these orders."""
-    return _FORGET_NOTES.each(
-        [{"key_store": order.store_id, "key_order": order.id} for order in found]
-    )
+    return _FORGET_NOTES.each(keys)

@@ -4,7 +4,7 @@ An adapter's calls go through a `Journal`, which notes them under the wire refer
 spoken of (`speaking_of`); flows write what was noted once the call is over.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -131,6 +131,12 @@ _INSERT = Write(sa.insert(gateway_exchanges))
 _FORGET = Write(
     sa.delete(gateway_exchanges).where(in_list(gateway_exchanges.c.id, "ids")), across_stores=True
 )
+_FORGET_OF_ORDER = Write(
+    sa.delete(gateway_exchanges).where(
+        gateway_exchanges.c.store_id == sa.bindparam("key_store"),
+        gateway_exchanges.c.order_id == sa.bindparam("key_order"),
+    )
+)
 
 
 async def list_exchanges(
@@ -154,3 +160,8 @@ def insert_exchanges(exchanges: list[Exchange]) -> Statement:
 def forget_exchanges(ids: list[str]) -> Statement:
     """Drop these."""
     return _FORGET(ids=ids)
+
+
+def forget_exchanges_of(keys: Sequence[Mapping[str, object]]) -> Statement:
+    """Drop what was said about these orders (`owners.keys_of`): it is about who paid."""
+    return _FORGET_OF_ORDER.each(keys)

@@ -54,6 +54,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     `build` makes the adapter of complete fields; it raises `ValueError`, which names the field and
     never its value. `url_fields` are the fields that under `eishro dev` are left to the simulator,
     with the path of each below `/sandbox/<provider>`; `live` and `test` are defaults by mode.
+    `reference_of` reads the wire reference that a notification names (None: it tells nothing by
+    itself), so that it is heard where only stores have accounts.
     """
 
     provider: str
@@ -65,6 +67,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     live: Mapping[str, str] = {}
     test: Mapping[str, str] = {}
     is_off_by_default: bool = False
+    reference_of: Callable[[bytes], str | None] | None = None
 
     @property
     def required(self) -> tuple[str, ...]:

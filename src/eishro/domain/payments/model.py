@@ -91,6 +91,7 @@ class Payment(msgspec.Struct, frozen=True):
             method=self.method,
             currency=self.currency,
             wire_minor=self.wire_minor,
+            code_try=self.code_tries,
         )
 
     @property

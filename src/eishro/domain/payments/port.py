@@ -39,7 +39,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     `amount_dirhams` is what the order owes; `created_at` is aware UTC. Where `currency` is not
     LYD, `wire_minor` is the amount in that currency's minor units (USD: cents). `return_url` is
     where the payer's browser comes back to, `notify_url` the webhook; `session` is what the
-    adapter's own `start` left for later calls. `payer` is known to `start` alone.
+    adapter's own `start` left for later calls. `payer` is known to `start` alone. `code_try` counts
+    the one-time codes that were sent for it, one that is on its way included.
     """
 
     reference: str
@@ -53,6 +54,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     notify_url: str = ""
     session: Mapping[str, str] = {}
     payer: Payer = Payer()
+    code_try: int = 0
 
 
 class Lightbox(msgspec.Struct, frozen=True, tag_field="kind", tag="lightbox", rename="camel"):

@@ -1,15 +1,15 @@
 """The table and statements of refunds."""
 
-import functools
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from eishro.db.database import Database
+from eishro.db.pages import Pages
 from eishro.db.rows import columns_of, save_by_version, saving, values_of
 from eishro.db.schema import table
-from eishro.db.statements import Query, Statement, Write
+from eishro.db.statements import Query, Statement, Write, in_list
 from eishro.db.types import Id, Int, Json, Moment, Text
 from eishro.domain.payments.model import StoredReceipt
 from eishro.domain.payments.refunds import (
@@ -21,6 +21,7 @@ from eishro.domain.payments.refunds import (
 )
 from eishro.domain.payments.sql import payment_receipts, payments
 from eishro.errors import Stale
+from eishro.text import ERASED
 
 REFUNDING = "refunding"  # why a receipt does not wait in suspense any more
 
@@ -127,7 +128,34 @@ _APPLIED = Query(
     .limit(sa.bindparam("limit")),
     StoredReceipt,
 )
+_OF_STORE = Pages(
+    sa.select(*_COLUMNS).where(refunds.c.store_id == sa.bindparam("store_id")),
+    Refund,
+    order_by=(refunds.c.id.desc(),),
+    filters={"status": refunds.c.status == sa.bindparam("status")},
+)
+_OF_ORDERS = Query(
+    sa.select(*_COLUMNS)
+    .where(in_list(refunds.c.order_id, "order_ids"))
+    .order_by(refunds.c.id)
+    .limit(sa.bindparam("limit")),
+    Refund,
+    across_stores=True,  # a person's orders of every store
+)
 _INSERT = Write(sa.insert(refunds))
+_FORGET = Write(
+    sa.update(refunds)
+    .where(
+        refunds.c.store_id == sa.bindparam("key_store"),
+        refunds.c.order_id == sa.bindparam("key_order"),
+    )
+    .values(
+        reason=sa.literal(ERASED, Text),
+        note=sa.null(),
+        failure=sa.null(),
+        version=refunds.c.version + 1,
+    )
+)
 _SAVE = Write(save_by_version(refunds, Refund, ("store_id", "id")))
 _LEAVE_SUSPENSE = Write(
     sa.update(payment_receipts)
@@ -156,6 +184,11 @@ async def list_refunds_of_order(db: Database, store_id: int, order_id: str) -> l
     return await db.all(_OF_ORDER, store_id=store_id, order_id=order_id, limit=2 * REFUNDS_MAX)
 
 
+async def list_refunds_of_orders(db: Database, order_ids: list[str]) -> list[Refund]:
+    """Refunds of these orders, oldest first."""
+    return await db.all(_OF_ORDERS, order_ids=order_ids, limit=100 * max(1, len(order_ids)))
+
+
 async def list_applied_receipts(db: Database, store_id: int, order_id: str) -> list[StoredReceipt]:
     """The money that paid the order, oldest first."""
     return await db.all(_APPLIED, store_id=store_id, order_id=order_id, applied=True, limit=100)
@@ -170,41 +203,12 @@ async def list_refunds_of_store(
     db: Database, store_id: int, status: RefundStatus | None, limit: int, offset: int
 ) -> list[Refund]:
     """A page of the store's refunds, newest first."""
-    values = {} if status is None else {"status": status}
-    query = _page_query(by_status=status is not None)
-    return await db.all(query, store_id=store_id, limit=limit, offset=offset, **values)
+    return await _OF_STORE.list_(db, limit, offset, store_id=store_id, status=status)
 
 
 async def count_refunds_of_store(db: Database, store_id: int, status: RefundStatus | None) -> int:
     """How many there are, over all pages."""
-    values = {} if status is None else {"status": status}
-    query = _count_query(by_status=status is not None)
-    return await db.one(query, store_id=store_id, **values) or 0
-
-
-def _conditions(*, by_status: bool) -> list[Any]:
-    of_store = [refunds.c.store_id == sa.bindparam("store_id")]
-    return [*of_store, refunds.c.status == sa.bindparam("status")] if by_status else of_store
-
-
-@functools.cache
-def _page_query(*, by_status: bool) -> Query[Refund]:
-    return Query(
-        sa.select(*_COLUMNS)
-        .where(*_conditions(by_status=by_status))
-        .order_by(refunds.c.id.desc())
-        .limit(sa.bindparam("limit"))
-        .offset(sa.bindparam("offset")),
-        Refund,
-    )
-
-
-@functools.cache
-def _count_query(*, by_status: bool) -> Query[int]:
-    return Query(
-        sa.select(sa.func.count()).select_from(refunds).where(*_conditions(by_status=by_status)),
-        int,
-    )
+    return await _OF_STORE.count(db, store_id=store_id, status=status)
 
 
 def insert_refund(refund: Refund) -> Statement:
@@ -215,6 +219,11 @@ def insert_refund(refund: Refund) -> Statement:
 def save_refund(refund: Refund, seen: Refund) -> Statement:
     """Replace `seen` by `refund`; `Stale`, also while another one of the same money is sent."""
     return _SAVE(**saving(refund, seen, ("store_id", "id"))).guarded(Stale())
+
+
+def forget_words(keys: Sequence[Mapping[str, object]]) -> Statement:
+    """Empty what people wrote about the refunds of these orders (`owners.keys_of`)."""
+    return _FORGET.each(keys)
 
 
 def leave_suspense(receipt: StoredReceipt) -> Statement:

@@ -1,8 +1,6 @@
 """Tables and statements of payments, the money received for them and the news about them."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -13,21 +11,6 @@ from eishro.db.statements import Query, Statement, Write, in_list, insert_once
 from eishro.db.types import Flag, Id, Int, Json, Moment, Text
 from eishro.domain.payments.model import News, Payment, PaymentNotFound, StoredReceipt
 from eishro.errors import Stale
-
-
-class Orderly(Protocol):
-    """An order, as far as its payments are found by it."""
-
-    @property
-    def store_id(self) -> int:
-        """Whose it is."""
-        ...
-
-    @property
-    def id(self) -> str:
-        """The order's."""
-        ...
-
 
 payments = table(
     "payments",
@@ -110,6 +93,8 @@ payment_news = table(
         sqlite_where=sa.text("outcome IS NULL"),
         postgresql_where=sa.text("outcome IS NULL"),
     ),
+    # What was said of a payment, to forget it with its payer.
+    sa.Index("ix_payment_news_reference", "reference"),
     with_rowid=False,
 )
 
@@ -202,19 +187,6 @@ _OLD_NEWS_COUNT = Query(
 _FORGET_NEWS = Write(
     sa.delete(payment_news).where(
         in_list(payment_news.c.id, "ids"), payment_news.c.outcome.is_not(None)
-    )
-)
-_FORGET_ACTIONS = Write(
-    sa.update(payments)
-    .where(
-        payments.c.store_id == sa.bindparam("key_store"),
-        payments.c.order_id == sa.bindparam("key_order"),
-    )
-    .values(
-        action=sa.null(),
-        return_url=sa.null(),
-        session=sa.null(),
-        version=payments.c.version + 1,
     )
 )
 _WAITING_NEWS = Query(
@@ -310,13 +282,6 @@ async def count_old_news(db: Database, end: str) -> int:
 def forget_news(ids: list[str]) -> Statement:
     """Drop these notifications; those that wait to be worked off stay."""
     return _FORGET_NEWS(ids=ids)
-
-
-def forget_actions(found: Sequence[Orderly]) -> Statement:
-    """Empty what the browser was to do for these orders' payments: it may hold a telephone."""
-    return _FORGET_ACTIONS.each(
-        [{"key_store": order.store_id, "key_order": order.id} for order in found]
-    )
 
 
 def insert_payment(payment: Payment) -> Statement:

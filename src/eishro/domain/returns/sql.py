@@ -1,11 +1,12 @@
 """Tables and statements of returns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import sqlalchemy as sa
 
 from eishro.db.database import Database
+from eishro.db.pages import Pages
 from eishro.db.rows import columns_of, save_by_version, saving, values_of
 from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write, in_list
@@ -80,30 +81,13 @@ _BY_ID = Query(
     Return,
     across_stores=True,  # the id is all a caller has; it tells the store
 )
-_PAGE_OF_ORDER = Query(
-    sa.select(*_COLUMNS)
-    .where(*_OF_ORDER)
-    .order_by(returns.c.id)
-    .limit(sa.bindparam("limit"))
-    .offset(sa.bindparam("offset")),
+_PAGES_OF_ORDER = Pages(sa.select(*_COLUMNS).where(*_OF_ORDER), Return, order_by=(returns.c.id,))
+_PAGES_OF_STORE = Pages(
+    sa.select(*_COLUMNS).where(_STORE),
     Return,
+    order_by=(returns.c.id.desc(),),
+    filters={"status": returns.c.status == sa.bindparam("status")},
 )
-_COUNT_OF_ORDER = Query(
-    sa.select(sa.func.count()).select_from(returns).where(*_OF_ORDER),
-    int,
-)
-_PAGE = sa.select(*_COLUMNS).order_by(returns.c.id.desc())
-_COUNT = sa.select(sa.func.count()).select_from(returns)
-_HAS_STATUS = returns.c.status == sa.bindparam("status")
-_PAGE_OF_STORE = Query(
-    _PAGE.where(_STORE).limit(sa.bindparam("limit")).offset(sa.bindparam("offset")), Return
-)
-_PAGE_OF_STATUS = Query(
-    _PAGE.where(_STORE, _HAS_STATUS).limit(sa.bindparam("limit")).offset(sa.bindparam("offset")),
-    Return,
-)
-_COUNT_OF_STORE = Query(_COUNT.where(_STORE), int)
-_COUNT_OF_STATUS = Query(_COUNT.where(_STORE, _HAS_STATUS), int)
 _LINES = Query(
     sa.select(*columns_of(return_lines, ReturnLine))
     .where(
@@ -133,6 +117,43 @@ _PIECES = Query(
 _INSERT = Write(sa.insert(returns))
 _INSERT_LINES = Write(sa.insert(return_lines))
 _SAVE = Write(save_by_version(returns, Return, ("store_id", "id")))
+_OF_ORDERS = Query(
+    sa.select(*_COLUMNS)
+    .where(in_list(returns.c.store_id, "stores"), in_list(returns.c.order_id, "order_ids"))
+    .order_by(returns.c.id)
+    .limit(sa.bindparam("limit")),
+    Return,
+    across_stores=True,  # a person's orders of every store
+)
+_LINES_OF_ANY = Query(
+    sa.select(*columns_of(return_lines, ReturnLine))
+    .where(in_list(return_lines.c.return_id, "return_ids"))
+    .order_by(return_lines.c.return_id, return_lines.c.variant_id)
+    .limit(sa.bindparam("limit")),
+    ReturnLine,
+    across_stores=True,  # of `_OF_ORDERS`
+)
+_FORGET = Write(
+    sa.update(returns)
+    .where(
+        returns.c.store_id == sa.bindparam("key_store"),
+        returns.c.order_id == sa.bindparam("key_order"),
+    )
+    .values(reason=sa.null(), decision=sa.null(), version=returns.c.version + 1)
+)
+_FORGET_LINES = Write(
+    sa.update(return_lines)
+    .where(
+        return_lines.c.store_id == sa.bindparam("key_store"),
+        return_lines.c.return_id.in_(
+            sa.select(returns.c.id).where(
+                returns.c.store_id == sa.bindparam("key_store"),
+                returns.c.order_id == sa.bindparam("key_order"),
+            )
+        ),
+    )
+    .values(reason=sa.null())
+)
 _DECIDE_LINE = Write(
     sa.update(return_lines)
     .where(
@@ -157,28 +178,23 @@ async def list_of_order(
     db: Database, store_id: int, order_id: str, limit: int, offset: int
 ) -> tuple[list[Return], int]:
     """A page of the order's returns, oldest first, and how many there are."""
-    page = await db.all(
-        _PAGE_OF_ORDER, store_id=store_id, order_id=order_id, limit=limit, offset=offset
-    )
+    key = {"store_id": store_id, "order_id": order_id}
+    page = await _PAGES_OF_ORDER.list_(db, limit, offset, **key)
     return page, await count_of_order(db, store_id, order_id)
 
 
 async def count_of_order(db: Database, store_id: int, order_id: str) -> int:
     """How many returns the order has."""
-    return await db.one(_COUNT_OF_ORDER, store_id=store_id, order_id=order_id) or 0
+    return await _PAGES_OF_ORDER.count(db, store_id=store_id, order_id=order_id)
 
 
 async def list_of_store(
     db: Database, store_id: int, status: Status | None, limit: int, offset: int
 ) -> tuple[list[Return], int]:
     """A page of the store's returns, newest first, and how many there are."""
-    if status is None:
-        page = await db.all(_PAGE_OF_STORE, store_id=store_id, limit=limit, offset=offset)
-        return page, await db.one(_COUNT_OF_STORE, store_id=store_id) or 0
-    page = await db.all(
-        _PAGE_OF_STATUS, store_id=store_id, status=status, limit=limit, offset=offset
-    )
-    return page, await db.one(_COUNT_OF_STATUS, store_id=store_id, status=status) or 0
+    values = {"store_id": store_id, "status": status}
+    page = await _PAGES_OF_STORE.list_(db, limit, offset, **values)
+    return page, await _PAGES_OF_STORE.count(db, **values)
 
 
 async def list_lines(
@@ -235,3 +251,23 @@ def decide_lines(decided: Sequence[tuple[ReturnLine, Outcome, int]]) -> Statemen
         for line, outcome, amount in decided
     ]
     return _DECIDE_LINE.each(rows).guarded(Stale())
+
+
+async def list_of_orders(
+    db: Database, stores: list[int], order_ids: list[str]
+) -> list[tuple[Return, list[ReturnLine]]]:
+    """Returns of these orders, which are of these stores, with their lines, oldest first."""
+    found = await db.all(
+        _OF_ORDERS, stores=stores, order_ids=order_ids, limit=100 * max(1, len(order_ids))
+    )
+    lines: dict[str, list[ReturnLine]] = {one.id: [] for one in found}
+    if found:
+        rows = await db.all(_LINES_OF_ANY, return_ids=list(lines), limit=_LINES_MAX * len(found))
+        for line in rows:
+            lines[line.return_id].append(line)
+    return [(one, lines[one.id]) for one in found]
+
+
+def forget_words(keys: Sequence[Mapping[str, object]]) -> list[Statement]:
+    """Empty what was written into the returns of these orders (`owners.keys_of`)."""
+    return [_FORGET_LINES.each(keys), _FORGET.each(keys)]

@@ -1,6 +1,6 @@
 """Tables and statements of cash on delivery: collections, and cases for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from eishro.db.database import Database
+from eishro.db.pages import Pages
 from eishro.db.rows import columns_of, save_by_version, saving, values_of
 from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write, in_list
@@ -158,23 +159,12 @@ _CASE_BY_ID = Query(
     ),
     Case,
 )
-_CASES = sa.select(*_CASE).where(cod_cases.c.store_id == sa.bindparam("store_id"))
-_CASES_IN = _CASES.where(cod_cases.c.state == sa.bindparam("state"))
-
-
-def _page(select: sa.Select[tuple[object, ...]]) -> Query[Case]:
-    ordered = select.order_by(cod_cases.c.id.desc())
-    return Query(ordered.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")), Case)
-
-
-_COUNT = (
-    sa.select(sa.func.count())
-    .select_from(cod_cases)
-    .where(cod_cases.c.store_id == sa.bindparam("store_id"))
+_CASES = Pages(
+    sa.select(*_CASE).where(cod_cases.c.store_id == sa.bindparam("store_id")),
+    Case,
+    order_by=(cod_cases.c.id.desc(),),
+    filters={"state": cod_cases.c.state == sa.bindparam("state")},
 )
-_ALL_CASES, _CASES_OF_STATE = _page(_CASES), _page(_CASES_IN)
-_COUNT_ALL = Query(_COUNT, int)
-_COUNT_OF_STATE = Query(_COUNT.where(cod_cases.c.state == sa.bindparam("state")), int)
 _OPEN_OF_ORDERS = Query(
     sa.select(*_CASE)
     .where(in_list(cod_cases.c.order_id, "order_ids"), cod_cases.c.state == "open")
@@ -204,6 +194,22 @@ _LATE_UNSAID = Query(
 _INSERT = Write(sa.insert(cod_collections))
 _SAVE = Write(save_by_version(cod_collections, Collection, ("store_id", "id")))
 _INSERT_CASE = Write(sa.insert(cod_cases))
+_CASES_OF_ORDERS = Query(
+    sa.select(*_CASE)
+    .where(in_list(cod_cases.c.order_id, "order_ids"))
+    .order_by(cod_cases.c.id)
+    .limit(sa.bindparam("limit")),
+    Case,
+    across_stores=True,  # the orders tell the store
+)
+_FORGET = Write(
+    sa.update(cod_cases)
+    .where(
+        cod_cases.c.store_id == sa.bindparam("key_store"),
+        cod_cases.c.order_id == sa.bindparam("key_order"),
+    )
+    .values(note=sa.null(), version=cod_cases.c.version + 1)
+)
 _SAVE_CASE = Write(save_by_version(cod_cases, Case, ("store_id", "id")))
 
 
@@ -241,16 +247,12 @@ async def list_cases(
     db: Database, store_id: int, state: str | None, limit: int, offset: int
 ) -> list[Case]:
     """A page of the store's cases, newest first."""
-    if state is None:
-        return await db.all(_ALL_CASES, store_id=store_id, limit=limit, offset=offset)
-    return await db.all(_CASES_OF_STATE, store_id=store_id, state=state, limit=limit, offset=offset)
+    return await _CASES.list_(db, limit, offset, store_id=store_id, state=state)
 
 
 async def count_cases(db: Database, store_id: int, state: str | None) -> int:
     """How many there are over all pages."""
-    if state is None:
-        return await db.one(_COUNT_ALL, store_id=store_id) or 0
-    return await db.one(_COUNT_OF_STATE, store_id=store_id, state=state) or 0
+    return await _CASES.count(db, store_id=store_id, state=state)
 
 
 async def list_open_cases(db: Database, order_ids: Sequence[str]) -> list[Case]:
@@ -258,6 +260,18 @@ async def list_open_cases(db: Database, order_ids: Sequence[str]) -> list[Case]:
     if not order_ids:
         return []
     return await db.all(_OPEN_OF_ORDERS, order_ids=list(order_ids), limit=200 * len(order_ids))
+
+
+async def list_cases_of_orders(db: Database, order_ids: Sequence[str]) -> list[Case]:
+    """What was or is in dispute about these orders, oldest first."""
+    return await db.all(
+        _CASES_OF_ORDERS, order_ids=list(order_ids), limit=100 * max(1, len(order_ids))
+    )
+
+
+def forget_words(keys: Sequence[Mapping[str, object]]) -> Statement:
+    """Empty what was written into the cases of these orders (`owners.keys_of`)."""
+    return _FORGET.each(keys)
 
 
 def insert_collection(collection: Collection) -> Statement:

@@ -59,8 +59,8 @@ _NO_AMOUNT = Words(
     "must be an amount in dinars with at most 3 decimals",
     "يجب أن يكون مبلغا بالدينار وبثلاث خانات عشرية على الأكثر",
 )
-_FEE_TOO_HIGH = Words("must not be more than the amount", "يجب ألا تزيد على المبلغ")
-_NO_DATE = Words("must be a date such as 2026-01-15", "يجب أن يكون تاريخا مثل 2026-01-15")
+FEE_TOO_HIGH = Words("must not be more than the amount", "يجب ألا تزيد على المبلغ")
+NO_DATE = Words("must be a date such as 2026-01-15", "يجب أن يكون تاريخا مثل 2026-01-15")
 
 
 class FileRow(msgspec.Struct, frozen=True):
@@ -130,9 +130,9 @@ def _read_row(
     if fee is None:
         fault("fee", _NO_AMOUNT)
     elif amount is not None and fee > amount:
-        fault("fee", _FEE_TOO_HIGH)
+        fault("fee", FEE_TOO_HIGH)
     if paid_on is None:
-        fault("date", _NO_DATE)
+        fault("date", NO_DATE)
     if number is None or amount is None or fee is None:
         return None
     return FileRow(row.number, number, amount, fee, paid_on or None)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from eishro.db.database import Database
+from eishro.db.pages import Pages
 from eishro.db.rows import columns_of, save_by_version, saving, values_of
 from eishro.db.schema import table
 from eishro.db.statements import Query, Statement, Write, upsert
@@ -65,15 +66,9 @@ _BY_HASH = Query(
     ),
     Remittance,
 )
-_PAGE = Query(
-    sa.select(*_COLUMNS)
-    .where(_OURS)
-    .order_by(cod_remittances.c.id.desc())
-    .limit(sa.bindparam("limit"))
-    .offset(sa.bindparam("offset")),
-    Remittance,
+_OF_STORE = Pages(
+    sa.select(*_COLUMNS).where(_OURS), Remittance, order_by=(cod_remittances.c.id.desc(),)
 )
-_COUNT = Query(sa.select(sa.func.count()).select_from(cod_remittances).where(_OURS), int)
 _ROWS = Query(
     sa.select(*columns_of(cod_remittance_rows, RemittanceRow))
     .where(
@@ -108,12 +103,12 @@ async def list_remittances(
     db: Database, store_id: int, limit: int, offset: int
 ) -> list[Remittance]:
     """A page of the store's imports, newest first."""
-    return await db.all(_PAGE, store_id=store_id, limit=limit, offset=offset)
+    return await _OF_STORE.list_(db, limit, offset, store_id=store_id)
 
 
 async def count_remittances(db: Database, store_id: int) -> int:
     """How many there are over all pages."""
-    return await db.one(_COUNT, store_id=store_id) or 0
+    return await _OF_STORE.count(db, store_id=store_id)
 
 
 async def list_rows(db: Database, store_id: int, remittance_id: str) -> list[RemittanceRow]:

@@ -1,6 +1,6 @@
 """Tables and statements of shipments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -120,6 +120,35 @@ _BY_TRACKING = Query(
     .limit(sa.bindparam("limit")),
     Shipment,
 )
+_OF_ORDERS = Query(
+    sa.select(*_COLUMNS)
+    .where(in_list(shipments.c.order_id, "order_ids"))
+    .order_by(shipments.c.id)
+    .limit(sa.bindparam("limit")),
+    Shipment,
+    across_stores=True,  # a person's orders of every store
+)
+_FORGET = Write(
+    sa.update(shipments)
+    .where(
+        shipments.c.store_id == sa.bindparam("key_store"),
+        shipments.c.order_id == sa.bindparam("key_order"),
+    )
+    .values(note=sa.null(), version=shipments.c.version + 1)
+)
+_FORGET_EVENTS = Write(
+    sa.update(shipment_events)
+    .where(
+        shipment_events.c.store_id == sa.bindparam("key_store"),
+        shipment_events.c.shipment_id.in_(
+            sa.select(shipments.c.id).where(
+                shipments.c.store_id == sa.bindparam("key_store"),
+                shipments.c.order_id == sa.bindparam("key_order"),
+            )
+        ),
+    )
+    .values(note=sa.null())
+)
 _INSERT = Write(sa.insert(shipments))
 _INSERT_LINES = Write(sa.insert(shipment_lines))
 _INSERT_EVENT = Write(sa.insert(shipment_events))
@@ -137,6 +166,11 @@ async def get_shipment(db: Database, shipment_id: str) -> Shipment:
 async def list_of_order(db: Database, order_id: str) -> list[Shipment]:
     """The order's shipments, oldest first, cancelled ones too."""
     return await db.all(_OF_ORDER, order_id=order_id)
+
+
+async def list_of_orders(db: Database, order_ids: list[str]) -> list[Shipment]:
+    """Shipments of these orders, oldest first."""
+    return await db.all(_OF_ORDERS, order_ids=order_ids, limit=100 * max(1, len(order_ids)))
 
 
 async def list_lines(db: Database, shipment_ids: Sequence[str]) -> list[ShipmentLine]:
@@ -173,6 +207,11 @@ def save_shipment(shipment: Shipment, seen: Shipment) -> Statement:
     """Replace `seen`, or `Stale`; `TrackingNumberTaken` where its new number is not free."""
     save = _SAVE(**saving(shipment, seen, ("store_id", "id")))
     return save.guarded(Stale(), taken=TrackingNumberTaken())
+
+
+def forget_words(keys: Sequence[Mapping[str, object]]) -> list[Statement]:
+    """Empty what was written about the parcels of these orders (`owners.keys_of`)."""
+    return [_FORGET_EVENTS.each(keys), _FORGET.each(keys)]
 
 
 def new_event(

@@ -17,6 +17,7 @@ from eishro.db.statements import Query
 from eishro.db.types import Flag
 from eishro.domain.catalog.sql import products
 from eishro.domain.messages.port import MailNotSent
+from eishro.domain.payments.transfers import PROVIDER as TRANSFER
 from eishro.domain.stock.sql import stock, stock_movements
 from eishro.domain.stores.sql import store_versions
 from eishro.domain.suspense import sql as suspense
@@ -173,6 +174,6 @@ async def find_warnings(shop: Shop, settings: Settings) -> list[str]:
     for name in ("authenticated", "anonymous", "payments"):
         if getattr(settings, f"rate_limit_{name}") is None:
             warnings.append(f"the {name} rate limit is off")
-    if not shop.providers:
+    if not set(shop.providers) - {TRANSFER}:
         warnings.append("no payment gateway is configured")
     return warnings

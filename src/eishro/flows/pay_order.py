@@ -30,9 +30,9 @@ from eishro.domain.payments.model import (
 )
 from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Proof, Receipt, Unknown
 from eishro.domain.suspense import sql as suspense
-from eishro.domain.suspense.model import SuspenseItem
 from eishro.flows.gateways import intent_of, provider_of
 from eishro.flows.note_exchanges import keep_exchanges
+from eishro.flows.receipts import stored_receipt, stranded_item
 from eishro.flows.send_refund import check_refunds
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.ids import text_id
@@ -196,7 +196,7 @@ def _receive(
     reason = why_stranded(order, payment, receipt)
     topic, subject = ("payment.stranded", payment.id) if reason else ("order.paid", order.id)
     batch.add(
-        payments.insert_receipt(_stored(payment, receipt, reason, at)),
+        payments.insert_receipt(stored_receipt(payment, receipt, reason, at)),
         ledger.post(
             payment.store_id,
             "payment.received",
@@ -224,7 +224,7 @@ def _receive(
     if reason:
         batch.add(
             orders.note_history(order, topic, actor.name, at, reason),
-            suspense.insert_item(_stranded(shop, payment, receipt, reason, at)),
+            suspense.insert_item(stranded_item(shop, payment, receipt, reason, at)),
         )
         return order, reason
     batch.add(*paying(order, receipt.amount_dirhams, at, actor))
@@ -246,32 +246,6 @@ def paying(order: Order, dirhams: int, at: datetime, actor: Actor) -> list[State
     ]
 
 
-def _stranded(
-    shop: Shop, payment: Payment, receipt: Receipt, reason: str, at: datetime
-) -> SuspenseItem:
-    return SuspenseItem(
-        id=text_id("sus", at),
-        store_id=payment.store_id,
-        payment_id=payment.id,
-        order_id=payment.order_id,
-        provider=payment.provider,
-        terminal=receipt.terminal,
-        provider_reference=receipt.provider_reference,
-        amount_dirhams=receipt.amount_dirhams,
-        currency=receipt.currency,
-        reason=reason,
-        status="open",
-        assigned_to=None,
-        due_at=at + shop.rules.suspense_deadline,
-        opened_at=at,
-        resolution=None,
-        resolved_order_id=None,
-        resolved_by=None,
-        resolved_at=None,
-        version=1,
-    )
-
-
 def why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | None:
     """Why the order cannot take this money, or None if it pays the order."""
     if not payment.is_exact(receipt):
@@ -280,23 +254,6 @@ def why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | None
         # An attempt from before the order was changed, or before a courier brought a part of it.
         return None if payment.amount_dirhams == order.due_dirhams else "amount_differs"
     return "paid_already" if order.is_captured and order.status != "cancelled" else "order_closed"
-
-
-def _stored(payment: Payment, receipt: Receipt, reason: str | None, at: datetime) -> StoredReceipt:
-    return StoredReceipt(
-        provider=payment.provider,
-        terminal=receipt.terminal,
-        provider_reference=receipt.provider_reference,
-        store_id=payment.store_id,
-        payment_id=payment.id,
-        amount_dirhams=receipt.amount_dirhams,
-        currency=receipt.currency,
-        applied=reason is None,
-        reason=reason,
-        details=msgspec.Raw(msgspec.json.encode(receipt.details)),
-        at=at,
-        wire_minor=receipt.wire_minor,
-    )
 
 
 def _fail(batch: Batch, order: Order, at: datetime) -> None:

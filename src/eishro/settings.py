@@ -280,6 +280,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal[14, 17],
         _about("Digits of `DateTimeLocalTrxn` in REST calls: 14 (seconds) or 17 (milliseconds)."),
     ] = 14
+    gateway_hosts: Annotated[
+        tuple[str, ...],
+        _about(
+            "Hosts, with commas, that stores' own credentials may name beside the gateways' own "
+            "addresses.",
+            "none",
+        ),
+    ] = ()
     usd_rate: Annotated[
         str,
         _about(

@@ -129,7 +129,7 @@ async def edit_address(
     if moved == before.order:
         return moved
     at = shop.clock.now()
-    unchanged = [stores.check_version(store)]
+    unchanged = [stores.touch(store)]
     edit = _Edit(text_id("edt", at), moved, before.lines, inputs, unchanged, note)
     return await _commit(shop, before, edit, actor, at)
 

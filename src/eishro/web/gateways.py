@@ -13,9 +13,10 @@ from eishro.domain.payments.gateways import Gateway
 from eishro.flows import edit_gateways
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.stores import PageQuery
+from eishro.web.wire import NO_CONTROL
 
-FieldText = Annotated[str, Meta(max_length=4000)]
-FieldName = Annotated[str, Meta(max_length=60)]
+FieldText = Annotated[str, Meta(max_length=4000, pattern=NO_CONTROL)]
+FieldName = Annotated[str, Meta(max_length=60, pattern=NO_CONTROL)]
 
 
 class GatewayBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -117,7 +118,7 @@ def _view(call: Call, gateway: Gateway, own: Credentials | None) -> GatewayView:
 class LogQuery(PageQuery, frozen=True, rename="camel", kw_only=True):
     """Of which order."""
 
-    order: Annotated[str, Meta(min_length=1, max_length=60)]
+    order: Annotated[str, Meta(min_length=1, max_length=60, pattern=NO_CONTROL)]
 
 
 class ExchangeView(msgspec.Struct, frozen=True, rename="camel"):

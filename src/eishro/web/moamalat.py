@@ -17,10 +17,11 @@ from eishro.domain.payments.port import Intent, Lightbox, PaymentProvider
 from eishro.errors import Invalid, NotFound, Words
 from eishro.flows.gateways import intent_of, provider_of
 from eishro.web.routes import Call, Raw
+from eishro.web.wire import NO_CONTROL
 
 PROVIDER = "moamalat"
 _STAMP = re.compile(r"\d{12}", re.ASCII)
-_TEXT = Meta(max_length=64)
+_TEXT = Meta(max_length=64, pattern=NO_CONTROL)
 
 
 class HashBody(msgspec.Struct, frozen=True, rename={

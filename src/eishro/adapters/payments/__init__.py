@@ -29,16 +29,17 @@ COD = PaymentMethod("cod", "offline", "الدفع عند الاستلام", "Cas
 
 # MobiCash has no papers of its own: without credentials for it, its payers are sent to a gateway
 # that has it on its page. The first row of a name that can be used counts.
-DETOURS = (
+DETOURS = tuple(
     PaymentMethod(
         "mobicash",
         "redirect",
         "موبي كاش",
         "MobiCash",
-        tlync.GATEWAY.provider,
+        gateway.provider,
         least_dirhams=10,
         step_dirhams=10,
         asks=("phone",),
-    ),
+    )
+    for gateway in (tlync.GATEWAY, plutu_account.GATEWAY)
 )
 METHODS: tuple[PaymentMethod, ...] = (*(m for g in GATEWAYS for m in g.methods), *DETOURS, COD)

@@ -22,7 +22,7 @@ from typing import Literal
 import msgspec
 
 from eishro.adapters.payments.defaults import FORGED, Defaults
-from eishro.adapters.payments.moamalat_fields import FIELDS
+from eishro.adapters.payments.moamalat_fields import FIELDS, METHODS
 from eishro.adapters.payments.moamalat_queries import Sleep, Terminal, TerminalQueries
 from eishro.adapters.payments.moamalat_reading import (
     read_notification,
@@ -41,7 +41,6 @@ from eishro.domain.payments.port import (
     GatewayTransaction,
     Intent,
     Lightbox,
-    PaymentMethod,
     ProviderBusy,
     RefundAnswer,
     RefundIntent,
@@ -202,7 +201,8 @@ class Moamalat(Defaults):
             return self._unsigned(intent, "failed", {"error": text_of(payload, "error")})
         return self._completion(intent, payload)
 
-    def reference_of(self, raw_body: bytes) -> str | None:
+    @staticmethod
+    def reference_of(raw_body: bytes) -> str | None:
         """MerchantReference as it stands there."""
         fields = read_notification(raw_body)
         return None if fields is None else _reference(fields.get("MerchantReference", ""))
@@ -381,18 +381,9 @@ GATEWAY = Gateway(
     provider="moamalat",
     prefix="MOAMALAT",
     fields=FIELDS,
-    methods=(
-        PaymentMethod(
-            "moamalat",
-            "lightbox",
-            "بطاقة مصرفية (معاملات)",
-            "Bank card (Moamalat)",
-            "moamalat",
-            least_dirhams=1,
-            most_dirhams=999_999_999_999,  # twelve digits on the card networks
-        ),
-    ),
+    methods=METHODS,
     build=_build,
+    reference_of=Moamalat.reference_of,
     url_fields={"base_url": "/cube/paylink.svc/api/", "lightbox_url": "/js/lightbox.js"},
     live={
         "base_url": "https://npg.moamalat.net/cube/paylink.svc/api/",

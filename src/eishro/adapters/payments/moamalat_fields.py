@@ -1,6 +1,7 @@
 """Moamalat's credentials as data, and what the vendor publishes for tests."""
 
 from eishro.domain.payments.gateways import Field
+from eishro.domain.payments.port import PaymentMethod
 
 TEST_MERCHANT_ID = "10081014649"
 TEST_TERMINAL_ID = "99179395"
@@ -47,5 +48,16 @@ FIELDS = (
         about="Digits of DateTimeLocalTrxn in REST calls.",
         default="14",
         choices=("14", "17"),
+    ),
+)
+METHODS = (
+    PaymentMethod(
+        "moamalat",
+        "lightbox",
+        "بطاقة مصرفية (معاملات)",
+        "Bank card (Moamalat)",
+        "moamalat",
+        least_dirhams=1,
+        most_dirhams=999_999_999_999,  # twelve digits on the card networks
     ),
 )

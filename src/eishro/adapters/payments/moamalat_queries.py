@@ -246,7 +246,7 @@ class TerminalQueries:
                 raise ProviderBusy()  # it counts more than it lists, or turns no pages
 
     async def _call(
-        self, filters: Mapping[str, str], start: int, stamp: str, length: int = PAGE_ROWS
+        self, filters: Mapping[str, str], start: int, stamp: str, length: int | None = None
     ) -> Page | Unknown:
         signed = {
             "DateTimeLocalTrxn": stamp,
@@ -256,7 +256,7 @@ class TerminalQueries:
         body = {
             **signed,
             **filters,
-            "DisplayLength": str(length),
+            "DisplayLength": str(length or PAGE_ROWS),
             "DisplayStart": str(start),
             "SecureHash": self._terminal.sign(signed),
         }

@@ -95,7 +95,8 @@ class Mpgs(Defaults):
             return self._claim(intent, "yes", "sale")
         return self._claim(intent, "unsigned", "failed")
 
-    def reference_of(self, raw_body: bytes) -> str | None:
+    @staticmethod
+    def reference_of(raw_body: bytes) -> str | None:
         """The order's id as it stands there."""
         body = read_json(HttpReply(200, raw_body))
         return None if body is None else _reference_in(body)
@@ -304,5 +305,6 @@ GATEWAY = Gateway(
         ),
     ),
     build=_build,
+    reference_of=Mpgs.reference_of,
     url_fields={"base_url": ""},
 )

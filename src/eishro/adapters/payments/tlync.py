@@ -131,7 +131,8 @@ class Tlync(Defaults):
         is_success = query.get("result", "").lower() == "success" and "failed" not in query
         return self._hint(intent.reference, is_success=is_success, raw=reading.kept(query))
 
-    def reference_of(self, raw_body: bytes) -> str | None:
+    @staticmethod
+    def reference_of(raw_body: bytes) -> str | None:
         """The custom_ref as it stands there."""
         fields = reading.read_callback(raw_body)
         return None if fields is None else fields["custom_ref"]
@@ -325,6 +326,7 @@ GATEWAY = Gateway(
         ),
     ),
     build=_build,
+    reference_of=Tlync.reference_of,
     url_fields={"base_url": "/api/v3"},
     live={"base_url": "https://api.tlync.ly/api/v3"},
     test={"base_url": "https://uat-api.tlync.ly/api/v3"},

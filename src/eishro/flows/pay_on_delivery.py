@@ -91,10 +91,13 @@ async def settle_cash_attempts(shop: Shop, order_id: str) -> None:
         return
     at = shop.clock.now()
     batch = Batch()
-    for before in await payments.list_payments_of_order(shop.db, order.store_id, order.id):
-        if before.method == COD and not before.is_final:
-            after = msgspec.structs.replace(before, status="paid", updated_at=at)
-            batch.add(payments.save_payment(after, seen=before))
+    attempts = await payments.list_payments_of_order(shop.db, order.store_id, order.id)
+    # The newest; collecting the cash has closed it beside the others.
+    before = next((one for one in attempts if one.method == COD), None)
+    is_open = before is not None and before.status in ("action_required", "cancelled")
+    if before is not None and is_open and before.amount_dirhams == order.total_dirhams:
+        after = msgspec.structs.replace(before, status="paid", updated_at=at)
+        batch.add(payments.save_payment(after, seen=before))
     if len(batch):
         await shop.db.commit(batch)
 

@@ -49,6 +49,7 @@ class Hand(msgspec.Struct, frozen=True):
 
 
 _NOBODY = Hand(SYSTEM)
+_AMOUNTS = ("amount_dirhams", "currency", "wire_minor")
 
 
 async def check_payment(shop: Shop, payment_id: str) -> Payment:
@@ -119,15 +120,8 @@ def _with_booked(answer: Answer, booked: list[StoredReceipt]) -> tuple[Answer, l
             fresh.append(receipt)
             receipts.append(receipt)
         else:
-            amounts = (one.amount_dirhams, one.currency, one.wire_minor)
-            receipts.append(
-                msgspec.structs.replace(
-                    receipt,
-                    amount_dirhams=amounts[0],
-                    currency=amounts[1],
-                    wire_minor=amounts[2],
-                )
-            )
+            booked_as = {name: getattr(one, name) for name in _AMOUNTS}
+            receipts.append(msgspec.structs.replace(receipt, **booked_as))
     return Paid(tuple(receipts)), fresh
 
 

@@ -54,6 +54,22 @@ async def test_an_old_account_number_is_taken_and_flagged(world: World) -> None:
     assert "iban" not in details
 
 
+async def test_only_an_owner_changes_where_transfers_go(world: World) -> None:
+    owner = await world.merchant()
+    assert owner.store is not None
+    manager = await world.join(owner, "manager")
+    path = f"/api/stores/{owner.store.id}"
+    account = {"beneficiary": "x", "bank": "y", "iban": IBAN}
+    body = {"settings": {"transferAccount": account}}
+    assert (await world.client(**bearer(manager)).put(path, json=body)).status_code == 403
+    assert (await world.client(**bearer(owner)).put(path, json=body)).status_code == 200
+    # Leaving it out takes it away, which is a change of it as well.
+    assert (
+        await world.client(**bearer(manager)).put(path, json={"settings": {}})
+    ).status_code == 403
+    assert (await world.client(**bearer(manager)).put(path, json=body)).status_code == 200
+
+
 async def test_a_store_without_an_account_offers_no_transfer(world: World) -> None:
     desk = await counter(world, transfer_account=None)
     methods = {m["method"] for m in await desk.get("/payment-methods")}

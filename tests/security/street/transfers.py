@@ -21,7 +21,9 @@ async def take_transfers(things: dict[str, Any], send: Any, who: Any, mark: str)
         for name in ("transfer", "other transfer"):
             order = (await send("POST", f"{at}/orders", body, {}))["id"]
             paying = f"/api/orders/{order}/payments"
-            things[name] = (await send("POST", paying, {"method": "bank_transfer"}, who))["id"]
+            made = await send("POST", paying, {"method": "bank_transfer"}, who)
+            things[name] = made["id"]
+            things["reference"] = made["action"]["details"]["reference"]
             await prove(send, things[name], mark)
         shown = await send("GET", f"{at}/transfers?limit=1", None, who)
         things["proof"] = shown[0]["proofs"][0]["id"]
@@ -58,6 +60,8 @@ STEPS = (
          file=f"{_STATEMENT}salary,1\n", status=201),
     Step("import it again", "POST", f"{STORE}/statements", {}, file=f"{_STATEMENT}x,1\n",
          status=201),
+    Step("statement of theirs", "POST", f"{STORE}/statements", {},
+         file="reference,description,credit\nR9,{theirs[reference]},35.5\n", status=201),
     Step("statements", "GET", f"{STORE}/statements"),
     Step("bank statement", "GET", f"{STORE}/statements/{{ours[statement]}}"),
     Step("their statement", "GET", f"{STORE}/statements/{{theirs[statement]}}", status=404),

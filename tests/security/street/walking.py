@@ -38,7 +38,7 @@ async def _request(world: World, street: Street, step: Step) -> None:
         step.method,
         step.path.format(**names),
         headers=street.callers[step.who],
-        **(_form(step.file, body) if step.file else {"json": body}),
+        **(_form(_named(step.file, names), body) if step.file else {"json": body}),
     )
     if reply.status_code != step.status:
         raise Trespass(f"{step.name}: {reply.status_code} {reply.text}")
@@ -59,6 +59,10 @@ async def _request(world: World, street: Street, step: Step) -> None:
         shown, page = shown + len(more.json()["data"]), more.json()["pagination"]
     if total is not None and total != shown:
         raise Trespass(f"{step.name}: counts {total}, shows {shown}")
+
+
+def _named(file: str, names: dict[str, Any]) -> str:
+    return file.format(**names) if "{theirs[" in file else file
 
 
 def _form(file: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,16 @@ from tests.simulation.afterwards import (
     bring_back,
     collect,
     keep_balances,
+    place_stranded,
     refund,
     see_to_refunds,
     ship,
     travel,
 )
+from tests.simulation.by_hand import draft, edit, place_by_hand
 from tests.simulation.choice import Nothing, at_once, some_attempt, some_order
+from tests.simulation.offers import promote, rush
+from tests.simulation.payouts import ask_for_money, decide_on_money
 from tests.simulation.universe import Key, Universe
 
 WINDOW = timedelta(days=1)  # after an attempt has begun; far longer than gateways allow
@@ -151,7 +155,15 @@ OPERATIONS: dict[Operation, int] = {
     travel: 8,
     collect: 5,
     refund: 4,
-    see_to_refunds: 3,
+    see_to_refunds: 4,
+    place_stranded: 3,
     bring_back: 3,
     keep_balances: 2,
+    promote: 5,
+    rush: 4,
+    draft: 6,
+    place_by_hand: 5,
+    edit: 9,
+    ask_for_money: 4,
+    decide_on_money: 6,
 }

@@ -3,16 +3,18 @@ drawn; two tasks of one moment may still meet in another order when it is replay
 """
 
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from eishro.db import outbox
 from eishro.db.opening import open_database
 from eishro.errors import ShopError
 from eishro.jobs.schedule import run_once
 from tests.shops import open_world
+from tests.simulation.afterwards import give_by_hand, waiting_refunds
 from tests.simulation.crashes import Crash
+from tests.simulation.ears import listening
 from tests.simulation.invariants import Watch
 from tests.simulation.operations import OPERATIONS, Operation
 from tests.simulation.universe import Universe
@@ -27,12 +29,16 @@ class Failed(AssertionError):
 
 
 async def simulate(
-    database_url: str, folder: Path, seed: int, operations: int, tell: Any = None
+    database_url: str,
+    folder: Path,
+    seed: int,
+    operations: int,
+    tell: Callable[[Universe], None] = lambda _: None,
 ) -> Universe:
     """Run it, and look after each step.
 
     Args:
-        tell: called with the number of operations done, now and then.
+        tell: called after every operation.
 
     Raises:
         Failed: naming seed, step and operation.
@@ -43,23 +49,23 @@ async def simulate(
         db = await open_database(database_url)
         try:
             universe = Universe(db, folder, rng)
-            watch = Watch(universe)
-            watch.begin()
-            await universe.open_stores(world)
-            for number in range(operations):
-                operation = rng.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]
+            with listening() as ears:
+                watch = Watch(universe, ears)
+                watch.begin()
+                await universe.open_stores(world)
+                for number in range(operations):
+                    operation = rng.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]
+                    try:
+                        await _step(universe, watch, operation)
+                    except Exception as error:
+                        raise Failed(
+                            f"SEED={seed}: operation {number} ({operation.__name__}): {error!r}"
+                        ) from error
+                    tell(universe)
                 try:
-                    await _step(universe, watch, operation)
+                    await _come_to_rest(universe, watch)
                 except Exception as error:
-                    raise Failed(
-                        f"SEED={seed}: operation {number} ({operation.__name__}): {error!r}"
-                    ) from error
-                if tell is not None and number % 1000 == 999:
-                    tell(number + 1)
-            try:
-                await _come_to_rest(universe, watch)
-            except Exception as error:
-                raise Failed(f"SEED={seed}: at rest: {error!r}") from error
+                    raise Failed(f"SEED={seed}: at rest: {error!r}") from error
             return universe
         finally:
             await db.aclose()
@@ -94,6 +100,10 @@ async def _come_to_rest(universe: Universe, watch: Watch) -> None:
         while await run_once(universe.shop):
             pass
         await watch.look()
+    watch.begin()
+    for refund in await waiting_refunds(universe):
+        await give_by_hand(universe, refund, is_in_portal=False)
+    await watch.look()
     due = await universe.db.all(outbox.DUE, now=universe.clock.now(), limit=1)
     assert due == [], "an event that nobody works off"
     await watch.look_at_rest()

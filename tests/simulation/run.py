@@ -94,16 +94,17 @@ async def _step(universe: Universe, watch: Watch, operation: Operation) -> None:
 async def _come_to_rest(universe: Universe, watch: Watch) -> None:
     """Everybody behaves from now on, and time passes until nothing is left to do."""
     universe.gateway.faults = False
+    universe.clock.turn(timedelta(seconds=1))
+    watch.begin()
+    for refund in await waiting_refunds(universe):
+        await give_by_hand(universe, refund, is_in_portal=False)
+    await watch.look()
     for _ in range(DAYS_TO_REST * 12):
         universe.clock.turn(timedelta(hours=2))
         watch.begin()
         while await run_once(universe.shop):
             pass
         await watch.look()
-    watch.begin()
-    for refund in await waiting_refunds(universe):
-        await give_by_hand(universe, refund, is_in_portal=False)
-    await watch.look()
     due = await universe.db.all(outbox.DUE, now=universe.clock.now(), limit=1)
     assert due == [], "an event that nobody works off"
     await watch.look_at_rest()

@@ -46,9 +46,7 @@ async def draft(universe: Universe) -> None:
         return
     await at_once(
         *(
-            change_draft(
-                shop, store_id, draft_id, _some_content(universe, store_id), None, TESTER
-            )
+            change_draft(shop, store_id, draft_id, _some_content(universe, store_id), None, TESTER)
             for _ in range(rng.choice([1, 1, 2]))
         )
     )

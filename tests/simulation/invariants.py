@@ -116,7 +116,9 @@ class Watch:
         return sent
 
     def _owed(self, store_id: int) -> int:
-        return owed_of({name: n for (store, name), n in self._accounts.items() if store == store_id})
+        return owed_of(
+            {name: n for (store, name), n in self._accounts.items() if store == store_id}
+        )
 
     def _sum(self, account: str) -> int:
         """Of all stores."""
@@ -154,7 +156,9 @@ class Watch:
         back = [(number, (of, n)) for number, of, n in await universe.db.all(_GIVEN_BACK)]
         assert len(dict(back)) == len(back), "one refund of the gateway in two of ours"
         unlike_back = sorted(universe.gateway.given.items() ^ set(back))
-        assert not unlike_back, f"refunds that the books do not know, or know otherwise: {unlike_back}"
+        assert not unlike_back, (
+            f"refunds that the books do not know, or know otherwise: {unlike_back}"
+        )
         assert self._sum("clearing:moamalat") == universe.gateway.total_kept
         assert await universe.db.one(_WAITING) == 0, "a hold that does not end"
         assert await universe.db.one(_OPEN_ATTEMPTS, open=_OPEN) == 0, (

@@ -49,9 +49,7 @@ async def promote(universe: Universe) -> None:
         dead = [one for one in universe.codes.get(store_id, []) if one not in living]
         universe.codes[store_id] = [*dead[-DEAD_CODES:], *living, code]
         change = msgspec.structs.replace(change, code=code)
-    await create_promotion(
-        universe.shop, store_id, change, TESTER, NotOnce(), is_coupon=is_coupon
-    )
+    await create_promotion(universe.shop, store_id, change, TESTER, NotOnce(), is_coupon=is_coupon)
 
 
 def _some_promotion(universe: Universe, store_id: int) -> PromotionChange:

@@ -88,7 +88,8 @@ async def travel(universe: Universe) -> None:
 async def collect(universe: Universe) -> None:
     """A courier tells what it took: what was due, told twice, or something else."""
     order_id = await fitting_order(
-        universe, lambda o: o.payment_method == "cod" and o.fulfilment_status == "fulfilled"
+        universe,
+        lambda o: o.payment_method == "cod" and o.fulfilment_status == "fulfilled" and o.is_payable,
     )
     order = await orders.get_order(universe.shop.db, order_id)
     load = await parcels.read_load(universe.shop, order)
@@ -108,7 +109,9 @@ async def collect(universe: Universe) -> None:
 
 async def refund(universe: Universe) -> None:
     """Everything, a part or a piece goes back; several people may want it at once."""
-    order_id = await fitting_order(universe, lambda o: o.is_captured)
+    order_id = await fitting_order(
+        universe, lambda o: o.is_captured and o.refunds_opened_dirhams < o.total_dirhams
+    )
     lines = await orders.list_lines(universe.shop.db, [order_id])
     line = universe.rng.choice(lines)
     wanted = universe.rng.choice(
@@ -178,12 +181,16 @@ async def place_stranded(universe: Universe) -> None:
     fitting = await shop.db.all(
         _FITTING, store_id=item.store_id, dirhams=item.amount_dirhams, unpaid=["pending", "failed"]
     )
-    ways = [give_back(shop, item.store_id, item.id, "x", TESTER)]
     if fitting and rng.random() < 0.8:
-        ways = [apply_to_order(shop, item.store_id, item.id, rng.choice(fitting), TESTER)]
-    elif rng.random() < 0.3:
-        ways.append(give_back(shop, item.store_id, item.id, "x", TESTER))
-    await at_once(*ways)
+        order_id = rng.choice(fitting)
+        await apply_to_order(shop, item.store_id, item.id, order_id, TESTER)
+        return
+    await at_once(
+        *(
+            give_back(shop, item.store_id, item.id, "x", TESTER)
+            for _ in range(rng.choice([1, 1, 2]))
+        )
+    )
 
 
 async def bring_back(universe: Universe) -> None:

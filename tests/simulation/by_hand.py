@@ -73,7 +73,9 @@ async def place_by_hand(universe: Universe) -> None:
     rng, shop = universe.rng, universe.shop
     if not universe.drafts:
         raise Nothing
-    store_id, draft_id = rng.choice(universe.drafts[-YOUNG_DRAFTS:])
+    young = universe.drafts[-YOUNG_DRAFTS:]
+    waiting = [one for one in young if one[1] not in universe.placed]
+    store_id, draft_id = rng.choice(waiting if waiting and rng.random() < 0.9 else young)
     key = Key(shop, f"key-{sum(universe.done.values())}-{universe.crashes}")
     keys = rng.choice([[key], [key], [key] * 3, [key, NotOnce()]])
     tries = [place_draft(shop, store_id, draft_id, TESTER, one) for one in keys]

@@ -110,10 +110,14 @@ async def rush(universe: Universe) -> None:
     """Several buyers, or one with several telephones in hand, want the same coupon at one moment."""
     rng = universe.rng
     store_id = rng.choice(universe.stores)
-    codes = universe.codes.get(store_id)
-    if not codes:
+    found, _ = await discounts.list_promotions(
+        universe.shop.db, store_id, is_coupon=True, limit=20, offset=0
+    )
+    left = [one for one in found if one.usage_limit is None or one.used < one.usage_limit]
+    usable = [one.code for one in left if one.is_active]
+    if not usable:
         raise Nothing
-    command = msgspec.structs.replace(universe.command(store_id), coupon_code=rng.choice(codes))
+    command = msgspec.structs.replace(universe.command(store_id), coupon_code=rng.choice(usable))
     commands = [command] * 3
     if rng.random() < 0.6:
         phones = [f"+21892{rng.randint(1_000_000, 9_999_999)}" for _ in range(5)]

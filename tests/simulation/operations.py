@@ -30,7 +30,13 @@ from tests.simulation.afterwards import (
     travel,
 )
 from tests.simulation.by_hand import draft, edit, place_by_hand
-from tests.simulation.choice import Nothing, at_once, some_attempt, some_order
+from tests.simulation.choice import (
+    at_once,
+    fitting_attempt,
+    fitting_order,
+    some_attempt,
+    some_order,
+)
 from tests.simulation.offers import promote, rush
 from tests.simulation.payouts import ask_for_money, decide_on_money
 from tests.simulation.universe import Key, Universe
@@ -61,16 +67,21 @@ async def place(universe: Universe) -> None:
 
 async def start(universe: Universe) -> None:
     """A buyer begins to pay."""
-    order_id = some_order(universe)
+    is_change_of_mind = universe.rng.random() < 0.1  # wanted to pay on delivery
+    order_id = await fitting_order(
+        universe,
+        lambda one: one.is_payable and (one.payment_method == "cod") == is_change_of_mind,
+    )
     payment = await start_payment(universe.shop, order_id, "moamalat", None, TESTER, NotOnce())
     universe.attempts.append(payment.id)
 
 
 async def pay(universe: Universe) -> None:
     """The payer acts at the gateway; the browser may tell of it, the gateway too, or nobody."""
-    payment = await payments.get_payment(universe.shop.db, some_attempt(universe))
-    if payment.created_at < universe.clock.now() - WINDOW:
-        raise Nothing  # the gateway's window is closed
+    closed = universe.clock.now() - WINDOW
+    payment = await fitting_attempt(
+        universe, lambda one: one.created_at > closed and one.status != "paid"
+    )
     universe.gateway.pay(payment.reference, payment.amount_dirhams)
     if universe.rng.random() < 0.4:
         claim = universe.gateway.parse_result(payment.intent, {"kind": "sale"})

@@ -11,6 +11,7 @@ import secrets
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,7 @@ def main() -> int:
             try:
                 universe = asyncio.run(_run(url, Path(folder), options.seed, options.ops))
             except Failed as failed:
+                traceback.print_exception(failed)
                 print(f"FAIL {engine}: {failed}")
                 print(f"replay: make simulate SEED={options.seed} OPS={options.ops}")
                 return 1

@@ -1,7 +1,7 @@
 """What the store's own people do to orders by hand: drafts, and changes before shipping."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from eishro.db import idempotency
@@ -20,7 +20,7 @@ from eishro.flows.draft_orders import (
 )
 from eishro.flows.edit_order import NewAddress, NewQuantity, edit_address, edit_items
 from eishro.flows.pay_order import check_payment
-from eishro.flows.shop import NotOnce
+from eishro.flows.shop import NotOnce, Once
 from eishro.flows.start_payment import start_payment
 from tests.shops import TESTER
 from tests.simulation.choice import Nothing, at_once, fitting_order
@@ -77,7 +77,7 @@ async def place_by_hand(universe: Universe) -> None:
     waiting = [one for one in young if one[1] not in universe.placed]
     store_id, draft_id = rng.choice(waiting if waiting and rng.random() < 0.9 else young)
     key = Key(shop, f"key-{sum(universe.done.values())}-{universe.crashes}")
-    keys = rng.choice([[key], [key], [key] * 3, [key, NotOnce()]])
+    keys: Sequence[Once] = rng.choice([[key], [key], [key] * 3, [key, NotOnce()]])
     tries = [place_draft(shop, store_id, draft_id, TESTER, one) for one in keys]
     beside: list[Awaitable[object]] = []
     if rng.random() < 0.2:

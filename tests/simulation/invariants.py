@@ -127,15 +127,16 @@ class Watch:
     def _look_at_money(self) -> None:
         """No more is booked than payers paid, and nothing is owed less than nothing."""
         gateway = self._universe.gateway
-        assert self._sum("clearing:moamalat") <= gateway.total_taken
-        assert gateway.total_kept >= 0
+        assert self._sum("clearing:moamalat") <= gateway.total_taken, "more booked than was paid"
+        assert gateway.total_kept >= 0, "more went back than came"
         assert not gateway.overdrawn, f"more went back than came: {gateway.overdrawn}"
-        assert self._sum("suspense") <= 0
-        assert self._sum("refunds_due") <= 0
+        assert self._sum("suspense") <= 0, "more left suspense than came"
+        assert self._sum("refunds_due") <= 0, "more went back than was due"
 
     async def look_at_everything(self) -> None:
         """What `eishro doctor` would say, and whether the kept sums are the real ones."""
-        assert await find_faults(self._universe.db) == []
+        faults = await find_faults(self._universe.db)
+        assert not faults, f"the doctor finds {faults}"
         real = dict(await self._universe.db.all(_ACCOUNTS))
         seen = self._accounts
         assert real == seen, f"entries came outside a step: {real} {seen}"
@@ -159,7 +160,7 @@ class Watch:
         assert not unlike_back, (
             f"refunds that the books do not know, or know otherwise: {unlike_back}"
         )
-        assert self._sum("clearing:moamalat") == universe.gateway.total_kept
+        assert self._sum("clearing:moamalat") == universe.gateway.total_kept, "money adrift"
         assert await universe.db.one(_WAITING) == 0, "a hold that does not end"
         assert await universe.db.one(_OPEN_ATTEMPTS, open=_OPEN) == 0, (
             "an attempt that does not end"

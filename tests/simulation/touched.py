@@ -87,7 +87,7 @@ class Holds:
         for variant, available, reserved, sold in await self._universe.db.all(_STOCK):
             expected = self._held[variant]
             assert reserved == expected, f"variant {variant}: {reserved} held, not {expected}"
-            assert reserved >= 0 and sold >= 0
+            assert reserved >= 0 and sold >= 0, f"variant {variant}: {reserved} held, {sold} sold"
             if available is None:
                 continue
             assert available >= 0, f"variant {variant}: {available} available"

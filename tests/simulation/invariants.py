@@ -8,6 +8,7 @@ so do the sums that are kept here: a change that no batch named would show.
 import sqlalchemy as sa
 
 from eishro.cli.doctor import find_faults
+from eishro.cli.doctor_shipping import SETTLING
 from eishro.db.statements import Query, in_list
 from eishro.domain.ledger.model import owed_of
 from eishro.domain.ledger.sql import ledger_entries
@@ -16,14 +17,20 @@ from eishro.domain.payments.refunds_sql import refunds
 from eishro.domain.payments.sql import payment_receipts, payments
 from eishro.ids import first_id
 from tests.simulation.ears import Ears
-from tests.simulation.touched import Drafts, Holds, Payouts, Promotions, row
+from tests.simulation.touched import Drafts, Holds, Payouts, Promotions, Settled, row
 from tests.simulation.universe import Universe
 
 _WHOLE_LOOK_EVERY = 500  # steps
 _OPEN = ["created", "action_required", "processing", "unknown"]
 
 _NEW_ENTRIES = Query(
-    sa.select(ledger_entries.c.transaction_id, ledger_entries.c.account, ledger_entries.c.dirhams)
+    sa.select(
+        ledger_entries.c.transaction_id,
+        ledger_entries.c.account,
+        ledger_entries.c.dirhams,
+        ledger_entries.c.reason,
+        ledger_entries.c.order_id,
+    )
     .where(
         ledger_entries.c.store_id == sa.bindparam("store_id"),
         ledger_entries.c.transaction_id >= sa.bindparam("since"),
@@ -71,6 +78,7 @@ class Watch:
         self._universe = universe
         self._ears = ears
         self._accounts: dict[tuple[int, str], int] = {}  # dirhams, by store
+        self._settled = Settled(universe)
         self._holds = Holds(universe)
         self._promotions = Promotions(universe)
         self._drafts = Drafts(universe)
@@ -90,6 +98,7 @@ class Watch:
         if universe.trail.batches:
             sent = {store_id: await self._look_at_entries(store_id) for store_id in universe.stores}
             await self._payouts.look(sent, {one: self._owed(one) for one in universe.stores})
+            await self._settled.look()
             await self._holds.look()
             await self._promotions.look(universe.trail.of("prm"))
             await self._drafts.look()
@@ -107,11 +116,13 @@ class Watch:
         sums: dict[str, int] = {}
         sent = 0
         rows = await self._universe.db.all(_NEW_ENTRIES, store_id=store_id, since=self._since)
-        for transaction, account, dirhams in rows:
+        for transaction, account, dirhams, reason, order_id in rows:
             sums[transaction] = sums.get(transaction, 0) + dirhams
             key = store_id, account
             self._accounts[key] = self._accounts.get(key, 0) + dirhams
             sent += dirhams if account == "bank" else 0
+            if account == "receivable" and reason in SETTLING:
+                self._settled.dirhams[order_id] -= dirhams
         assert not any(sums.values()), f"unbalanced transactions: {sums}"
         return sent
 

@@ -16,6 +16,7 @@ from eishro.db.statements import Query, in_list
 from eishro.domain.discounts.sql import promotions
 from eishro.domain.discounts.uses import order_promotions, promotion_uses
 from eishro.domain.drafts.sql import draft_orders
+from eishro.domain.orders.model import CAPTURED
 from eishro.domain.orders.sql import order_history, order_lines, orders
 from eishro.domain.payouts.sql import payouts
 from eishro.domain.shipping.shipments_sql import shipment_lines, shipments
@@ -122,6 +123,32 @@ class Holds:
         for _, variant, pieces in await db.all(_ALL_LEFT, holding=_HOLDING):
             held[variant] -= int(pieces)
         assert +held == +self._held, "an order changed what it holds, and no batch named it"
+
+
+_PRICES = Query(
+    sa.select(orders.c.id, orders.c.payment_status, orders.c.total_dirhams).where(_THESE),
+    row,
+    across_stores=True,
+)
+
+
+class Settled:
+    """What was settled of each order's price: paid, collected, or taken back with the goods."""
+
+    def __init__(self, universe: Universe) -> None:
+        self._universe = universe
+        self.dirhams: Counter[str] = Counter()  # by order, as the books say
+
+    async def look(self) -> None:
+        """A paid order was settled to the dirham, and none beyond its price."""
+        ids = self._universe.trail.of("ord")
+        found = await self._universe.db.all(_PRICES, ids=ids) if ids else []
+        for order_id, status, total in found:
+            settled = self.dirhams[order_id]
+            assert settled <= total, f"{order_id}: {settled} settled of {total}"
+            assert status not in CAPTURED or settled == total, (
+                f"{order_id} is {status} with {settled} of {total}"
+            )
 
 
 _PROMOTIONS = Query(

@@ -13,7 +13,7 @@ import msgspec
 from eishro.db.statements import Statement
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import Line, Order, Status
+from eishro.domain.orders.model import COD, Line, Order, Status
 from eishro.domain.shipping import cod_sql as cod
 from eishro.domain.shipping import shipments as model
 from eishro.domain.shipping import shipments_sql as shipments
@@ -52,7 +52,7 @@ class Load(msgspec.Struct, frozen=True):
     @property
     def is_cod(self) -> bool:
         """True where couriers collect what the order costs."""
-        return self.order.payment_method == "cod"
+        return self.order.payment_method == COD
 
     @property
     def is_unpaid(self) -> bool:
@@ -114,6 +114,16 @@ async def read_load(shop: Shop, order: Order) -> Load:
         tuple(await shipments.list_lines(shop.db, [shipment.id for shipment in found])),
         tuple(await cod.list_collections(shop.db, [order.id])),
     )
+
+
+async def owes_all(shop: Shop, order: Order) -> bool:
+    """False once couriers have brought a part of what the order costs, or taken refused goods
+    back: the whole of it is not owed any more, and nothing but cash can pay the rest.
+    """
+    if order.payment_method != COD:
+        return True
+    load = await read_load(shop, order)
+    return not load.collections and load.due_dirhams == order.total_dirhams
 
 
 def pack(load: Load, parcel: Parcel, at: datetime) -> tuple[Shipment, Load, bool]:

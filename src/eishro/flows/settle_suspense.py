@@ -18,6 +18,7 @@ from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import OrderNotFound
 from eishro.domain.suspense import sql as suspense
 from eishro.domain.suspense.model import SuspenseDoesNotFit, SuspenseItem
+from eishro.flows import parcels
 from eishro.flows.pay_order import closing_attempts, paying
 from eishro.flows.refund_order import open_suspense_refund
 from eishro.flows.shop import NotOnce, Shop, again_if_stale
@@ -124,7 +125,7 @@ async def _apply(
     if order.store_id != item.store_id:
         raise OrderNotFound()
     is_exact = (item.currency, item.amount_dirhams) == ("LYD", order.total_dirhams)
-    if not (is_exact and order.is_payable):
+    if not (is_exact and order.is_payable and await parcels.owes_all(shop, order)):
         raise SuspenseDoesNotFit()
     batch.add(
         ledger.post(

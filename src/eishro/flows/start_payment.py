@@ -22,8 +22,8 @@ from eishro.domain.payments.model import (
     Payment,
 )
 from eishro.domain.payments.port import Action
-from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
+from eishro.flows import parcels
 from eishro.flows.place_order import methods_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
@@ -48,8 +48,8 @@ async def start_payment(
         raise MethodNotOffered("method")
     if not order.is_payable:
         raise NotPayable()
-    if order.payment_method == "cod" and await cod_sql.list_collections(shop.db, [order.id]):
-        raise NotPayable()  # a courier has brought a part of it already
+    if not await parcels.owes_all(shop, order):
+        raise NotPayable()
     provider = offered[method].provider
     if provider is None:
         raise MethodNotOffered("method")

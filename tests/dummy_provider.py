@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from eishro.adapters.payments.defaults import Defaults
 from eishro.domain.payments.port import (
-    Action,
     Answer,
     Claim,
     GatewayReply,
@@ -15,12 +15,13 @@ from eishro.domain.payments.port import (
     Receipt,
     RefundAnswer,
     RefundIntent,
+    Started,
     Unknown,
 )
 from tests.dummy_refunds import DummyRefunds
 
 
-class DummyProvider:
+class DummyProvider(Defaults):
     """`answers` holds what `query` says by reference; `asked` every question in order; `refunds`
     is its way back.
     """
@@ -48,10 +49,14 @@ class DummyProvider:
             )
         )
 
-    async def start(self, intent: Intent) -> Action:
-        return Lightbox(
-            "http://gateway.test/lightbox.js", {"AmountTrxn": str(intent.amount_dirhams)}
-        )
+    async def start(self, intent: Intent) -> Started:
+        parameters = {
+            "MID": "M1",
+            "TID": "T1",
+            "AmountTrxn": str(intent.amount_dirhams),
+            "SecureHash": f"{intent.reference}:{intent.amount_dirhams}",
+        }
+        return Started(Lightbox("http://gateway.test/lightbox.js", parameters))
 
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
         if payload.get("forged"):

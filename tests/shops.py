@@ -15,8 +15,10 @@ from eishro.adapters.bcrypt_hasher import BcryptHasher
 from eishro.adapters.cache.memory import MemoryKeyValue
 from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.files.folder import FolderFiles
+from eishro.adapters.http import HttpxHttp
 from eishro.adapters.mail.outbox import OutboxMail
-from eishro.adapters.payments import METHODS
+from eishro.adapters.payments import GATEWAYS, METHODS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.sms.outbox import OutboxSms
 from eishro.cli.commands import add_admin
 from eishro.clock import ManualClock
@@ -24,6 +26,7 @@ from eishro.db.audit import Actor
 from eishro.db.database import Database
 from eishro.db.id_blocks import IntegerIds
 from eishro.db.opening import open_database
+from eishro.db.stamps import DatabaseStamps
 from eishro.domain.accounts.model import Caller
 from eishro.domain.accounts.permissions import permissions_of
 from eishro.domain.accounts.tokens import AccessTokens
@@ -32,6 +35,7 @@ from eishro.domain.discounts.promotion import Promotion
 from eishro.domain.discounts.sql import get_coupon
 from eishro.domain.drafts.model import Draft, DraftItem
 from eishro.domain.orders.model import Wanted
+from eishro.domain.payments.gateways import Tools
 from eishro.domain.returns.model import Asked
 from eishro.domain.shipping.zones import Rate, Zone
 from eishro.domain.stores.model import StoreSettings
@@ -42,6 +46,7 @@ from eishro.flows.edit_product import ProductDraft, create_product
 from eishro.flows.edit_promotion import PromotionChange, create_promotion
 from eishro.flows.edit_staff import Newcomer
 from eishro.flows.edit_zones import ZoneChange, create_zone
+from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.open_store import NewStore
 from eishro.flows.parcels import Parcel
 from eishro.flows.pay_order import check_payment
@@ -85,19 +90,23 @@ class World:
 
     def client(self, rules: WebRules | None = None, /, **headers: str) -> httpx.AsyncClient:
         """An HTTP client of the shop's door, inside the process."""
-        door = Door(
+        door = self.door(rules)
+        # With the cache in front, as in a server; every client has one of its own, like a process.
+        app = ResponseCache(build_app(door, ROUTES), door, 10_000_000)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://shop.test", headers=headers, timeout=60
+        )
+
+    def door(self, rules: WebRules | None = None) -> Door:
+        """The shop's HTTP door; without rate limits unless `rules` say otherwise."""
+        return Door(
             shop=self.shop,
             tokens=self.tokens,
             rules=rules
             or WebRules(authenticated=None, anonymous=None, payments=None, staleness_seconds=0),
             clock=self.clock,
             background=self._in_background,
-        )
-        # With the cache in front, as in a server; every client has one of its own, like a process.
-        app = ResponseCache(build_app(door, ROUTES), door, 10_000_000)  # type: ignore[arg-type]
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        return httpx.AsyncClient(
-            transport=transport, base_url="http://shop.test", headers=headers, timeout=60
         )
 
     def _in_background(self, work: Awaitable[object]) -> None:
@@ -342,6 +351,8 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
     provider = DummyProvider()
     db = await open_database(database_url)
     hasher = BcryptHasher(4)
+    http = HttpxHttp()
+    journal = MemoryJournal(clock)
     try:
         shop = Shop(
             db=db,
@@ -356,11 +367,19 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             hasher=hasher,
             keyring=Keyring([SECRET]),
             providers={"moamalat": provider},
-            methods=METHODS,
+            methods=tuple(m for m in METHODS if m.provider in (None, DummyProvider.name)),
+            journal=journal,
+            gateways=GatewayDesk(
+                GATEWAYS,
+                Tools(http, DatabaseStamps(db), clock, "http://shop.test", journal),
+                is_production=False,
+                keeps=True,
+            ),
             rules=Rules(public_url="http://shop.test"),
         )
         yield World(shop, clock, provider)
     finally:
+        await http.aclose()
         await hasher.aclose()
         await db.aclose()
 

@@ -19,6 +19,7 @@ FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 400
 
 ALLOWED = {
+    ("src/eishro/domain/payments/port.py", "file too long"): "one contract, every word of it",
     ("src/eishro/db/migrations/versions/0001_first_schema.py", "file too long"):
         "generated from the tables, read once",
     ("src/eishro/web/api.py", "file too long"): "the route table: one row each",

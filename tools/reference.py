@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
-
 import eishro
 from eishro.domain.accounts.permissions import (
     PERMISSIONS,
@@ -24,9 +22,11 @@ from eishro.domain.accounts.permissions import (
     STORE_ROLES,
 )
 from eishro.domain.orders.model import MOVES, Order, Status
+from eishro.domain.payments.gateways import Field, Gateway
 from eishro.errors import ShopError
+from eishro.gateway_settings import described
 from eishro.jobs.events import HANDLERS
-from eishro.settings import PREFIX, Rate, Settings
+from eishro.settings import PREFIX, Rate, setting_fields
 from eishro.web.api import ROUTES
 from eishro.web.errors import status_of
 
@@ -62,12 +62,17 @@ def main() -> int:
 def settings_page() -> str:
     """Every setting: variable, what it takes, default, meaning."""
     rows = []
-    for field in msgspec.structs.fields(Settings):
+    for field in setting_fields():
         meanings, given = _metas(field.type)
         default = given or _shown(field.default)
         rows.append(
             f"| `{PREFIX}{field.name.upper()}` | {_kind(field.type)} | {default} | {meanings} |"
         )
+    rows += [
+        f"| `{variable}` | {' or '.join(f.choices) or 'text'} | {_gateway_default(f, gateway)} |"
+        f" {gateway.provider}: {f.about}{' Needed.' if f.is_required else ''} |"
+        for variable, f, gateway in described()
+    ]
     return _page(
         "Settings",
         "Environment variables. All are optional in development; `EISHRO_ENV=production` refuses "
@@ -75,6 +80,12 @@ def settings_page() -> str:
         "| Variable | Takes | Default | Meaning |",
         rows,
     )
+
+
+def _gateway_default(field: Field, gateway: Gateway) -> str:
+    by_mode = gateway.live.get(field.name, "")
+    default = by_mode or field.default
+    return f"`{default}`" if default and not field.is_secret else ""
 
 
 def routes_page() -> str:

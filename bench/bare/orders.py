@@ -1,7 +1,7 @@
 """`python -m bench.bare.orders DATABASE`: a transaction loop that writes what one order means.
 
 The ceiling for placing orders: the statements and rows of one EISHRO order (reads of store and
-prices, key, holds, movements, order, lines, history, ledger, outbox, audit), durable, without
+prices, key, holds, movements, order, lines, history, trace, ledger, outbox, audit), durable, without
 HTTP, checking, signing, sealing or tasks. With `--group N` N orders share one commit, each
 under its own savepoint; else each has its own. Prints one line of JSON.
 """
@@ -19,10 +19,12 @@ _PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "cache_size = -32000")
 _LINES = 3
 _ANSWER = "s" * 1_900  # what a sealed answer of three lines weighs
 _KEPT_MICROS = 24 * 3_600 * 1_000_000
+_TRACE_TEXT = json.dumps({"inputs": "i" * 1_050})  # what a trace of three lines weighs
 
 _STORE = "SELECT id, settings, version FROM stores WHERE id = ? AND is_active = 1"
 _OFFERS = """SELECT v.id, v.product_id, p.name, v.options, v.sku,
-    coalesce(v.price_dirhams, p.price_dirhams), s.available, p.version
+    coalesce(v.price_dirhams, p.price_dirhams), s.available, p.version,
+    coalesce(v.weight_grams, p.weight_grams, 0)
   FROM products p JOIN variants v ON v.product_id = p.id JOIN stock s ON s.variant_id = v.id
   WHERE p.id IN (SELECT value FROM json_each(?)) AND p.store_id = ?
     AND p.status = 'active' AND p.sells = 1 AND v.is_active = 1"""
@@ -38,13 +40,21 @@ _ORDER = """INSERT INTO orders (id, store_id, number, customer_user_id, status, 
     fulfilment_status, customer_name, customer_phone, customer_email, city_code, area, address,
     shipping_notes, shipping_method, payment_method, notes, subtotal_dirhams, discount_dirhams,
     shipping_dirhams, total_dirhams, expires_at, created_at, updated_at, version)
-  SELECT ?1, ?2, ?3, NULL, 'pending', 'pending', 'unfulfilled', 'سالم المبروك', '+218912345678',
+  SELECT ?1, ?2, ?3, NULL, 'pending', 'pending', 'unfulfilled', 'سالم المبروك', ?9,
     NULL, 'TIP', 'حي الأندلس', 'شارع الجمهورية، عمارة 12', NULL, 'standard', 'cod', NULL, ?4, 0,
-    ?5, ?6, NULL, ?7, ?7, 1
+    ?5, ?6, ?7 + 172800000000, ?7, ?7, 1
   WHERE EXISTS (SELECT 1 FROM stores WHERE id = ?2 AND version = ?8)"""
+_TRACE = "INSERT INTO order_traces (order_id, store_id, trace) VALUES (?, ?, ?)"
+_GUARD = """INSERT INTO buyer_guards (subject, version) VALUES ('phone:' || ?1, 1)
+  ON CONFLICT (subject) DO UPDATE SET version = version + 1 WHERE version = ?2"""
+_SEEN = "SELECT version FROM buyer_guards WHERE subject = 'phone:' || ?"
+_HELD = """SELECT count(DISTINCT o.id), coalesce(sum(l.quantity), 0)
+  FROM orders o JOIN order_lines l ON l.order_id = o.id
+  WHERE o.customer_phone = ? AND o.status = 'pending'
+    AND o.payment_status IN ('pending', 'failed')"""
 _LINE = """INSERT INTO order_lines (order_id, position, store_id, product_id, variant_id, name,
-    options, sku, unit_price_dirhams, quantity, total_dirhams)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    options, sku, unit_price_dirhams, quantity, total_dirhams, weight_grams)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _HISTORY = """INSERT INTO order_history (order_id, id, store_id, event, status, actor, note, at)
   VALUES (?, ?, ?, 'order.placed', 'pending', 'guest', NULL, ?)"""
 _ENTRY = """INSERT INTO ledger_entries (transaction_id, position, store_id, account, dirhams,
@@ -99,11 +109,16 @@ class Loop:
         wanted = self._choose(store_id)
         ids = json.dumps([product_id for product_id, _, _ in wanted])
         offers = {row[0]: row for row in execute(_OFFERS, (ids, store_id))}
+        phone = f"+21891{self._dice.randrange(10_000_000):07}"
+        seen = execute(_SEEN, (phone,)).fetchone() or (0,)
+        self._row(_HELD, (phone,))
         lines = [(offers[variant_id], quantity) for _, variant_id, quantity in wanted]
         order_id = _text_id("ord", at)
         key = (f"guest POST /api/stores/{store_id}/orders", f"bare-{self._placed}")
         execute(_FREE_KEY, (*key, at))
         execute(_CLAIM, (*key, secrets.token_hex(32), _ANSWER, at + _KEPT_MICROS))
+        execute(_GUARD, (phone, *seen))
+        self._expect_change()
         for offer, quantity in lines:
             execute(_HOLD, (quantity, offer[0], store_id, offer[7]))
             self._expect_change()
@@ -111,9 +126,11 @@ class Loop:
         subtotal = sum(offer[5] * quantity for offer, quantity in lines)
         number = secrets.token_hex(4)
         total = subtotal + 5_000
-        execute(_ORDER, (order_id, store_id, number, subtotal, 5_000, total, at, version))
+        order = (order_id, store_id, number, subtotal, 5_000, total, at, version, phone)
+        execute(_ORDER, order)
         self._expect_change()
         many(_LINE, [_line(order_id, n, store_id, *line) for n, line in enumerate(lines)])
+        execute(_TRACE, (order_id, store_id, _TRACE_TEXT))
         execute(_HISTORY, (order_id, _text_id("his", at), store_id, at))
         transaction = _text_id("trn", at)
         sums = (("receivable", total), ("sales", -subtotal), ("delivery", -5_000))
@@ -147,9 +164,9 @@ class Loop:
 def _line(
     order_id: str, position: int, store_id: int, offer: Any, quantity: int
 ) -> tuple[Any, ...]:
-    variant_id, product_id, name, options, sku, price, _, _ = offer
+    variant_id, product_id, name, options, sku, price, _, _, weight = offer
     row = (order_id, position, store_id, product_id, variant_id, name, options, sku, price)
-    return (*row, quantity, price * quantity)
+    return (*row, quantity, price * quantity, weight)
 
 
 def _text_id(prefix: str, at: int) -> str:

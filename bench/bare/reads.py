@@ -18,10 +18,11 @@ _STORE = "/api/stores/"
 _PAGE = 20
 _COLUMNS = """p.id, p.store_id, p.name, p.name_en, p.description, p.description_en,
     p.price_dirhams, p.compare_at_dirhams, p.images, p.sizes, p.colors, p.sells, p.status,
-    p.created_at, p.updated_at"""
+    p.created_at, p.updated_at, p.weight_grams"""
 _ONE = f"""SELECT {_COLUMNS} FROM products p JOIN stores s ON s.id = p.store_id
     WHERE p.id = ? AND p.status = 'active' AND s.is_active = 1"""
-_VARIANTS = """SELECT v.product_id, v.id, v.sku, v.options, v.price_dirhams, s.available
+_VARIANTS = """SELECT v.product_id, v.id, v.sku, v.options, v.price_dirhams, s.available,
+    v.weight_grams
     FROM variants v LEFT JOIN stock s ON s.variant_id = v.id
     WHERE v.product_id {of} AND v.is_active = 1 ORDER BY v.product_id, v.position, v.id"""
 _CATEGORIES = """SELECT pc.product_id, c.id, c.slug, c.name, c.name_en
@@ -116,6 +117,7 @@ def _view(row: _Row, variants: list[_Row], categories: list[_Row]) -> dict[str, 
         "colors": _raw(row[10]),
         "inStock": any(option["available"] for option in options),
         "status": row[12],
+        "weightGrams": row[15],
         "variants": options,
         "createdAt": _instant(row[13]),
         "updatedAt": _instant(row[14]),
@@ -123,13 +125,14 @@ def _view(row: _Row, variants: list[_Row], categories: list[_Row]) -> dict[str, 
 
 
 def _variant(variant: _Row, product: _Row) -> dict[str, Any]:
-    _, variant_id, sku, options, price, left = variant
+    _, variant_id, sku, options, price, left, weight = variant
     return {
         "id": variant_id,
         "sku": sku,
         "options": _raw(options),
         "price": (product[6] if price is None else price) / 1000,
         "available": product[11] == 1 and (left is None or left > 0),
+        "weightGrams": product[15] if weight is None else weight,
     }
 
 

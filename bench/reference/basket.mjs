@@ -15,6 +15,8 @@ import { instant } from './views.mjs'
 
 const METHODS = ['moamalat', 'cod']
 const EXPIRY_MICROS = 60 * 60 * 1_000_000
+const CONFIRMATION_MICROS = 48 * EXPIRY_MICROS // of an order to be paid at the door
+export const HELD_MAX = { orders: 10, pieces: 200 } // unpaid, of one phone
 export const KEPT_MICROS = 24 * 60 * 60 * 1_000_000
 const DIRHAMS_MAX = 1_000_000_000_000
 const PLACED = { en: 'Your order is placed.', ar: 'تم تسجيل طلبك.' }
@@ -36,6 +38,41 @@ export function replay(stored, fingerprint, sealKey) {
   if (stored.fingerprint !== fingerprint) throw new Refusal(422, 'IDEMPOTENCY_KEY_REUSED')
   return { status: stored.status, body: open(sealKey, stored.body), replayed: true }
 }
+
+// One phone may hold so much in unpaid orders, this one counted.
+export function guardHolds(held, order) {
+  const pieces = order.items.reduce((sum, item) => sum + item.quantity, Number(held.pieces))
+  if (Number(held.orders) + 1 > HELD_MAX.orders || pieces > HELD_MAX.pieces) {
+    throw new Refusal(409, 'TOO_MANY_OPEN_ORDERS')
+  }
+}
+
+// What the amounts were made from and why, kept with the order.
+export const traceOf = (row, basket, at) =>
+  JSON.stringify({
+    inputs: {
+      items: basket.lines.map(({ offer, quantity }) => ({
+        product_id: offer.product_id,
+        variant_id: offer.variant_id,
+        category_ids: [],
+        unit_price_dirhams: offer.unit_price,
+        quantity,
+        weight_grams: offer.weight_grams,
+      })),
+      promotions: [],
+      coupon: null,
+      plan: basket.plan,
+      city_code: row.city_code,
+      method: row.shipping_method,
+      is_cod: row.payment_method === 'cod',
+      at: instant(at),
+      manual_discount_dirhams: 0,
+      shipping_override_dirhams: null,
+    },
+    steps: [
+      { amount: 'shippingCost', reason: 'store_rate', dirhams: basket.shipping, facts: {} },
+    ],
+  })
 
 export const productIdsOf = (order) => [...new Set(order.items.map((item) => item.productId))]
 
@@ -69,7 +106,23 @@ export function price(store, order, offers) {
   const free = threshold !== null && subtotal >= threshold
   const shipping = free ? 0 : (settings.shipping_rate_dirhams ?? 10_000)
   if (subtotal + shipping > DIRHAMS_MAX) throw invalid({ items: 'The total is too large.' })
-  return { lines, subtotal, discount: 0, shipping, total: subtotal + shipping }
+  const weight = lines.reduce((sum, line) => sum + line.offer.weight_grams * line.quantity, 0)
+  const fallback = { method: 'standard', dirhams: shipping, free_above_dirhams: threshold }
+  const plan = {
+    zones: [],
+    fallback: {
+      ...fallback,
+      weight_steps: [],
+      per_kilogram: null,
+      cod_fee_dirhams: 0,
+      is_cod_allowed: true,
+      days_min: null,
+      days_max: null,
+    },
+    pickup: null,
+    cod_rounding_dirhams: 0,
+  }
+  return { lines, subtotal, discount: 0, shipping, total: subtotal + shipping, weight, plan }
 }
 
 function match(items, offers) {
@@ -119,7 +172,9 @@ export function orderRow(store, order, basket, now) {
     discount: basket.discount,
     shipping: basket.shipping,
     total: basket.total,
-    expires_at: order.paymentMethod === 'cod' ? null : now * 1000 + EXPIRY_MICROS,
+    weight_grams: basket.weight,
+    expires_at:
+      now * 1000 + (order.paymentMethod === 'cod' ? CONFIRMATION_MICROS : EXPIRY_MICROS),
     created_at: now * 1000,
   }
 }
@@ -143,11 +198,13 @@ export function answerBody(row, basket, cityOf, tokenKey, language, at) {
       unitPrice: offer.unit_price / 1000,
       quantity,
       total: total / 1000,
+      discount: 0,
     })),
     subtotal: row.subtotal / 1000,
     discount: row.discount / 1000,
     shippingCost: row.shipping / 1000,
     total: row.total / 1000,
+    refunded: 0,
     currency: 'LYD',
     customer: { name: row.customer_name, phone: row.customer_phone, email: row.customer_email },
     shipping: {
@@ -160,6 +217,7 @@ export function answerBody(row, basket, cityOf, tokenKey, language, at) {
       method: row.shipping_method,
     },
     payment: { method: row.payment_method, status: row.payment_status, id: null },
+    couponCode: null,
     notes: row.notes,
     history: [
       { event: 'order.placed', status: row.status, actor: 'guest', note: null, at: created },

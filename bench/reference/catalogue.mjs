@@ -6,13 +6,14 @@ import { DIGITS, ORDERS, pageView, readQuery, view } from './views.mjs'
 
 const PRODUCT_COLUMNS = `p.id, p.store_id, p.name, p.name_en, p.description, p.description_en,
   p.price_dirhams, p.compare_at_dirhams, p.images, p.sizes, p.colors, p.sells, p.status,
-  p.created_at, p.updated_at`
+  p.weight_grams, p.created_at, p.updated_at`
 
 export function openCatalogue(db) {
   const oneProduct = db.prepare(`SELECT ${PRODUCT_COLUMNS} FROM products p
     JOIN stores s ON s.id = p.store_id
     WHERE p.id = ? AND p.status = 'active' AND s.is_active = 1`)
-  const variantsOf = db.prepare(`SELECT v.id, v.sku, v.options, v.price_dirhams, s.available
+  const variantsOf = db.prepare(`SELECT v.id, v.sku, v.options, v.price_dirhams,
+      v.weight_grams, s.available
     FROM variants v LEFT JOIN stock s ON s.variant_id = v.id
     WHERE v.product_id = ? AND v.is_active = 1 ORDER BY v.position, v.id`)
   const categoriesOf = db.prepare(`SELECT c.id, c.slug, c.name, c.name_en AS nameEn
@@ -30,7 +31,7 @@ export function openCatalogue(db) {
   const count = db.prepare(`SELECT count(*) AS total FROM products
     WHERE status = 'active' AND store_id = ?`)
   const variantsOfAll = db.prepare(`SELECT v.product_id, v.id, v.sku, v.options,
-      v.price_dirhams, s.available
+      v.price_dirhams, v.weight_grams, s.available
     FROM variants v LEFT JOIN stock s ON s.variant_id = v.id
     WHERE v.product_id IN (SELECT value FROM json_each(?)) AND v.is_active = 1
     ORDER BY v.product_id, v.position, v.id`)

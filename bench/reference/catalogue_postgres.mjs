@@ -7,7 +7,7 @@ import { DIGITS, ORDERS, pageView, readQuery, view } from './views.mjs'
 export function openCatalogue(sql) {
   const columns = sql`p.id, p.store_id, p.name, p.name_en, p.description, p.description_en,
     p.price_dirhams, p.compare_at_dirhams, p.images, p.sizes, p.colors, p.sells, p.status,
-    p.created_at, p.updated_at`
+    p.weight_grams, p.created_at, p.updated_at`
 
   async function product(text) {
     if (!DIGITS.test(text)) throw notFound()
@@ -15,7 +15,7 @@ export function openCatalogue(sql) {
     const [[row], variants, categories] = await Promise.all([
       sql`SELECT ${columns} FROM products p JOIN stores s ON s.id = p.store_id
         WHERE p.id = ${id} AND p.status = 'active' AND s.is_active = 1`,
-      sql`SELECT v.id, v.sku, v.options, v.price_dirhams, s.available
+      sql`SELECT v.id, v.sku, v.options, v.price_dirhams, v.weight_grams, s.available
         FROM variants v LEFT JOIN stock s ON s.variant_id = v.id
         WHERE v.product_id = ${id} AND v.is_active = 1 ORDER BY v.position, v.id`,
       sql`SELECT c.id, c.slug, c.name, c.name_en AS "nameEn"
@@ -42,7 +42,8 @@ export function openCatalogue(sql) {
     ])
     const ids = rows.map((row) => row.id)
     const [variants, categories] = await Promise.all([
-      sql`SELECT v.product_id, v.id, v.sku, v.options, v.price_dirhams, s.available
+      sql`SELECT v.product_id, v.id, v.sku, v.options, v.price_dirhams, v.weight_grams,
+          s.available
         FROM variants v LEFT JOIN stock s ON s.variant_id = v.id
         WHERE v.product_id = ANY(${ids}::bigint[]) AND v.is_active = 1
         ORDER BY v.product_id, v.position, v.id`,

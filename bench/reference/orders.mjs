@@ -5,6 +5,7 @@
 import {
   answerBody,
   claimOf,
+  guardHolds,
   KEPT_MICROS,
   keysOf,
   openingOf,
@@ -13,6 +14,7 @@ import {
   productIdsOf,
   replay,
   seal,
+  traceOf,
 } from './basket.mjs'
 import { notFound, Refusal } from './errors.mjs'
 import { textId } from './ids.mjs'
@@ -38,6 +40,7 @@ export function openOrders(db, cities, secret) {
     if (store === undefined) throw notFound()
     const offers = sql.offers.all(JSON.stringify(productIdsOf(order)), store.id)
     const basket = price(store, order, offers)
+    guardHolds(sql.held.get(order.customerPhone), order)
     const row = orderRow(store, order, basket, now)
     const body = answerBody(row, basket, cityOf, keys.token, language, at)
     if (key !== undefined) {
@@ -56,12 +59,20 @@ function prepare(db) {
     storeById: db.prepare(`${store} id = ?`),
     storeBySlug: db.prepare(`${store} slug = ?`),
     offers: db.prepare(`SELECT v.id AS variant_id, v.product_id, p.name, v.options, v.sku,
-        coalesce(v.price_dirhams, p.price_dirhams) AS unit_price, s.available
+        coalesce(v.price_dirhams, p.price_dirhams) AS unit_price, s.available,
+        coalesce(v.weight_grams, p.weight_grams, 0) AS weight_grams
       FROM products p JOIN variants v ON v.product_id = p.id
         JOIN stock s ON s.variant_id = v.id
       WHERE p.id IN (SELECT value FROM json_each(?)) AND p.store_id = ?
         AND p.status = 'active' AND p.sells = 1 AND v.is_active = 1
       ORDER BY v.position, v.id`),
+    held: db.prepare(`SELECT count(DISTINCT o.id) AS orders, coalesce(sum(l.quantity), 0) AS pieces
+      FROM orders o JOIN order_lines l ON l.order_id = o.id
+      WHERE o.customer_phone = ? AND o.status = 'pending'
+        AND o.payment_status IN ('pending', 'failed')`),
+    // One transaction at a time: the guard's version is kept, and guards nothing here.
+    guard: db.prepare(`INSERT INTO buyer_guards (subject, version) VALUES ('phone:' || ?, 1)
+      ON CONFLICT (subject) DO UPDATE SET version = version + 1`),
     findKey: db.prepare(`SELECT fingerprint, status, body FROM idempotency_keys
       WHERE scope = ? AND key = ? AND expires_at > ?`),
     // A key that has run out makes room for the new one.
@@ -77,15 +88,18 @@ function prepare(db) {
     order: db.prepare(`INSERT INTO orders (id, store_id, number, customer_user_id, status,
         payment_status, fulfilment_status, customer_name, customer_phone, customer_email,
         city_code, area, address, shipping_notes, shipping_method, payment_method, notes,
-        subtotal_dirhams, discount_dirhams, shipping_dirhams, total_dirhams, expires_at,
-        created_at, updated_at, version)
+        subtotal_dirhams, discount_dirhams, shipping_dirhams, total_dirhams, weight_grams,
+        expires_at, created_at, updated_at, version)
       VALUES (@id, @store_id, @number, NULL, @status,
         @payment_status, @fulfilment_status, @customer_name, @customer_phone, @customer_email,
         @city_code, @area, @address, @shipping_notes, @shipping_method, @payment_method, @notes,
-        @subtotal, @discount, @shipping, @total, @expires_at, @created_at, @created_at, 1)`),
+        @subtotal, @discount, @shipping, @total, @weight_grams,
+        @expires_at, @created_at, @created_at, 1)`),
     line: db.prepare(`INSERT INTO order_lines (order_id, position, store_id, product_id,
-        variant_id, name, options, sku, unit_price_dirhams, quantity, total_dirhams)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+        variant_id, name, options, sku, unit_price_dirhams, quantity, total_dirhams,
+        weight_grams)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    trace: db.prepare('INSERT INTO order_traces (order_id, store_id, trace) VALUES (?, ?, ?)'),
     history: db.prepare(`INSERT INTO order_history
       (order_id, id, store_id, event, status, actor, note, at)
       VALUES (?, ?, ?, ?, ?, ?, NULL, ?)`),
@@ -122,8 +136,11 @@ function write(sql, row, basket, at, request) {
       offer.unit_price,
       quantity,
       total,
+      offer.weight_grams,
     )
   })
+  sql.trace.run(row.id, row.store_id, traceOf(row, basket, at))
+  sql.guard.run(row.customer_phone)
   sql.history.run(row.id, textId('his', now), row.store_id, 'order.placed', row.status, 'guest', at)
   const transaction = textId('trn', now)
   openingOf(row).forEach(([account, dirhams], position) => {

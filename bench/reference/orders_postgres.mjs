@@ -6,6 +6,7 @@
 import {
   answerBody,
   claimOf,
+  guardHolds,
   KEPT_MICROS,
   keysOf,
   openingOf,
@@ -14,6 +15,7 @@ import {
   productIdsOf,
   replay,
   seal,
+  traceOf,
 } from './basket.mjs'
 import { notFound, Refusal } from './errors.mjs'
 import { textId } from './ids.mjs'
@@ -35,7 +37,12 @@ export function openOrders(sql, cities, secret) {
       ])
       if (stored !== undefined) return replay(stored, fingerprint, keys.seal)
       if (store === undefined) throw notFound()
-      const offers = await listOffers(tx, productIdsOf(order), store.id)
+      const [offers, [guard], [held]] = await Promise.all([
+        listOffers(tx, productIdsOf(order), store.id),
+        findGuard(tx, order.customerPhone),
+        countHeld(tx, order.customerPhone),
+      ])
+      guardHolds(held, order)
       const basket = price(store, order, offers)
       const row = orderRow(store, order, basket, now)
       const body = answerBody(row, basket, cityOf, keys.token, language, at)
@@ -43,6 +50,7 @@ export function openOrders(sql, cities, secret) {
         const sealed = seal(keys.seal, body)
         await claim(tx, [scope, key, fingerprint, 201, sealed, 1, at + KEPT_MICROS], at)
       }
+      await moveGuard(tx, order.customerPhone, guard?.version ?? 0)
       await holdStock(tx, row, basket)
       await write(tx, row, basket, at, request)
       return { status: 201, body, replayed: false }
@@ -62,12 +70,29 @@ const findStore = (tx, text) =>
 
 const listOffers = (tx, productIds, storeId) => tx`SELECT v.id AS variant_id, v.product_id,
     p.name, v.options, v.sku, coalesce(v.price_dirhams, p.price_dirhams) AS unit_price,
-    s.available, p.version
+    s.available, p.version, coalesce(v.weight_grams, p.weight_grams, 0) AS weight_grams
   FROM products p JOIN variants v ON v.product_id = p.id
     JOIN stock s ON s.variant_id = v.id
   WHERE p.id = ANY(${productIds}::bigint[]) AND p.store_id = ${storeId}
     AND p.status = 'active' AND p.sells = 1 AND v.is_active = 1
   ORDER BY v.position, v.id`
+
+const findGuard = (tx, phone) => tx`SELECT version FROM buyer_guards
+  WHERE subject = ${'phone:' + phone}`
+
+const countHeld = (tx, phone) => tx`SELECT count(DISTINCT o.id) AS orders,
+    coalesce(sum(l.quantity), 0) AS pieces
+  FROM orders o JOIN order_lines l ON l.order_id = o.id
+  WHERE o.customer_phone = ${phone} AND o.status = 'pending'
+    AND o.payment_status IN ('pending', 'failed')`
+
+// Two orders of one phone at once would each count too few.
+async function moveGuard(tx, phone, seen) {
+  const moved = await tx`INSERT INTO buyer_guards (subject, version) VALUES (${'phone:' + phone}, 1)
+    ON CONFLICT (subject) DO UPDATE SET version = buyer_guards.version + 1
+    WHERE buyer_guards.version = ${seen}`
+  if (moved.count !== 1) throw new Refusal(409, 'CONFLICT')
+}
 
 async function claim(tx, values, at) {
   const [scope, key, fingerprint, status, body, isSealed, expiresAt] = values
@@ -94,7 +119,8 @@ async function holdStock(tx, row, { lines }) {
   }
 }
 
-async function write(tx, row, { lines }, at, { requestId, address }) {
+async function write(tx, row, basket, at, { requestId, address }) {
+  const { lines } = basket
   const now = at / 1000
   const store_id = row.store_id
   const transaction_id = textId('trn', now)
@@ -108,6 +134,8 @@ async function write(tx, row, { lines }, at, { requestId, address }) {
   await Promise.all([
     insertOrder(tx, row),
     tx`INSERT INTO order_lines ${tx(lineRows(row, lines))}`,
+    tx`INSERT INTO order_traces (order_id, store_id, trace)
+      VALUES (${row.id}, ${store_id}, ${traceOf(row, basket, at)})`,
     tx`INSERT INTO stock_movements ${tx(movementRows(row, lines, at))}`,
     tx`INSERT INTO order_history (order_id, id, store_id, event, status, actor, at)
       VALUES (${row.id}, ${history}, ${store_id}, 'order.placed', ${row.status}, 'guest', ${at})`,
@@ -136,6 +164,7 @@ const lineRows = (row, lines) =>
     unit_price_dirhams: offer.unit_price,
     quantity,
     total_dirhams: total,
+    weight_grams: offer.weight_grams,
   }))
 
 const movementRows = (row, lines, at) =>

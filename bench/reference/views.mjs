@@ -58,6 +58,7 @@ export function view(row, variantRows, categories) {
       options: JSON.parse(v.options),
       price: (v.price_dirhams ?? row.price_dirhams) / 1000,
       available,
+      weightGrams: v.weight_grams ?? row.weight_grams,
     }
   })
   return {
@@ -77,6 +78,7 @@ export function view(row, variantRows, categories) {
     colors: JSON.parse(row.colors),
     inStock,
     status: row.status,
+    weightGrams: row.weight_grams,
     variants,
     createdAt: instant(row.created_at),
     updatedAt: instant(row.updated_at),

@@ -8,10 +8,11 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import structlog
 
 from eishro.adapters.cache import open_key_value
@@ -20,9 +21,9 @@ from eishro.adapters.files import open_files
 from eishro.adapters.identity.oidc import Config as OidcConfig
 from eishro.adapters.identity.oidc import Oidc
 from eishro.adapters.mail import open_mail
-from eishro.adapters.payments import METHODS
+from eishro.adapters.payments import GATEWAYS, METHODS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.payments.moamalat import Config as MoamalatConfig
-from eishro.adapters.payments.moamalat import Moamalat
 from eishro.adapters.sms import open_sms
 from eishro.clock import Clock, SystemClock
 from eishro.db import migrate
@@ -32,7 +33,10 @@ from eishro.db.stamps import DatabaseStamps
 from eishro.domain.accounts.port import IdentityProvider
 from eishro.domain.accounts.tokens import AccessTokens
 from eishro.domain.messages.sms_port import SmsGateway
-from eishro.domain.payments.port import PaymentProvider
+from eishro.domain.payments.gateways import Gateway, Tools
+from eishro.domain.payments.port import PaymentMethod, PaymentProvider
+from eishro.domain.payments.rates import UsdRate, rate_of
+from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import HoldLimits, Rules, Shop
 from eishro.jobs.schedule import Background
@@ -83,11 +87,16 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(hasher.aclose)
         http = HttpxHttp()
         stack.push_async_callback(http.aclose)
+        journal = MemoryJournal(clock)
+        tools = Tools(http, DatabaseStamps(db), clock, settings.public_url, journal)
         providers: dict[str, PaymentProvider] = {}
-        if settings.moamalat_merchant_id:
-            moamalat = Moamalat(moamalat_config(settings), http, DatabaseStamps(db), clock)
-            stack.push_async_callback(moamalat.aclose)
-            providers[moamalat.name] = moamalat
+        for gateway, fields in usable_gateways(settings):
+            provider = providers[gateway.provider] = gateway.build(
+                fields, tools.of(gateway.provider)
+            )
+            stack.push_async_callback(provider.aclose)
+        desk = GatewayDesk(GATEWAYS, tools, is_production=settings.env == "production", keeps=True)
+        stack.push_async_callback(desk.aclose)
         yield Shop(
             db=db,
             kv=kv,
@@ -100,11 +109,30 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             hasher=hasher,
             keyring=Keyring(settings.secret_keys),
             providers=providers,
-            methods=tuple(m for m in METHODS if m.provider is None or m.provider in providers),
+            methods=methods_of(settings),
+            gateways=desk,
+            journal=journal,
             rules=rules_of(settings),
             identity_providers=identity_providers(settings, http, clock),
             sms=sms_of(settings, http),
         )
+
+
+def usable_gateways(settings: Settings) -> list[tuple[Gateway, dict[str, str]]]:
+    """The gateways that the platform has credentials for, with all their fields."""
+    given = settings.gateways
+    if settings.moamalat_merchant_id:
+        given = {**given, "moamalat": msgspec.to_builtins(moamalat_config(settings))}
+    return [(g, _texts(given[g.provider])) for g in GATEWAYS if g.provider in given]
+
+
+def _texts(fields: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in fields.items()}
+
+
+def methods_of(settings: Settings) -> tuple[PaymentMethod, ...]:
+    """The ways to pay that stores may offer: dollars only where their rate is known."""
+    return tuple(method for method in METHODS if method.currency == "LYD" or settings.usd_rate)
 
 
 def sms_of(settings: Settings, http: Http) -> SmsGateway:
@@ -166,8 +194,13 @@ def rules_of(settings: Settings) -> Rules:
         retention_orders=settings.retention_orders,
         retention_news=timedelta(days=settings.retention_news_days),
         retention_mails=timedelta(days=settings.retention_mails_days),
+        usd=_usd_of(settings),
         holds=None if settings.holds == (None, None, None) else HoldLimits(*settings.holds),
     )
+
+
+def _usd_of(settings: Settings) -> UsdRate | None:
+    return rate_of(settings.usd_rate, settings.usd_rate_source) if settings.usd_rate else None
 
 
 def web_rules_of(settings: Settings) -> WebRules:
@@ -260,7 +293,11 @@ def create_dev() -> Application:
 
     def decorate(app: FalconApp, shop: Shop) -> Callable[[], Awaitable[None]]:
         return add_sandbox(
-            app, shop, moamalat_config(settings), settings.public_url + SIMULATOR_PATH
+            app,
+            shop,
+            moamalat_config(settings),
+            settings.public_url + SIMULATOR_PATH,
+            settings.gateways,
         )
 
     return Application(settings, decorate)

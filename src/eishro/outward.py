@@ -5,7 +5,7 @@ Adapters of vendors use it; `adapters/http.py` fulfils it on a server, the edge 
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 
 class HttpReply(NamedTuple):
@@ -59,6 +59,19 @@ class WebHttp(Http, Protocol):
         limit_bytes: int = 4_000_000,
     ) -> HttpReply:
         """GET the address."""
+        ...
+
+    async def send(
+        self,
+        method: Literal["POST", "PUT"],
+        url: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str],
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """Send `content` as it is; `headers` name its type."""
         ...
 
     async def post_form(

@@ -19,27 +19,24 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from eishro import gateway_settings
+from eishro.adapters.payments.moamalat import GATEWAY as MOAMALAT
+from eishro.adapters.payments.moamalat_fields import (
+    TEST_MERCHANT_ID,
+    TEST_SECRET_KEYS,
+    TEST_TERMINAL_ID,
+)
 from eishro.oidc_settings import OidcProvider, parse_providers, refusals_of
 
 PREFIX = "EISHRO_"
 SECRET_LENGTH_MIN = 32
 SECRET_CHARACTERS_MIN = 10  # different ones; of 32 random hex digits, one in 10,000 has fewer
 
-# payments.md of the vendor: published for everybody, so worthless as a secret.
-TEST_MERCHANT_ID = "10081014649"
-TEST_TERMINAL_ID = "99179395"
-TEST_SECRET_KEY = "39636630633731362D663963322D346362642D386531662D633963303432353936373431"  # noqa: S105
-TEST_SECRET_KEYS = (TEST_SECRET_KEY, "3a488a89b3f7993476c252f017c488bb")
+TEST_SECRET_KEY = TEST_SECRET_KEYS[0]
 
-# REST base and lightbox script of the vendor's two environments.
-TEST_GATEWAY = (
-    "https://tnpg.moamalat.net/cube/paylink.svc/api/",
-    "https://tnpg.moamalat.net:6006/js/lightbox.js",
-)
-LIVE_GATEWAY = (
-    "https://npg.moamalat.net/cube/paylink.svc/api/",
-    "https://npg.moamalat.net:6006/js/lightbox.js",
-)
+# At most 999 dinars with six decimals.
+USD_RATE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
+EXAMPLE_USD_RATE = "4.8500"
 
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
@@ -273,12 +270,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal[14, 17],
         _about("Digits of `DateTimeLocalTrxn` in REST calls: 14 (seconds) or 17 (milliseconds)."),
     ] = 14
+    usd_rate: Annotated[
+        str,
+        _about(
+            "Dinars for one US dollar, where a method is settled in dollars, such as 4.8500.",
+            "an example under `eishro dev`, else methods in dollars are not offered",
+        ),
+    ] = ""
+    usd_rate_source: Annotated[
+        str, _about("Where that rate comes from; kept with each payment.")
+    ] = "settings"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _about("The least important line shown.")
     ] = "info"
     log_format: Annotated[Literal["console", "json"], _about("For people or for programs.")] = (
         "console"
     )
+
+    # Complete credentials of the other gateways that can be used, by provider.
+    gateways: dict[str, dict[str, str]] = {}
 
     @property
     def order_expiry(self) -> timedelta:
@@ -367,13 +377,22 @@ def load(environ: Mapping[str, str], *, is_dev: bool = False) -> Settings:
     Raises:
         SettingsError: every unknown, malformed or refused variable.
     """
-    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    fields = {field.name: field for field in setting_fields()}
+    gateways: gateway_settings.Given = {}
     faults: dict[str, str] = {}
     values: dict[str, Any] = {}
     for variable, text in environ.items():
         if not variable.startswith(PREFIX) or variable.startswith(PREFIX + "TEST_"):
             continue
         field = fields.get(variable.removeprefix(PREFIX).lower())
+        if found := gateway_settings.find_setting(variable):
+            try:
+                value = gateway_settings.parse_setting(variable, text)
+            except ValueError as error:
+                faults[variable] = f"{variable}: {error}"
+            else:
+                gateways.setdefault(found[0].provider, {})[found[1].name] = value
+            continue
         if field is None:
             faults[variable] = f"{variable} is not a setting; see docs/reference/settings.md"
             continue
@@ -381,7 +400,7 @@ def load(environ: Mapping[str, str], *, is_dev: bool = False) -> Settings:
             values[field.name] = _parse(field.type, text.strip())
         except ValueError as error:  # msgspec's is one too
             faults[variable] = f"{variable}: {_expected(field.type) or error}"
-    settings = Settings(**values)
+    settings = Settings(**values, gateways=gateways)
     # A variable that cannot be read has said so; its default is not judged in its place.
     refused = [f for f in _refusals(settings) if re.split(r"\W", f)[0] not in faults]
     if is_dev and settings.env == "production":
@@ -389,6 +408,11 @@ def load(environ: Mapping[str, str], *, is_dev: bool = False) -> Settings:
     if faults or refused:
         raise SettingsError([*faults.values(), *refused])
     return _filled(settings, is_dev=is_dev)
+
+
+def setting_fields() -> list[msgspec.structs.FieldInfo]:
+    """The fields that are one setting each."""
+    return [f for f in msgspec.structs.fields(Settings) if f.name != "gateways"]
 
 
 def _parse(kind: Any, text: str) -> Any:
@@ -467,10 +491,17 @@ def _filled(settings: Settings, *, is_dev: bool) -> Settings:
         changes["moamalat_secret_key"] = settings.moamalat_secret_key or TEST_SECRET_KEY
     if not settings.secret_keys and settings.env == "development":
         changes["secret_keys"] = (development_secret(folder),)
+    changes["gateways"] = gateway_settings.filled(
+        settings.gateways,
+        is_production=settings.env == "production",
+        simulator_url=f"{changes['public_url']}/sandbox" if is_dev else None,
+    )
+    if is_dev and not settings.usd_rate:
+        changes |= {"usd_rate": EXAMPLE_USD_RATE, "usd_rate_source": "example"}
     if not is_dev:
-        gateway = LIVE_GATEWAY if settings.env == "production" else TEST_GATEWAY
-        changes["moamalat_base_url"] = settings.moamalat_base_url or gateway[0]
-        changes["moamalat_lightbox_url"] = settings.moamalat_lightbox_url or gateway[1]
+        gateway = MOAMALAT.live if settings.env == "production" else MOAMALAT.test
+        for name in ("base_url", "lightbox_url"):
+            changes[f"moamalat_{name}"] = getattr(settings, f"moamalat_{name}") or gateway[name]
     return msgspec.structs.replace(settings, **changes)
 
 
@@ -522,10 +553,19 @@ def _refusals(settings: Settings) -> list[str]:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             faults.append(f"EISHRO_CORS_ORIGINS: {origin} is not like https://shop.example.ly")
     faults += refusals_of(settings.oidc_providers, is_development=settings.env == "development")
+    faults += _gateway_refusals(settings)
     if settings.env != "development" and not settings.secret_keys:
         faults.append("EISHRO_SECRET_KEYS must be set outside development")
     if settings.env == "production":
         faults += _production_refusals(settings)
+    return faults
+
+
+def _gateway_refusals(settings: Settings) -> list[str]:
+    is_production = settings.env == "production"
+    faults = gateway_settings.refusals_of(settings.gateways, is_production=is_production)
+    if settings.usd_rate and not USD_RATE.fullmatch(settings.usd_rate):
+        faults.append("EISHRO_USD_RATE is not a rate such as 4.8500")
     return faults
 
 

@@ -63,6 +63,11 @@ class Player(Protocol):
         ...
 
 
+async def start(player: Player, intent: Intent) -> Action:
+    """What the payer has to do."""
+    return (await player.provider.start(intent)).action
+
+
 @pytest.mark.anyio
 class PaymentProviderContract:
     """Subclass it and provide the fixture `player`."""
@@ -71,22 +76,22 @@ class PaymentProviderContract:
         self, player: Player
     ) -> None:
         intent = player.intent(123_456)
-        shown = msgspec.json.encode(await player.provider.start(intent)).decode()
+        shown = msgspec.json.encode(await start(player, intent)).decode()
         assert intent.reference in shown
         assert "123456" in shown
 
     async def test_starting_again_changes_nothing(self, player: Player) -> None:
         intent = player.intent()
-        assert await player.provider.start(intent) == await player.provider.start(intent)
+        assert await start(player, intent) == await start(player, intent)
 
     async def test_what_nobody_paid_is_unknown(self, player: Player) -> None:
         intent = player.intent()
-        await player.provider.start(intent)
+        await start(player, intent)
         assert isinstance(await player.provider.query(intent), Unknown)
 
     async def test_a_paid_attempt_has_one_receipt_of_the_exact_amount(self, player: Player) -> None:
         intent = player.intent(25_505)
-        await player.pay(await player.provider.start(intent))
+        await player.pay(await start(player, intent))
         answer = await player.provider.query(intent)
         assert isinstance(answer, Paid)
         (receipt,) = answer.receipts
@@ -96,12 +101,12 @@ class PaymentProviderContract:
 
     async def test_asking_again_gives_the_same_receipt(self, player: Player) -> None:
         intent = player.intent()
-        await player.pay(await player.provider.start(intent))
+        await player.pay(await start(player, intent))
         assert await player.provider.query(intent) == await player.provider.query(intent)
 
     async def test_one_attempt_is_not_paid_by_another(self, player: Player) -> None:
         paid, other = player.intent(), player.intent()
-        await player.pay(await player.provider.start(paid))
+        await player.pay(await start(player, paid))
         answers = await asyncio.gather(
             player.provider.query(other), player.provider.query(paid), player.provider.query(other)
         )
@@ -111,7 +116,7 @@ class PaymentProviderContract:
 
     async def test_a_declined_attempt_failed_with_the_gateways_reason(self, player: Player) -> None:
         intent = player.intent()
-        told = await player.decline(await player.provider.start(intent))
+        told = await player.decline(await start(player, intent))
         claim = player.provider.parse_result(intent, told)
         assert (claim.authentic, claim.kind) in {("unsigned", "failed"), ("yes", "failed")}
         answer = await player.provider.query(intent)
@@ -120,14 +125,14 @@ class PaymentProviderContract:
 
     async def test_a_second_card_in_the_same_attempt_pays_it(self, player: Player) -> None:
         intent = player.intent()
-        action = await player.provider.start(intent)
+        action = await start(player, intent)
         await player.decline(action)
         await player.pay(action)
         assert isinstance(await player.provider.query(intent), Paid)
 
     async def test_a_cancel_is_only_a_claim(self, player: Player) -> None:
         intent = player.intent()
-        action = await player.provider.start(intent)
+        action = await start(player, intent)
         claim = player.provider.parse_result(intent, player.cancel(action))
         assert (claim.authentic, claim.kind) == ("unsigned", "cancelled")
         assert claim.reference == intent.reference
@@ -135,7 +140,7 @@ class PaymentProviderContract:
 
     async def test_a_completion_is_a_claim_of_its_own_attempt_alone(self, player: Player) -> None:
         intent, other, dearer = player.intent(), player.intent(), player.intent(99_000)
-        told = await player.pay(await player.provider.start(intent))
+        told = await player.pay(await start(player, intent))
         claim = player.provider.parse_result(intent, told)
         assert (claim.authentic, claim.kind) == ("yes", "sale")
         assert (claim.reference, claim.amount_dirhams) == (intent.reference, 25_500)
@@ -147,14 +152,14 @@ class PaymentProviderContract:
     async def test_unknown_becomes_paid_when_the_gateway_knows(self, player: Player) -> None:
         player.misbehave("knows nothing yet")
         intent = player.intent()
-        await player.pay(await player.provider.start(intent))
+        await player.pay(await start(player, intent))
         assert isinstance(await player.provider.query(intent), Unknown)
         assert isinstance(await player.provider.query(intent), Unknown)
         assert isinstance(await player.provider.query(intent), Paid)
 
     async def test_news_of_a_sale_names_it(self, player: Player) -> None:
         intent = player.intent()
-        await player.pay(await player.provider.start(intent))
+        await player.pay(await start(player, intent))
         (claim,) = await player.news()
         assert (claim.authentic, claim.kind) == ("yes", "sale")
         assert (claim.reference, claim.amount_dirhams) == (intent.reference, 25_500)
@@ -162,14 +167,14 @@ class PaymentProviderContract:
 
     async def test_news_that_comes_twice_is_the_same_event(self, player: Player) -> None:
         player.misbehave("tells twice")
-        await player.pay(await player.provider.start(player.intent()))
+        await player.pay(await start(player, player.intent()))
         first, second = await player.news()
         assert first == second
 
     async def test_news_of_two_events_has_two_names_in_any_order(self, player: Player) -> None:
         player.misbehave("tells in another order")
         intent = player.intent()
-        await player.pay(await player.provider.start(intent))
+        await player.pay(await start(player, intent))
         assert isinstance(await player.provider.query(intent), Paid)
         await player.undo(intent)
         undone, sale = await player.news()
@@ -181,7 +186,7 @@ class PaymentProviderContract:
 
     async def test_forged_news_is_dropped(self, player: Player) -> None:
         player.misbehave("forges")
-        await player.pay(await player.provider.start(player.intent()))
+        await player.pay(await start(player, player.intent()))
         (claim,) = await player.news()
         assert (claim.authentic, claim.reference) == ("no", None)
 
@@ -209,7 +214,7 @@ class PaymentProviderContract:
 
     async def test_no_payload_of_a_browser_raises(self, player: Player) -> None:
         intent = player.intent()
-        told = dict(await player.pay(await player.provider.start(intent)))
+        told = dict(await player.pay(await start(player, intent)))
         values: list[object] = [None, True, 0, -1, 1.5, "", "\ud800", "\x00", [], {}, "9" * 10_000]
         for name in told:
             for value in values:
@@ -224,7 +229,7 @@ class PaymentProviderContract:
 
     async def test_a_broken_gateway_decides_nothing(self, player: Player) -> None:
         intent = player.intent()
-        await player.pay(await player.provider.start(intent))
+        await player.pay(await start(player, intent))
         player.misbehave("is broken")
         assert isinstance(await player.provider.query(intent), Unknown)
         player.misbehave("nothing")
@@ -260,7 +265,7 @@ class PaymentProviderContract:
 
     async def _paid(self, player: Player) -> RefundIntent:
         intent = player.intent()
-        await player.pay(await player.provider.start(intent))
+        await player.pay(await start(player, intent))
         answer = await player.provider.query(intent)
         assert isinstance(answer, Paid)
         (receipt,) = answer.receipts

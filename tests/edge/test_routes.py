@@ -45,6 +45,9 @@ _REFUSED = {
     "POST /api/auth/verify-email": 422,  # no such token
     "POST /api/payments/{payment_id}/result": 422,  # nothing was signed
     "POST /api/webhooks/payments/{provider}": 401,  # nothing was signed
+    "POST /api/payments/{payment_id}/otp": 409,  # it waits for none
+    "POST /api/payments/{payment_id}/otp/resend": 409,
+    "POST /api/moamalat/hash": 422,  # of no payment
     "GET /media/{key:path}": 404,  # nothing was uploaded
     "PUT /api/auth/addresses/{address_id}": 404,  # no such address
     "DELETE /api/auth/addresses/{address_id}": 404,

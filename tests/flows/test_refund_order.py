@@ -19,6 +19,7 @@ from eishro.domain.payments.refunds import (
     RefundTooLarge,
     TooManyRefunds,
 )
+from eishro.domain.suspense.model import SuspenseResolved
 from eishro.errors import Invalid
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.refund_order import (

@@ -52,6 +52,7 @@ _REMITTANCE = (
 _MOVES = ("confirmed", "processing", "shipped", "delivered")
 _MOVED = (("processing", "cod"), ("shipped", "cod"), ("delivered", "cod"))
 IBAN = "LY83002048000020100120361"
+_TERMINAL = {"merchant_id": "10000000001", "terminal_id": "10000001", "secret_key": "ab12cd34"}
 _FORGOTTEN = "0928888888"
 _SHELF = {"ours": "قمصان", "theirs": f"قمصان {MARK}"}
 
@@ -203,6 +204,8 @@ async def build(world: World) -> Street:
     await settle_books(world.shop)  # what comes from here on is not kept yet
     await _earn(world, send, "ours", ours, callers["owner"], admin)
     await _earn(world, send, "theirs", theirs, callers["neighbour"], admin)
+    for things, who in ((ours, callers["owner"]), (theirs, callers["neighbour"])):
+        await _own_gateway(things, send, who)
     for at, who in ((ours["store"], callers["owner"]), (theirs["store"], callers["neighbour"])):
         # Something that nobody sealed yet.
         await send(
@@ -213,6 +216,15 @@ async def build(world: World) -> Street:
         )
     await world.settle()
     return Street(callers, ours, theirs)
+
+
+async def _own_gateway(things: dict[str, Any], send: Any, who: Any) -> None:
+    """The store's own terminal, replaced once, and a payment that was begun at it."""
+    at = f"/api/stores/{things['store']}/gateways/moamalat"
+    for mode in ("test", "live"):
+        await send("PUT", at, {"mode": mode, "fields": _TERMINAL}, who)
+    paying = f"/api/orders/{things['pending order']}/payments"
+    things["own payment"] = (await send("POST", paying, {"method": "moamalat"}, who))["id"]
 
 
 async def _deliver_and_forget(things: dict[str, Any], send: Any, who: Any, mark: str) -> None:
@@ -586,6 +598,15 @@ STEPS = (
     Step("cancel theirs", "PUT", "/api/orders/{theirs[new order]}/cancel", {}, status=404),
     Step("pay again", "POST", "/api/orders/{ours[pending order]}/payments",
          {"method": "moamalat"}, status=201),
+    Step("gateways", "GET", f"{_STORE}/gateways"),
+    Step("own gateway again", "PUT", f"{_STORE}/gateways/moamalat",
+         {"mode": "live", "fields": _TERMINAL}),
+    Step("gateway log", "GET", f"{_STORE}/gateway-log?order={{ours[paid order]}}"),
+    Step("their gateway log", "GET", f"{_STORE}/gateway-log?order={{theirs[paid order]}}"),
+    Step("try own gateway", "POST", f"{_STORE}/gateways/moamalat/check"),
+    Step("report to own gateway", "POST", "/api/payments/{ours[own payment]}/result",
+         {"cancelled": True}),
+    Step("platform's gateway", "DELETE", f"{_STORE}/gateways/moamalat"),
     Step("report", "POST", "/api/payments/{ours[payment]}/result", {"cancelled": True}),
     Step("ledger", "GET", f"{_STORE}/ledger?limit=100"),
     Step("one account", "GET", f"{_STORE}/ledger?limit=100&account=clearing:moamalat"),

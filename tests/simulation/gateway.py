@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from eishro.adapters.payments.defaults import Defaults
 from eishro.domain.payments.port import (
-    Action,
     Answer,
     Claim,
     Failed,
@@ -26,6 +26,7 @@ from eishro.domain.payments.port import (
     RefundManual,
     RefundRefused,
     RefundUnknown,
+    Started,
     Unknown,
 )
 
@@ -39,7 +40,7 @@ class Transaction(msgspec.Struct):
     visible_at: datetime
 
 
-class BadGateway:
+class BadGateway(Defaults):
     """The `PaymentProvider` port. `taken` and `given` are the truth; `faults` off makes it honest
     and quick.
     """
@@ -118,8 +119,9 @@ class BadGateway:
             self.overdrawn.append(receipt)
         return number
 
-    async def start(self, intent: Intent) -> Action:
-        return Lightbox("http://gateway.test/x.js", {"AmountTrxn": str(intent.amount_dirhams)})
+    async def start(self, intent: Intent) -> Started:
+        parameters = {"AmountTrxn": str(intent.amount_dirhams)}
+        return Started(Lightbox("http://gateway.test/x.js", parameters))
 
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
         kind = payload.get("kind")

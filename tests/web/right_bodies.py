@@ -209,6 +209,15 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
         "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",
     },
+    "POST /api/payments/{payment_id}/otp": {"code": "123456"},
+    "PUT /api/stores/{store_id}/gateways/{provider}": {
+        "mode": "live",
+        "fields": {"merchant_id": "10000000001", "terminal_id": "10000001", "secret_key": "ab12"},
+    },
+    "POST /api/moamalat/hash": {
+        "AmountTrxn": "1000", "MerchantReference": "x", "TrxDateTime": "202601151030",
+        "MID": "1", "TID": "1",
+    },
 }  # fmt: skip
 
 # An id of each kind that paths name, of things that are not there.

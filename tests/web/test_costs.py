@@ -293,6 +293,16 @@ async def _buying(till: Till, products: list[Any]) -> None:
     )
     await till.send("GET /api/payments/{payment_id}", pay)
     await till.send("GET /pay/{payment_id}", f"/pay/{payment['id']}")
+    for verb in ("GET", "POST"):
+        row = f"{verb} /api/payments/{{payment_id}}/return"
+        await till.send(row, f"{pay}/return", expect=303)
+    code = "POST /api/payments/{payment_id}/otp"  # of a payment that waits for none
+    await till.send(code, f"{pay}/otp", body={"code": "1234"}, expect=409)
+    await till.send(f"{code}/resend", f"{pay}/otp/resend", expect=409)
+    await till.send("GET /api/moamalat/public", "/api/moamalat/public")
+    signing = {"AmountTrxn": "1", "MerchantReference": "x", "TrxDateTime": "202601151030"}
+    row = "POST /api/moamalat/hash"
+    await till.send(row, "/api/moamalat/hash", body={**signing, "MID": "1", "TID": "1"}, expect=422)
     news = {"signature": "good", "reference": "unknown", "event": "1"}
     hook = "/api/webhooks/payments/moamalat"
     await till.send("POST /api/webhooks/payments/{provider}", hook, body=news)

@@ -7,6 +7,7 @@ environment or from .netrc: a call carries what its adapter wrote and goes where
 import asyncio
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Literal
 from urllib.parse import urlencode
 
 import httpx
@@ -54,6 +55,20 @@ class HttpxHttp:
         """GET the address; times, sizes and errors as in `post_json`."""
         asked = httpx.Headers(headers)
         return await self._ask("GET", url, None, asked, timeout_seconds, limit_bytes)
+
+    async def send(
+        self,
+        method: Literal["POST", "PUT"],
+        url: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str],
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """Send `content` as it is; times, sizes and errors as in `post_json`."""
+        asked = httpx.Headers(headers)
+        return await self._ask(method, url, content, asked, timeout_seconds, limit_bytes)
 
     async def post_form(
         self,

@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from eishro.adapters.payments.moamalat_fields import TEST_MERCHANT_ID
 from eishro.app import open_shop
 from eishro.cli import doctor_discounts, doctor_shipping
 from eishro.cli.doctor_amounts import find_wrong_amounts
@@ -22,7 +23,7 @@ from eishro.domain.suspense import sql as suspense
 from eishro.errors import ShopError
 from eishro.flows import two_factor
 from eishro.flows.shop import Shop
-from eishro.settings import TEST_MERCHANT_ID, Settings
+from eishro.settings import Settings
 
 
 def _signed(*kinds_and_signs: tuple[str, int]) -> sa.ColumnElement[int]:

@@ -1,7 +1,8 @@
 """What `eishro doctor` asks about money that came and went: receipts and refunds against the books.
 
-For each provider, what it received less what went back through it is what its clearing account
-holds; with every paid order tied to its entries, that is the net of paid orders plus suspense.
+For each provider, what it received less what went back through it is what its accounts (the
+platform's and stores' own) hold; with every paid order tied to its entries, that is the net of paid
+orders plus suspense.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from eishro.domain.payments.sql import payment_receipts
 
 SHOWN_MAX = 20
 PROVIDERS_MAX = 100
-_CLEARING = "clearing:"
+_CLEARING, _OWN = "clearing:", "own:"  # at the platform's account, and at a store's own
 WAS_PAID = sa.or_(*(orders.c.payment_status == status for status in sorted(CAPTURED)))
 
 
@@ -47,7 +48,12 @@ _GIVEN_BACK = Query(
 )
 _CLEARED = Query(
     sa.select(ledger_entries.c.account, _sum(ledger_entries.c.dirhams))
-    .where(sa.func.substr(ledger_entries.c.account, 1, len(_CLEARING)) == _CLEARING)
+    .where(
+        sa.or_(
+            sa.func.substr(ledger_entries.c.account, 1, len(_CLEARING)) == _CLEARING,
+            sa.func.substr(ledger_entries.c.account, 1, len(_OWN)) == _OWN,
+        )
+    )
     .group_by(ledger_entries.c.account)
     .limit(PROVIDERS_MAX),
     _named,
@@ -130,9 +136,10 @@ MONEY_LISTS: tuple[tuple[str, Query[Any]], ...] = (
 async def find_money_adrift(db: Database) -> list[str]:
     """Where the books and the gateways' own transactions say different things."""
     received, back = dict(await db.all(_RECEIVED)), dict(await db.all(_GIVEN_BACK))
-    cleared = {
-        account.removeprefix(_CLEARING): dirhams for account, dirhams in await db.all(_CLEARED)
-    }
+    cleared: dict[str, int] = {}
+    for account, dirhams in await db.all(_CLEARED):
+        provider = account.partition(":")[2]
+        cleared[provider] = cleared.get(provider, 0) + dirhams
     findings = []
     for provider in sorted({*received, *back, *cleared}):
         kept = received.get(provider, 0) - back.get(provider, 0)

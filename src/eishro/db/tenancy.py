@@ -60,6 +60,8 @@ PRIVATE = frozenset(
         "order_traces",
         "payments",
         "payment_receipts",
+        "gateway_credentials",
+        "gateway_exchanges",
         "promotions",
         "promotion_uses",
         "order_promotions",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -32,6 +32,20 @@ class FetchHttp:
     ) -> HttpReply:
         """GET the address; errors as in `post_json`."""
         return await _ask({"method": "GET"}, url, {}, headers, timeout_seconds, limit_bytes)
+
+    async def send(
+        self,
+        method: Literal["POST", "PUT"],
+        url: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str],
+        timeout_seconds: float = 30.0,
+        limit_bytes: int = 4_000_000,
+    ) -> HttpReply:
+        """Send `content`, UTF-8 text, as it is; errors as in `post_json`."""
+        options = {"method": method, "body": content.decode()}
+        return await _ask(options, url, {}, headers, timeout_seconds, limit_bytes)
 
     async def post_form(
         self,

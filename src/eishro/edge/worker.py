@@ -14,14 +14,21 @@ from typing import Any
 import structlog
 
 from eishro.adapters.documents.typst_press import TypstPress
-from eishro.adapters.payments import METHODS
-from eishro.adapters.payments.moamalat import Moamalat
+from eishro.adapters.payments import GATEWAYS
+from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.sms import open_sms
-from eishro.app import configure_logging, moamalat_config, rules_of, web_rules_of
+from eishro.app import (
+    configure_logging,
+    methods_of,
+    rules_of,
+    usable_gateways,
+    web_rules_of,
+)
 from eishro.clock import SystemClock
 from eishro.db import migrate
 from eishro.db.stamps import DatabaseStamps
 from eishro.domain.accounts.tokens import AccessTokens
+from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import PaymentProvider
 from eishro.edge import asgi, runtime
 from eishro.edge.bindings import (
@@ -44,6 +51,7 @@ from eishro.edge.not_here import edge_routes
 from eishro.edge.places import PlacedDatabase, PlacedIds, Places
 from eishro.edge.r2 import R2Files
 from eishro.errors import ShopError
+from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import Shop
 from eishro.jobs import schedule
@@ -178,10 +186,10 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
         if edge.mail_api_url
         else NoMail()
     )
-    providers: Mapping[str, PaymentProvider] = {}
-    if settings.moamalat_merchant_id:
-        # Stamps of a terminal only grow, whichever place asks: they are counted at home.
-        providers = InvocationProviders(settings, http, DatabaseStamps(places.home))
+    # Stamps of a terminal only grow, whichever place asks: they are counted at home.
+    journal = MemoryJournal(clock)
+    tools = Tools(http, DatabaseStamps(places.home), clock, settings.public_url, journal)
+    providers = InvocationProviders(usable_gateways(settings), tools)
     return Shop(
         db=db,
         kv=CloudflareKeyValue(kv, KEY_VALUE, places.home, clock, LOCAL_COUNTERS),
@@ -194,7 +202,11 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
         hasher=EdgeHasher(settings.bcrypt_cost),
         keyring=Keyring(settings.secret_keys, NodeCipher()),
         providers=providers,
-        methods=tuple(m for m in METHODS if m.provider is None or m.provider in providers),
+        methods=methods_of(settings),
+        journal=journal,
+        gateways=GatewayDesk(
+            GATEWAYS, tools, is_production=settings.env == "production", keeps=False
+        ),
         rules=rules_of(settings),
         # No folder takes texts here: without a gateway none are sent.
         sms=open_sms(settings.sms_url, settings.sms_authorization, settings.sms_body, http, None),
@@ -202,36 +214,31 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
 
 
 class InvocationProviders(Mapping[str, PaymentProvider]):
-    """Moamalat, made anew for each invocation.
+    """The gateways' adapters, made anew for each invocation.
 
-    It lets questions of many callers wait for one call, and nothing that waits may be shared
+    Some let questions of many callers wait for one call, and nothing that waits may be shared
     between requests here.
     """
 
-    def __init__(self, settings: Settings, http: FetchHttp, stamps: DatabaseStamps) -> None:
-        self._settings = settings
-        self._http = http
-        self._stamps = stamps
+    def __init__(self, gateways: list[tuple[Gateway, dict[str, str]]], tools: Tools) -> None:
+        self._gateways = {gateway.provider: (gateway, fields) for gateway, fields in gateways}
+        self._tools = tools
 
     def __getitem__(self, name: str) -> PaymentProvider:
-        if name != Moamalat.name:
-            raise KeyError(name)
+        gateway, fields = self._gateways[name]
         invocation = current()
         if invocation is None:
-            return self._make()
+            return gateway.build(fields, self._tools.of(name))
         found = invocation.providers.get(name)
         if found is None:
-            found = invocation.providers[name] = self._make()
+            found = invocation.providers[name] = gateway.build(fields, self._tools.of(name))
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter((Moamalat.name,))
+        return iter(self._gateways)
 
     def __len__(self) -> int:
-        return 1
-
-    def _make(self) -> PaymentProvider:
-        return Moamalat(moamalat_config(self._settings), self._http, self._stamps, SystemClock())
+        return len(self._gateways)
 
 
 class _Trail(Mapping[str, str]):

@@ -216,10 +216,10 @@ async def _check_method(shop: Shop, store_id: int, content: Content, basket: Bas
 
 
 async def _attempt(shop: Shop, order: Order) -> Payment | None:
-    provider = {m.method: m.provider for m in shop.methods}[order.payment_method]
-    if provider is None:
-        return None
-    return await new_attempt(shop, order, order.payment_method, provider)
+    method = {m.method: m for m in shop.methods}[order.payment_method]
+    if method.provider is None or method.asks:
+        return None  # nothing to do, or only the payer knows what the gateway asks for
+    return await new_attempt(shop, order, method)
 
 
 def _command(draft: Draft, content: Content) -> PlaceOrder:

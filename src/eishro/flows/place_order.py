@@ -7,7 +7,7 @@ was used (guarded by their own rows). Because all of it is guarded, it may come
 from memory (`price_list.py`); whatever the memory would refuse is decided again from the database.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -32,7 +32,7 @@ from eishro.domain.payments.model import AmountNotCarried, MethodNotOffered
 from eishro.domain.payments.port import PaymentMethod
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
-from eishro.domain.stores.model import Store, StoreNotFound, StoreSettings
+from eishro.domain.stores.model import NONE_OWN, Store, StoreNotFound, StoreSettings
 from eishro.errors import Invalid, ShopError, Stale
 from eishro.flows.limit_holds import guard_holds
 from eishro.flows.price_list import PricedStore
@@ -184,8 +184,7 @@ async def _priced(
         Invalid, OutOfStock, MethodNotOffered, StoreNotFound, CouponUnusable.
     """
     order = await price_order(shop.db, command, priced, offers, at)
-    offered = {m.method: m for m in _methods(shop, priced.settings)}
-    method = offered.get(command.payment_method)
+    method = find_method(_methods(shop, priced.store, priced.settings), command.payment_method)
     if method is None:
         raise MethodNotOffered("payment.method")
     if not method.carries(order.basket.total_dirhams):
@@ -210,12 +209,23 @@ async def price_basket(shop: Shop, command: PlaceOrder) -> Basket:
 
 def methods_of(shop: Shop, store: Store) -> tuple[PaymentMethod, ...]:
     """The payment methods the store offers: the platform's, or those it chose among them."""
-    return _methods(shop, store.settings_value())
+    return _methods(shop, store, store.settings_value())
 
 
-def _methods(shop: Shop, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
+def find_method(methods: Iterable[PaymentMethod], name: str) -> PaymentMethod | None:
+    """The method of this name, or that it is another name of."""
+    return next((m for m in methods if name == m.method or name in m.aliases), None)
+
+
+def _methods(shop: Shop, store: Store, settings: StoreSettings) -> tuple[PaymentMethod, ...]:
     chosen = settings.payment_methods
-    return tuple(m for m in shop.methods if not chosen or m.method in chosen)
+    own = () if store.own_gateways == NONE_OWN else msgspec.json.decode(store.own_gateways)
+    return tuple(
+        method
+        for method in shop.methods
+        if (method.provider is None or method.provider in shop.providers or method.provider in own)
+        and (not chosen or method.method in chosen)
+    )
 
 
 def _decide(

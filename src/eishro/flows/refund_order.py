@@ -37,6 +37,7 @@ from eishro.domain.payments.refunds import (
     TooManyRefunds,
 )
 from eishro.domain.suspense import sql as suspense
+from eishro.flows.gateways import provider_of
 from eishro.flows.send_refund import captured_dirhams, settling
 from eishro.flows.shop import SYSTEM, NotOnce, Once, Shop, again_if_stale
 from eishro.ids import text_id
@@ -63,7 +64,8 @@ async def open_refund(
         raise TooManyRefunds()
     at = shop.clock.now()
     receipt = _money_for(amounts.amount_dirhams, receipts, earlier)
-    refund = _new_refund(shop, order, amounts, wanted.reason, receipt, actor, at)
+    goes_out = await _goes_out(shop, receipt)
+    refund = _new_refund(order, amounts, wanted.reason, receipt, actor, at, goes_out=goes_out)
     opened = order.refunds_opened_dirhams + refund.amount_dirhams
     after = msgspec.structs.replace(order, refunds_opened_dirhams=opened, updated_at=at)
     await shop.db.commit(
@@ -105,7 +107,8 @@ async def open_suspense_refund(
     order = await orders.get_order(shop.db, payment.order_id)
     at = shop.clock.now()
     amounts = Amounts(receipt.amount_dirhams, 0, 0, ())
-    opened = _new_refund(shop, order, amounts, reason, receipt, actor, at)
+    goes_out = await _goes_out(shop, receipt)
+    opened = _new_refund(order, amounts, reason, receipt, actor, at, goes_out=goes_out)
     refund = msgspec.structs.replace(opened, kind="suspense")
     item = await suspense.find_item_of_receipt(
         shop.db, receipt.store_id, receipt.provider, *receipt_key
@@ -242,17 +245,25 @@ def _in_suspense(receipts: Sequence[StoredReceipt], key: tuple[str, str]) -> Sto
     raise NotInSuspense()
 
 
+async def _goes_out(shop: Shop, receipt: StoredReceipt | None) -> bool:
+    """True if the gateway that took the money can give it back."""
+    if receipt is None:
+        return False
+    payment = await payments.get_payment(shop.db, receipt.payment_id)
+    provider = await provider_of(shop, payment)
+    return provider is not None and provider.can_refund
+
+
 def _new_refund(
-    shop: Shop,
     order: Order,
     amounts: Amounts,
     reason: str,
     receipt: StoredReceipt | None,
     actor: Actor,
     at: datetime,
+    *,
+    goes_out: bool,
 ) -> Refund:
-    provider = shop.providers.get(receipt.provider) if receipt else None
-    goes_out = provider is not None and provider.can_refund
     return Refund(
         id=text_id("ref", at),
         store_id=order.store_id,

@@ -13,6 +13,7 @@ from eishro.db.statements import Batch
 from eishro.domain.customers import sql as customers
 from eishro.domain.orders import owners
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import forget_exchanges, list_old_exchanges
 from eishro.errors import Stale
 from eishro.flows.erase_person import forget_buyers
 from eishro.flows.shop import SYSTEM, Shop
@@ -86,6 +87,9 @@ async def _news(shop: Shop, *, is_dry: bool) -> int:
     while ids := await payments.list_old_news(shop.db, end, NEWS_AT_ONCE):
         await shop.db.commit(Batch(payments.forget_news(ids)))
         done += len(ids)
+    end = _first_id("gex", shop.clock.now() - shop.rules.retention_news)
+    while ids := await list_old_exchanges(shop.db, end, NEWS_AT_ONCE):
+        await shop.db.commit(Batch(forget_exchanges(ids)))
     return done
 
 

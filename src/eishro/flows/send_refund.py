@@ -7,6 +7,9 @@ anything is sent again. Only one refund of the same money is under way at a time
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+
+import msgspec
 
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
@@ -16,6 +19,7 @@ from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import Payment, StoredReceipt
 from eishro.domain.payments.port import (
     RefundAnswer,
@@ -25,6 +29,8 @@ from eishro.domain.payments.port import (
 )
 from eishro.domain.payments.refunds import UNDER_WAY, Refund
 from eishro.domain.shipping import cod_sql
+from eishro.flows.gateways import intent_of, provider_of
+from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.money import decimal_from_dirhams
 
@@ -105,15 +111,22 @@ async def _claim(shop: Shop, refund_id: str) -> Refund | None:
 
 
 async def _ask(shop: Shop, refund: Refund) -> RefundAnswer:
-    provider = shop.providers.get(refund.provider or "")
-    if provider is None or not provider.can_refund or refund.payment_id is None:
+    if refund.payment_id is None:
+        return RefundManual("no gateway took this money")
+    payment = await payments.get_payment(shop.db, refund.payment_id)
+    provider = await provider_of(shop, payment)
+    if provider is None or not provider.can_refund:
         if refund.sent_at is None:
             return RefundManual("the gateway cannot give money back")
         return RefundLater("the gateway is not configured")
-    payment = await payments.get_payment(shop.db, refund.payment_id)
     siblings = await refunds.list_refunds_of_order(shop.db, refund.store_id, refund.order_id)
     receipts = await payments.list_receipts(shop.db, payment.id)
-    return await provider.refund(_intent(refund, payment, siblings, receipts))
+    wanted = _intent(refund, payment, siblings, receipts)
+    session = intent_of(shop, payment).session
+    with speaking_of(payment.reference):
+        answer = await provider.refund(msgspec.structs.replace(wanted, session=session))
+    await keep_exchanges(shop, payment)
+    return answer
 
 
 def _intent(
@@ -130,7 +143,7 @@ def _intent(
         and (other.status, other.through) == ("done", "gateway")
     ]
     came = [
-        receipt.amount_dirhams
+        receipt
         for receipt in receipts
         if (receipt.provider, receipt.terminal, receipt.provider_reference) == refund.receipt_key
     ]
@@ -138,13 +151,39 @@ def _intent(
         reference=payment.reference,
         terminal=refund.terminal or "",
         receipt_reference=refund.receipt_reference or "",
-        receipt_dirhams=sum(came),
+        receipt_dirhams=sum(receipt.amount_dirhams for receipt in came),
         amount_dirhams=refund.amount_dirhams,
         created_at=refund.created_at,
         sent_at=refund.sent_at,
         known=tuple(other.provider_reference for other in others if other.provider_reference),
         known_dirhams=sum(other.amount_dirhams for other in others),
+        **_foreign(refund, others, came),
     )
+
+
+def _foreign(
+    refund: Refund, others: Sequence[Refund], came: Sequence[StoredReceipt]
+) -> dict[str, Any]:
+    """Both amounts in the money's own currency: at the rate of the payment, rounded down, and the
+    last dirham takes what is left of it.
+    """
+    if not came or came[0].wire_minor is None:
+        return {}
+    whole, minor = came[0].amount_dirhams, came[0].wire_minor
+    gone = sum(other.amount_dirhams for other in others)
+    until = (gone + refund.amount_dirhams) * minor // whole
+    return {
+        "currency": came[0].currency,
+        "receipt_minor": minor,
+        "amount_minor": until - gone * minor // whole,
+    }
+
+
+async def _way_of(shop: Shop, refund: Refund) -> str:
+    """The account that the money leaves."""
+    if refund.through != "gateway" or refund.payment_id is None:
+        return "cash"
+    return (await payments.get_payment(shop.db, refund.payment_id)).account
 
 
 async def settling(
@@ -152,7 +191,7 @@ async def settling(
 ) -> list[Statement]:
     """What it means that the money has left: the books, the order, the payment, the buyer."""
     order = await orders.get_order(shop.db, after.order_id)
-    way = f"clearing:{after.provider}" if after.through == "gateway" else "cash"
+    way = await _way_of(shop, after)
     amount = str(decimal_from_dirhams(after.amount_dirhams))
     statements = [
         refunds.save_refund(after, seen=before),

@@ -20,8 +20,11 @@ from eishro.domain.files.port import Files
 from eishro.domain.invoices.port import Press
 from eishro.domain.messages.port import Mail
 from eishro.domain.messages.sms_port import NoSms, SmsGateway
+from eishro.domain.payments.exchanges import Journal
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
+from eishro.domain.payments.rates import UsdRate
 from eishro.errors import Stale
+from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.price_list import PriceList
 from eishro.keyring import Keyring
 
@@ -60,6 +63,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     retention_news: timedelta = timedelta(days=400)
     retention_mails: timedelta = timedelta(days=30)
     holds: HoldLimits | None = None
+    usd: UsdRate | None = None
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +81,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     keyring: Keyring
     providers: Mapping[str, PaymentProvider]
     methods: tuple[PaymentMethod, ...]
+    gateways: GatewayDesk
+    journal: Journal
     rules: Rules
     identity_providers: Mapping[str, IdentityProvider] = {}
     sms: SmsGateway = NoSms()

@@ -14,49 +14,59 @@ from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import (
     SWEEP_PAUSES,
     AmountNotCarried,
+    MayBeCharged,
     MethodNotOffered,
     NotPayable,
     Payment,
 )
-from eishro.domain.payments.port import Action
+from eishro.domain.payments.port import Action, Payer, PaymentMethod
 from eishro.domain.stores import sql as stores
 from eishro.flows import parcels
-from eishro.flows.place_order import methods_of
+from eishro.flows.gateways import intent_of, present_provider, seal_session
+from eishro.flows.note_exchanges import keep_exchanges
+from eishro.flows.place_order import find_method, methods_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
 REFERENCE_LENGTH = 16  # Moamalat's filter documents 10 to 36 characters
+NOBODY = Payer()
 PAYING = timedelta(minutes=15)  # a payer who has begun gets this long, at the order's end too
 
 
 @again_if_stale
 async def start_payment(
-    shop: Shop, order_id: str, method: str, return_url: str | None, actor: Actor, once: Once
+    shop: Shop,
+    order_id: str,
+    method: str,
+    return_url: str | None,
+    actor: Actor,
+    once: Once,
+    payer: Payer = NOBODY,
 ) -> Payment:
     """A new attempt with what the payer has to do.
 
     Raises:
-        NotPayable, MethodNotOffered, AmountNotCarried, ProviderBusy, idempotency.AlreadyClaimed.
+        NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
+        ProviderRefused, Invalid (what the payer gave), idempotency.AlreadyClaimed.
     """
     order = await orders.get_order(shop.db, order_id)
     store = await stores.get_store(shop.db, order.store_id)
-    offered = {m.method: m for m in methods_of(shop, store)}
-    if method not in offered:
+    offered = find_method(methods_of(shop, store), method)
+    if offered is None:
         raise MethodNotOffered("method")
     if not order.is_payable:
         raise NotPayable()
     if not await parcels.owes_all(shop, order):
         raise NotPayable()
-    provider = offered[method].provider
-    if provider is None:
-        raise MethodNotOffered("method")
-    if not offered[method].carries(order.total_dirhams):
+    if not offered.carries(order.total_dirhams):
         raise AmountNotCarried("method")
-    payment = await new_attempt(shop, order, method, provider, return_url)
-    after = msgspec.structs.replace(order, payment_status="pending", payment_method=method)
+    await _refuse_unclear(shop, order)
+    payment = await new_attempt(shop, order, offered, return_url, payer)
+    after = msgspec.structs.replace(order, payment_status="pending", payment_method=payment.method)
     if order.expires_at is not None:
         after = msgspec.structs.replace(after, expires_at=payment.expires_at)
     await shop.db.commit(
@@ -71,39 +81,66 @@ async def start_payment(
                 payment.created_at,
                 store_id=order.store_id,
                 order=order.id,
-                method=method,
+                method=payment.method,
             ),
         )
     )
+    await keep_exchanges(shop, payment)
     return payment
 
 
 async def new_attempt(
-    shop: Shop, order: Order, method: str, provider: str, return_url: str | None = None
+    shop: Shop,
+    order: Order,
+    method: PaymentMethod,
+    return_url: str | None = None,
+    payer: Payer = NOBODY,
 ) -> Payment:
     """An attempt to pay, as the gateway began it; nothing is written yet.
 
     Raises:
-        ProviderBusy
+        MethodNotOffered: nothing to do online. ProviderBusy, ProviderRefused, Invalid.
     """
-    payment = _new_payment(shop, order, method, provider, return_url)
-    action = await shop.providers[provider].start(payment.intent)
-    return msgspec.structs.replace(payment, status="action_required", action=_raw(action))
+    found = await present_provider(shop, order.store_id, method.provider or "")
+    if found is None:
+        raise MethodNotOffered("method")
+    provider, credentials_id = found
+    payment = _new_payment(shop, order, method, return_url)
+    payment = msgspec.structs.replace(payment, credentials_id=credentials_id)
+    intent = msgspec.structs.replace(intent_of(shop, payment), payer=payer)
+    with speaking_of(payment.reference):
+        started = await provider.start(intent)
+    return msgspec.structs.replace(
+        payment,
+        status="action_required",
+        action=_raw(started.action),
+        session=seal_session(shop, started.session),
+    )
+
+
+async def _refuse_unclear(shop: Shop, order: Order) -> None:
+    """Where an earlier attempt may have been charged, another waits until that is clear."""
+    for earlier in await payments.list_payments_of_order(shop.db, order.store_id, order.id):
+        if earlier.may_be_charged:
+            raise MayBeCharged()
 
 
 def _new_payment(
-    shop: Shop, order: Order, method: str, provider: str, return_url: str | None
+    shop: Shop, order: Order, method: PaymentMethod, return_url: str | None
 ) -> Payment:
     at = shop.clock.now()
+    rate = shop.rules.usd if method.currency == "USD" else None
+    if method.currency != "LYD" and rate is None:
+        raise MethodNotOffered("method")
     return Payment(
         id=text_id("pay", at),
         store_id=order.store_id,
         order_id=order.id,
-        method=method,
-        provider=provider,
+        method=method.method,
+        provider=method.provider or "",
         reference=readable_code(REFERENCE_LENGTH),
         amount_dirhams=order.total_dirhams,
-        currency="LYD",
+        currency=method.currency,
         status="created",
         action=None,
         failure=None,
@@ -116,6 +153,9 @@ def _new_payment(
         created_at=at,
         updated_at=at,
         version=1,
+        wire_minor=None if rate is None else rate.cents(order.total_dirhams),
+        rate_micro=None if rate is None else rate.micro_dinars,
+        rate_source=None if rate is None else rate.source,
     )
 
 

@@ -1,7 +1,7 @@
 """`/sandbox` under `eishro dev`: the index, the mail outbox, the gateway simulators."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 import falcon.asgi
@@ -16,6 +16,7 @@ from eishro.flows.shop import Shop
 from eishro.outward import NoReply
 from eishro.sandbox.moamalat import DECLINE_CARDS, Merchant, Simulator
 from eishro.sandbox.moamalat_door import SimulatorDoor
+from eishro.sandbox.simulators import SIMULATORS
 from eishro.web.pages.sandbox import CONTENT_SECURITY_POLICY, TestCard, render_sandbox_index
 
 _LOG = structlog.get_logger("eishro.sandbox")
@@ -31,9 +32,14 @@ _LINKS = (
 
 
 def add_sandbox(
-    app: Any, shop: Shop, config: Config, simulator_url: str
+    app: Any,
+    shop: Shop,
+    config: Config,
+    simulator_url: str,
+    gateways: Mapping[str, Mapping[str, str]],
 ) -> Callable[[], Awaitable[None]]:
-    """Add the sandbox's routes; the simulator stands at `simulator_url`.
+    """Add the sandbox's routes; Moamalat's simulator stands at `simulator_url`, those of the other
+    `gateways` (fields by provider) beside it.
 
     Returns: what to await when the server stops.
     """
@@ -56,12 +62,21 @@ def add_sandbox(
     )
     simulator = Simulator(merchant, shop.clock, notify)
     SimulatorDoor(simulator).add_routes(app, simulator_url.removeprefix(shop.rules.public_url))
+    others = [
+        (provider, SIMULATORS[provider](fields, shop.clock, http))
+        for provider, fields in gateways.items()
+        if provider in SIMULATORS
+    ]
+    for provider, other in others:
+        other.add_routes(app, f"/sandbox/{provider}")
     app.add_route("/sandbox", _Index())
     app.add_route("/sandbox/mail", _Mails(shop))
     app.add_route("/sandbox/sms", _Texts(shop))
 
     async def close() -> None:
         await simulator.aclose()
+        for _, other in others:
+            await other.aclose()
         await http.aclose()
 
     return close

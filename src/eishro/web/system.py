@@ -101,7 +101,7 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         store_name=store.name,
         method=payment.method,
         status=payment.status,
-        amount_dirhams=payment.amount_dirhams,
+        amount_dirhams=payment.wire_minor or payment.amount_dirhams,
         currency=payment.currency,
         action=action,
         expires_at=payment.expires_at,

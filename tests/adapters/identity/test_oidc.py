@@ -74,6 +74,9 @@ class House:
         self.forms: list[dict[str, str]] = []
         self.headers: list[Mapping[str, str]] = []
 
+    async def send(self, *_: Any, **__: Any) -> HttpReply:
+        raise NoReply("nothing is sent as it is", sent=False)
+
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = int(self.clock.now().timestamp())
         usual = {

@@ -59,7 +59,7 @@ class Desk:
         return msgspec.structs.replace(usual, **changes)
 
     async def pay(self, intent: Intent, card: str = GOOD_CARD) -> dict[str, Any]:
-        action = await self.provider.start(intent)
+        action = (await self.provider.start(intent)).action
         assert isinstance(action, Lightbox)
         return await self.simulator.pay(action.parameters, card=card)
 

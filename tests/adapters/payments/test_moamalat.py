@@ -100,7 +100,7 @@ def test_the_notification_of_the_php_sdks_tests_is_authentic() -> None:
 
 
 async def test_the_lightbox_gets_exactly_the_six_signed_values() -> None:
-    action = await provider().start(intent())
+    action = (await provider().start(intent())).action
     assert isinstance(action, Lightbox)
     assert action.parameters == {
         "MID": MID,
@@ -114,7 +114,7 @@ async def test_the_lightbox_gets_exactly_the_six_signed_values() -> None:
 
 
 async def test_a_binary_key_signs_as_raw_bytes() -> None:
-    action = await provider(secret_key=KEY_B).start(intent())
+    action = (await provider(secret_key=KEY_B).start(intent())).action
     assert isinstance(action, Lightbox)
     assert action.parameters["SecureHash"].startswith("55D278CA1064FF44")
 

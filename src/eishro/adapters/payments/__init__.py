@@ -1,16 +1,9 @@
-"""Payment providers that are built in: one file for each gateway, one row here."""
+"""Payment gateways that are built in: one file for each, one row here."""
 
+from eishro.adapters.payments import moamalat
+from eishro.domain.payments.gateways import Gateway
 from eishro.domain.payments.port import PaymentMethod
 
-METHODS: tuple[PaymentMethod, ...] = (
-    PaymentMethod(
-        "moamalat",
-        "lightbox",
-        "بطاقة مصرفية (معاملات)",
-        "Bank card (Moamalat)",
-        "moamalat",
-        least_dirhams=1,
-        most_dirhams=999_999_999_999,  # twelve digits on the card networks
-    ),
-    PaymentMethod("cod", "offline", "الدفع عند الاستلام", "Cash on delivery", None),
-)
+GATEWAYS: tuple[Gateway, ...] = (moamalat.GATEWAY,)
+COD = PaymentMethod("cod", "offline", "الدفع عند الاستلام", "Cash on delivery", None)
+METHODS: tuple[PaymentMethod, ...] = (*(m for g in GATEWAYS for m in g.methods), COD)

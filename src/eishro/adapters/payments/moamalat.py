@@ -20,6 +20,8 @@ from typing import Literal
 
 import msgspec
 
+from eishro.adapters.payments.defaults import FORGED, Defaults
+from eishro.adapters.payments.moamalat_fields import FIELDS
 from eishro.adapters.payments.moamalat_queries import Sleep, Terminal, TerminalQueries
 from eishro.adapters.payments.moamalat_reading import (
     read_notification,
@@ -29,16 +31,18 @@ from eishro.adapters.payments.moamalat_reading import (
 )
 from eishro.adapters.payments.moamalat_refunds import TerminalRefunds
 from eishro.clock import TRIPOLI, Clock
+from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import (
-    Action,
     Answer,
     Claim,
     GatewayReply,
     Intent,
     Lightbox,
+    PaymentMethod,
     RefundAnswer,
     RefundIntent,
     Stamps,
+    Started,
 )
 from eishro.money import LYD_NUMERIC
 from eishro.outward import Http
@@ -107,7 +111,7 @@ def is_same_hash(expected: str, shown: object) -> bool:
     return hmac.compare_digest(expected.encode(), shown.upper().encode("utf-8", "replace"))
 
 
-class Moamalat:
+class Moamalat(Defaults):
     """The `PaymentProvider` for one terminal.
 
     Raises:
@@ -145,7 +149,7 @@ class Moamalat:
         self._queries = TerminalQueries(terminal, http, stamps, clock, sleep)
         self._refunds = TerminalRefunds(terminal, self._queries, http, clock)
 
-    async def start(self, intent: Intent) -> Action:
+    async def start(self, intent: Intent) -> Started:
         """The lightbox's parameters, signed; its stamp has minutes and need not be unique."""
         stamp = intent.created_at.astimezone(TRIPOLI).strftime("%Y%m%d%H%M")
         amount = str(intent.amount_dirhams)
@@ -159,17 +163,15 @@ class Moamalat:
                 "TerminalId": self._config.terminal_id,
             },
         )
-        return Lightbox(
-            self._config.lightbox_url,
-            {
-                "MID": self._config.merchant_id,
-                "TID": self._config.terminal_id,
-                "AmountTrxn": amount,
-                "MerchantReference": intent.reference,
-                "TrxDateTime": stamp,
-                "SecureHash": signature,
-            },
-        )
+        parameters = {
+            "MID": self._config.merchant_id,
+            "TID": self._config.terminal_id,
+            "AmountTrxn": amount,
+            "MerchantReference": intent.reference,
+            "TrxDateTime": stamp,
+            "SecureHash": signature,
+        }
+        return Started(Lightbox(self._config.lightbox_url, parameters))
 
     def parse_result(self, intent: Intent, payload: Mapping[str, object]) -> Claim:
         """The browser's payload. A completion must be signed and be of this very payment; an
@@ -177,19 +179,24 @@ class Moamalat:
         """
         named = {text_of(payload, n) for n in ("MerchantReference", "MerchantReferenece")} - {""}
         if named - {intent.reference}:
-            return _forged()
+            return FORGED
         if payload.get("cancelled") is True:
             return self._unsigned(intent, "cancelled", {})
         if "error" in payload:
             return self._unsigned(intent, "failed", {"error": text_of(payload, "error")})
         return self._completion(intent, payload)
 
+    def reference_of(self, raw_body: bytes) -> str | None:
+        """MerchantReference as it stands there."""
+        fields = read_notification(raw_body)
+        return None if fields is None else _reference(fields.get("MerchantReference", ""))
+
     def parse_webhook(self, headers: Mapping[str, str], raw_body: bytes) -> Claim:
         """A notification: JSON, or form fields as a fallback, of our own terminal alone."""
         del headers  # the body itself says what it is
         fields = read_notification(raw_body)
         if fields is None:
-            return _forged()
+            return FORGED
         signed = {
             name: fields.get(name, "")
             for name in ("Amount", "Currency", "DateTimeLocalTrxn", "MerchantId", "TerminalId")
@@ -200,7 +207,7 @@ class Moamalat:
         )
         expected = secure_hash(self._notification_key, signed)
         if not is_same_hash(expected, fields.get("SecureHash")) or not is_ours:
-            return _forged()
+            return FORGED
         kind = fields.get("TxnType", "").strip()
         return Claim(
             authentic="yes",
@@ -245,7 +252,7 @@ class Moamalat:
             and _is_lyd(shown["Currency"])
         )
         if not is_signed or not is_of_intent:
-            return _forged()
+            return FORGED
         return Claim(
             authentic="yes",
             reference=intent.reference,
@@ -313,5 +320,42 @@ def _kept(fields: Mapping[str, str]) -> dict[str, object]:
     return kept
 
 
-def _forged() -> Claim:
-    return Claim(authentic="no", reference=None, dedupe_key="", kind="other")
+def _build(fields: Mapping[str, str], tools: Tools) -> Moamalat:
+    config = Config(
+        merchant_id=fields["merchant_id"],
+        terminal_id=fields["terminal_id"],
+        secret_key=fields["secret_key"],
+        notification_key=fields["notification_key"],
+        base_url=fields["base_url"],
+        lightbox_url=fields["lightbox_url"],
+        stamp_digits=17 if fields["stamp_digits"] == "17" else 14,
+    )
+    return Moamalat(config, tools.http, tools.stamps, tools.clock)
+
+
+GATEWAY = Gateway(
+    provider="moamalat",
+    prefix="MOAMALAT",
+    fields=FIELDS,
+    methods=(
+        PaymentMethod(
+            "moamalat",
+            "lightbox",
+            "بطاقة مصرفية (معاملات)",
+            "Bank card (Moamalat)",
+            "moamalat",
+            least_dirhams=1,
+            most_dirhams=999_999_999_999,  # twelve digits on the card networks
+        ),
+    ),
+    build=_build,
+    url_fields={"base_url": "/cube/paylink.svc/api/", "lightbox_url": "/js/lightbox.js"},
+    live={
+        "base_url": "https://npg.moamalat.net/cube/paylink.svc/api/",
+        "lightbox_url": "https://npg.moamalat.net:6006/js/lightbox.js",
+    },
+    test={
+        "base_url": "https://tnpg.moamalat.net/cube/paylink.svc/api/",
+        "lightbox_url": "https://tnpg.moamalat.net:6006/js/lightbox.js",
+    },
+)

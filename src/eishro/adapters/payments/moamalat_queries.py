@@ -17,6 +17,7 @@ import structlog
 
 from eishro.adapters.payments.moamalat_reading import Page, Row, decide, read_page
 from eishro.clock import TRIPOLI, Clock
+from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.port import Answer, Intent, Stamps, Unknown
 from eishro.outward import Http, NoReply
 
@@ -167,7 +168,9 @@ class TerminalQueries:
             filters, worth = {"MerchantReference": intents[0].reference}, PAGES_MAX
         else:
             filters, worth = self._days(intents), len(intents)
-        rows = await self._listing(filters, stamp, worth)
+        # A list of many payments belongs to none of them: it is not noted.
+        with speaking_of(intents[0].reference if len(intents) == 1 else None):
+            rows = await self._listing(filters, stamp, worth)
         if rows is None and len(intents) > 1:
             return {}
         if rows is None:

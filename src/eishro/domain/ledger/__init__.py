@@ -13,6 +13,7 @@ Every transaction's entries sum to zero. A positive entry is a debit. Accounts:
     cod_short             cash that is missing, or too much (a credit), by decision
     commission            the platform's share of sales, an expense of the store
     platform_fees         that share as owed to the platform (credit)
+    own:<provider>        money at a gateway account of the store's own: never owed to it
     payouts, bank         money paid out to the merchant: against the clearing accounts, and where
                           it went
 

@@ -31,6 +31,8 @@ SWEEP_DAILY = timedelta(hours=24)
 SWEEP_DAYS = 3
 # A paid attempt is asked about on each of these days still: the payer may have paid it twice.
 PAID_SWEEP_DAYS = (1, 2, 3)
+CODE_TRIES_MAX = 5
+CODE_SILENCE = timedelta(minutes=2)  # longer than any call with a code may take
 PAID_SWEEP_DAYS_MAX = 14  # where the gateway does not answer
 # After news that the gateway could not confirm yet: look again this soon.
 NEWS_PAUSES = tuple(timedelta(seconds=s) for s in (1, 1, 2, 5, 15, 60))
@@ -39,6 +41,10 @@ NEWS_PAUSES = tuple(timedelta(seconds=s) for s in (1, 1, 2, 5, 15, 60))
 class Payment(msgspec.Struct, frozen=True):
     """One attempt. `reference` is what the gateway knows it by; `action` the JSON the payer's
     page needs; `review` says why people should look at it; `checks` counts questions asked.
+    `wire_minor` is what the gateway asks for in minor units of a `currency` that is not LYD, at
+    `rate_micro` dinars for a million of its units, known from `rate_source`. `session` is sealed:
+    what the adapter is told again; `code_tries` counts one-time codes sent. `credentials_id` names
+    the store's own credentials it was begun with, None the platform's.
     """
 
     id: str
@@ -61,6 +67,19 @@ class Payment(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    wire_minor: int | None = None
+    rate_micro: int | None = None
+    rate_source: str | None = None
+    session: str | None = None
+    code_tries: int = 0
+    credentials_id: str | None = None
+
+    @property
+    def account(self) -> str:
+        """Where its money stands in the books: at the platform's gateway account, which is owed to
+        the store, or at the store's own, which is not.
+        """
+        return f"{'own' if self.credentials_id else 'clearing'}:{self.provider}"
 
     @property
     def intent(self) -> Intent:
@@ -69,6 +88,9 @@ class Payment(msgspec.Struct, frozen=True):
             reference=self.reference,
             amount_dirhams=self.amount_dirhams,
             created_at=self.created_at,
+            method=self.method,
+            currency=self.currency,
+            wire_minor=self.wire_minor,
         )
 
     @property
@@ -80,6 +102,12 @@ class Payment(msgspec.Struct, frozen=True):
     def waits_for_payer(self) -> bool:
         """True while the payer may act on it; a refused card may be followed by another."""
         return self.status in ("action_required", "failed", "processing")
+
+    @property
+    def may_be_charged(self) -> bool:
+        """True where a code was sent and no clear answer has come: paying again could be twice."""
+        in_flight = self.status == "processing" and self.code_tries > 0
+        return in_flight or (self.status == "unknown" and self.review == "no_answer")
 
     def answered(self, answer: Answer, at: datetime) -> "Payment":
         """The payment after the gateway's answer; `paid` never goes back.
@@ -106,7 +134,12 @@ class Payment(msgspec.Struct, frozen=True):
                 status=status,
                 failure=answer.reason[:200],
             )
-        return self._checked(at, following=self._next_check(at))
+        seen = self._checked(at, following=self._next_check(at))
+        # A code that was sent and never answered: a crash, or a gateway that fell silent.
+        is_late = at >= self.updated_at + CODE_SILENCE
+        if self.status == "processing" and self.code_tries and is_late:
+            return seen.in_the_dark(at)
+        return seen
 
     def says_as_much_as(self, other: "Payment") -> bool:
         """True if nothing but the count of questions differs."""
@@ -118,8 +151,40 @@ class Payment(msgspec.Struct, frozen=True):
         )
         return counted == other
 
+    def sending_code(self, at: datetime) -> "Payment":
+        """A one-time code is about to be sent: from now on it may have been charged.
+
+        Raises:
+            NoCodeExpected, TooManyCodes.
+        """
+        if self.status != "action_required":
+            raise NoCodeExpected()
+        if self.code_tries >= CODE_TRIES_MAX:
+            raise TooManyCodes()
+        return msgspec.structs.replace(
+            self, status="processing", code_tries=self.code_tries + 1, updated_at=at
+        )
+
+    def code_refused(self, at: datetime) -> "Payment":
+        """Nothing was charged: the payer may try another code, or has tried too often."""
+        if self.code_tries >= CODE_TRIES_MAX:
+            return msgspec.structs.replace(
+                self, status="failed", failure="too many codes", updated_at=at
+            )
+        return msgspec.structs.replace(self, status="action_required", updated_at=at)
+
+    def in_the_dark(self, at: datetime) -> "Payment":
+        """It may have been charged and the gateway cannot be asked: people have to look."""
+        return msgspec.structs.replace(
+            self, status="unknown", review=self.review or "no_answer", updated_at=at
+        )
+
     def closed(self, status: Status, at: datetime) -> "Payment":
-        """The attempt given up by the payer or by time; late money is still noticed."""
+        """The attempt given up by the payer or by time; late money is still noticed. What may have
+        been charged stays what it is.
+        """
+        if self.status == "unknown" and self.review == "no_answer":
+            return self
         if self.status in SETTLED or self.status == status:
             return self
         return msgspec.structs.replace(self, status=status, updated_at=at)
@@ -141,7 +206,8 @@ class Payment(msgspec.Struct, frozen=True):
 
     def is_exact(self, receipt: Receipt) -> bool:
         """True if the money is what this attempt asked for, to the dirham."""
-        return receipt.amount_dirhams == self.amount_dirhams and receipt.currency == self.currency
+        asked = (self.amount_dirhams, self.currency, self.wire_minor)
+        return (receipt.amount_dirhams, receipt.currency, receipt.wire_minor) == asked
 
     def _checked(self, at: datetime, following: datetime | None) -> "Payment":
         news = self.news_checks + 1 if 0 < self.news_checks < len(NEWS_PAUSES) else 0
@@ -187,10 +253,13 @@ class StoredReceipt(msgspec.Struct, frozen=True):
     reason: str | None
     details: msgspec.Raw
     at: datetime
+    wire_minor: int | None = None
 
 
 class News(msgspec.Struct, frozen=True):
-    """A notification as received; `outcome` is set when it has been worked off."""
+    """A notification as received; `outcome` is set when it has been worked off. `proof` is what it
+    proves by itself, an answer as JSON.
+    """
 
     id: str
     provider: str
@@ -201,6 +270,7 @@ class News(msgspec.Struct, frozen=True):
     raw: msgspec.Raw
     received_at: datetime
     outcome: str | None
+    proof: msgspec.Raw | None = None
 
 
 class PaymentNotFound(NotFound):
@@ -222,6 +292,31 @@ class MethodNotOffered(Invalid):
         super().__init__(
             {field: Words("The store does not offer this method.", "المتجر لا يوفر هذه الطريقة.")}
         )
+
+
+class NoCodeExpected(Conflict):
+    """The payment waits for no one-time code (any more)."""
+
+    words = Words("This payment does not wait for a code.", "عملية الدفع هذه لا تنتظر رمز تحقق.")
+
+
+class TooManyCodes(Conflict):
+    """Wrong codes were sent too often."""
+
+    words = Words(
+        "Too many wrong codes; please begin the payment again.",
+        "رموز خاطئة كثيرة؛ يرجى بدء الدفع من جديد.",
+    )
+
+
+class MayBeCharged(Conflict):
+    """An earlier attempt may have been charged: another now could be paid twice."""
+
+    code = "PAYMENT_UNCLEAR"
+    words = Words(
+        "An earlier attempt may have been charged; its outcome is being cleared up.",
+        "ربما تم الخصم في محاولة سابقة؛ يجري التحقق من نتيجتها.",
+    )
 
 
 class AmountNotCarried(Invalid):

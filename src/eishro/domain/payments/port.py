@@ -6,27 +6,53 @@ an exception: `Paid | Failed | Unknown`, and `Unknown` is the default. A `Claim`
 news: it never makes a payment paid where the provider can be queried.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Literal, Protocol
 
 import msgspec
 
-from eishro.errors import Unavailable, Words
+from eishro.errors import Invalid, Limited, Unavailable, Words
 from eishro.money import DIRHAMS_MAX
+
+
+class Payer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the payer gave for this attempt; nothing of it is stored but in the sealed session.
+
+    `phone` is E.164, `card` the digits of a wallet's card, `address` the browser's.
+    """
+
+    phone: str | None = None
+    birth_year: int | None = None
+    card: str | None = None
+    email: str | None = None
+    address: str | None = None
+
+    def __repr__(self) -> str:
+        return "Payer(…)"
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter may know of a payment attempt.
 
     `reference` is the wire reference: made by us, unique per attempt, not the payment id.
-    `amount_dirhams` is what the order owes; `created_at` is aware UTC.
+    `amount_dirhams` is what the order owes; `created_at` is aware UTC. Where `currency` is not
+    LYD, `wire_minor` is the amount in that currency's minor units (USD: cents). `return_url` is
+    where the payer's browser comes back to, `notify_url` the webhook; `session` is what the
+    adapter's own `start` left for later calls. `payer` is known to `start` alone.
     """
 
     reference: str
     amount_dirhams: int
     created_at: datetime
     language: Literal["ar", "en"] = "ar"
+    method: str = ""
+    currency: str = "LYD"
+    wire_minor: int | None = None
+    return_url: str = ""
+    notify_url: str = ""
+    session: Mapping[str, str] = {}
+    payer: Payer = Payer()
 
 
 class Lightbox(msgspec.Struct, frozen=True, tag_field="kind", tag="lightbox", rename="camel"):
@@ -43,54 +69,92 @@ class Redirect(msgspec.Struct, frozen=True, tag_field="kind", tag="redirect", re
 
 
 class Otp(msgspec.Struct, frozen=True, tag_field="kind", tag="otp", rename="camel"):
-    """Ask the payer for the one-time code that the gateway sent."""
+    """Ask the payer for the one-time code that the gateway sent.
+
+    `expires_at` and `resend_at` are aware UTC: when the code runs out, and from when on another
+    may be asked for (None: never, or at any time).
+    """
 
     length: int
     masked_phone: str
+    expires_at: datetime | None = None
+    resend_at: datetime | None = None
 
 
 class Offline(msgspec.Struct, frozen=True, tag_field="kind", tag="offline", rename="camel"):
-    """Nothing to do online; tell the payer this."""
+    """Nothing to do online; tell the payer this.
+
+    `details` are the facts one by one (`iban`, `beneficiary`, `bank`, `reference`, `amount`), and
+    `qr` the text of a code to scan. `takes_proof`: the payer may show that the money was sent.
+    """
 
     instructions: str
+    details: dict[str, str] = {}
+    qr: str | None = None
+    takes_proof: bool = False
 
 
 Action = Lightbox | Redirect | Otp | Offline
+
+
+class Started(msgspec.Struct, frozen=True):
+    """What the payer has to do, and what the adapter wants to be told again in later calls: kept
+    sealed, shown to nobody.
+    """
+
+    action: Action
+    session: dict[str, str] = {}
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Money that the gateway says it took, once for each transaction of its own.
 
     `provider_reference` is the gateway's id, unique for the provider and `terminal`.
-    `details` holds masked extras worth keeping (network reference, masked card, scheme).
+    `amount_dirhams` is what it is worth; where `currency` is not LYD, `wire_minor` is the amount in
+    that currency's minor units. `details` holds masked extras worth keeping (network reference,
+    masked card, scheme).
     """
 
     provider_reference: str
     terminal: str
     amount_dirhams: int
     currency: str
+    wire_minor: int | None = None
     details: dict[str, str] = {}
 
 
-class Paid(msgspec.Struct, frozen=True):
+class Paid(msgspec.Struct, frozen=True, tag_field="outcome", tag="paid"):
     """The gateway proves that money came: one receipt, or several if the payer paid twice."""
 
     receipts: tuple[Receipt, ...]
 
 
-class Failed(msgspec.Struct, frozen=True):
+class Failed(msgspec.Struct, frozen=True, tag_field="outcome", tag="failed"):
     """An explicit no; `reason` is the gateway's text."""
 
     reason: str
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """Neither yes nor no: not found yet, no answer, an answer that makes no sense."""
+    """Neither yes nor no: not found yet, no answer, an answer that makes no sense.
+    `is_unreachable`: the gateway did not answer at all, or as one that is down.
+    """
 
     reason: str
+    is_unreachable: bool = False
 
 
 Answer = Paid | Failed | Unknown
+Proof = Paid | Failed
+
+
+class WrongCode(msgspec.Struct, frozen=True):
+    """The one-time code was not taken and nothing was charged; another may be tried, or asked for
+    where this one has run out (`is_expired`).
+    """
+
+    reason: str
+    is_expired: bool = False
 
 
 class RefundIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +162,9 @@ class RefundIntent(msgspec.Struct, frozen=True, kw_only=True):
 
     `reference` is the payment's wire reference, `receipt_reference` the gateway's own id of the
     money. `sent_at` is when a call for it may have left last (None: never). `known` are the
-    gateway's ids of other refunds of the same money, which come to `known_dirhams`.
+    gateway's ids of other refunds of the same money, which come to `known_dirhams`. Where the money
+    came in another `currency`, `receipt_minor` and `amount_minor` are the same two amounts in its
+    minor units. `session` is what the payment's `start` left.
     """
 
     reference: str
@@ -110,6 +176,10 @@ class RefundIntent(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None
     known: tuple[str, ...] = ()
     known_dirhams: int = 0
+    currency: str = "LYD"
+    receipt_minor: int | None = None
+    amount_minor: int | None = None
+    session: Mapping[str, str] = {}
 
 
 class Refunded(msgspec.Struct, frozen=True):
@@ -154,6 +224,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     `authentic` is `yes` (signature holds), `no` (it does not: drop it) or `unsigned`.
     `dedupe_key` names the event inside the provider (terminal, transaction, type), so that the
     same event is stored once. `raw` is the message as received, masked where it must be.
+    `proof` is what the message itself proves: only where the gateway signs all that matters and
+    cannot be asked.
     """
 
     authentic: Literal["yes", "no", "unsigned"]
@@ -162,6 +234,29 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["sale", "refund", "void", "cancelled", "failed", "other"]
     amount_dirhams: int | None = None
     raw: dict[str, object] = {}
+    proof: Proof | None = None
+
+
+class GatewayTransaction(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a gateway's own list, for reconciliation. `at` is aware UTC."""
+
+    provider_reference: str
+    terminal: str
+    reference: str | None
+    kind: Literal["sale", "refund", "void", "other"]
+    status: Literal["approved", "declined", "unknown"]
+    amount_dirhams: int
+    currency: str
+    at: datetime
+    original_reference: str | None = None
+    wire_minor: int | None = None
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """What trying the credentials gave. `works` None: this gateway has no call that would tell."""
+
+    works: bool | None
+    detail: str = ""
 
 
 class GatewayReply(msgspec.Struct, frozen=True):
@@ -174,7 +269,9 @@ class GatewayReply(msgspec.Struct, frozen=True):
 
 class PaymentMethod(msgspec.Struct, frozen=True):
     """A way to pay that the platform offers. `kind` is lightbox, redirect, otp or offline;
-    `provider` None is paid without a gateway. It carries `least_dirhams` to `most_dirhams`.
+    `provider` None is paid without a gateway. It carries `least_dirhams` to `most_dirhams` in
+    steps of `step_dirhams`, and is settled in `currency`. `asks` names what the payer has to give
+    to start (`phone`, `birthYear`, `card`); `aliases` are other names of it.
     """
 
     method: str
@@ -184,10 +281,15 @@ class PaymentMethod(msgspec.Struct, frozen=True):
     provider: str | None
     least_dirhams: int = 0
     most_dirhams: int = DIRHAMS_MAX
+    step_dirhams: int = 1
+    currency: str = "LYD"
+    asks: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     def carries(self, dirhams: int) -> bool:
-        """True if this amount can be paid this way."""
-        return self.least_dirhams <= dirhams <= self.most_dirhams
+        """True if this amount can be paid this way, to the dirham."""
+        fits = self.least_dirhams <= dirhams <= self.most_dirhams
+        return fits and dirhams % self.step_dirhams == 0
 
 
 class Stamps(Protocol):
@@ -208,20 +310,69 @@ class ProviderBusy(Unavailable):
     )
 
 
+class ProviderRefused(Invalid):
+    """The gateway says no before anything was charged; its reason stands at `method`."""
+
+    code = "PAYMENT_REFUSED"
+    words = Words(
+        "The payment service refused this payment; nothing was charged.",
+        "رفضت خدمة الدفع هذه العملية؛ لم يُخصم أي مبلغ.",
+    )
+
+    def __init__(self, reason: Words) -> None:
+        super().__init__({"method": reason})
+
+
+class ResendTooSoon(Limited):
+    """Another code may be asked for only after a while."""
+
+    words = Words(
+        "Please wait a little before asking for another code.",
+        "يرجى الانتظار قليلا قبل طلب رمز آخر.",
+    )
+
+
 class PaymentProvider(Protocol):
     """One gateway. `name` is also its webhook path; `can_query` says whether `query` proves,
-    `can_refund` whether money goes back through it.
+    `can_refund` whether money goes back through it, `can_list` whether it lists its transactions.
     """
 
     name: str
     can_query: bool
     can_refund: bool
+    can_list: bool
 
-    async def start(self, intent: Intent) -> Action:
+    async def start(self, intent: Intent) -> Started:
         """What the payer has to do; signs on the server, from the stored amount only.
 
         Raises:
             ProviderBusy: the gateway was needed and did not answer; nothing was charged.
+            ProviderRefused: the gateway said no.
+            Invalid: what the payer gave does not do; the fault names `phone`, `birthYear`, `card`.
+        """
+        ...
+
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+        """Charge with the payer's one-time code: sent at most once by this call, and `Unknown`
+        when it may have arrived without a clear answer. Never raises for what the outside does.
+        """
+        ...
+
+    async def resend_otp(self, intent: Intent) -> Started:
+        """Ask the gateway for another code.
+
+        Raises:
+            ResendTooSoon, ProviderBusy, ProviderRefused.
+        """
+        ...
+
+    def parse_return(self, intent: Intent, query: Mapping[str, str]) -> Claim:
+        """What the browser brings back from the gateway's page, in the order received."""
+        ...
+
+    def reference_of(self, raw_body: bytes) -> str | None:
+        """The wire reference that a notification names, believed by nobody: it only says whose
+        credentials `parse_webhook` is to be tried with.
         """
         ...
 
@@ -249,6 +400,18 @@ class PaymentProvider(Protocol):
         became of it, and nothing is sent again before that is clear. Never raises for what the
         outside does.
         """
+        ...
+
+    async def list_transactions(self, first: date, last: date) -> Sequence[GatewayTransaction]:
+        """What the gateway has recorded on these days (Tripoli's), oldest first.
+
+        Raises:
+            ProviderBusy: it did not answer, or `can_list` is False.
+        """
+        ...
+
+    async def check_connection(self) -> Connection:
+        """Try the credentials without touching money. Never raises for what the outside does."""
         ...
 
     async def aclose(self) -> None:

@@ -51,6 +51,12 @@ payments = table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("version", Int, nullable=False),
+    sa.Column("wire_minor", Int),
+    sa.Column("rate_micro", Int),
+    sa.Column("rate_source", Text),
+    sa.Column("session", Text),
+    sa.Column("code_tries", Int, nullable=False, server_default="0"),
+    sa.Column("credentials_id", Text),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.UniqueConstraint("provider", "reference"),
     sa.UniqueConstraint("store_id", "id"),
@@ -78,6 +84,7 @@ payment_receipts = table(
     sa.Column("reason", Text),
     sa.Column("details", Json, nullable=False),
     sa.Column("at", Moment, nullable=False),
+    sa.Column("wire_minor", Int),
     sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
     sa.Index("ix_payment_receipts_payment_id", "payment_id"),
     with_rowid=False,
@@ -94,6 +101,7 @@ payment_news = table(
     sa.Column("raw", Json, nullable=False),
     sa.Column("received_at", Moment, nullable=False),
     sa.Column("outcome", Text),
+    sa.Column("proof", Json),
     sa.UniqueConstraint("provider", "dedupe_key", "body_hash"),
     sa.Index(
         "ix_payment_news_waiting",
@@ -113,6 +121,14 @@ _BY_ID = Query(
 _BY_REFERENCE = Query(
     sa.select(*_PAYMENT_COLUMNS).where(
         payments.c.provider == sa.bindparam("provider"),
+        payments.c.reference == sa.bindparam("reference"),
+    ),
+    Payment,
+    across_stores=True,
+)
+_BY_ANY_REFERENCE = Query(
+    sa.select(*_PAYMENT_COLUMNS).where(
+        in_list(payments.c.provider, "providers"),
         payments.c.reference == sa.bindparam("reference"),
     ),
     Payment,
@@ -193,7 +209,12 @@ _FORGET_ACTIONS = Write(
         payments.c.store_id == sa.bindparam("key_store"),
         payments.c.order_id == sa.bindparam("key_order"),
     )
-    .values(action=sa.null(), return_url=sa.null(), version=payments.c.version + 1)
+    .values(
+        action=sa.null(),
+        return_url=sa.null(),
+        session=sa.null(),
+        version=payments.c.version + 1,
+    )
 )
 _WAITING_NEWS = Query(
     sa.select(*columns_of(payment_news, News))
@@ -224,6 +245,13 @@ async def get_payment(db: Database, payment_id: str) -> Payment:
 async def find_by_reference(db: Database, provider: str, reference: str) -> Payment | None:
     """The attempt the gateway knows by this reference."""
     return await db.one(_BY_REFERENCE, provider=provider, reference=reference)
+
+
+async def find_by_any_reference(
+    db: Database, providers: list[str], reference: str
+) -> Payment | None:
+    """The attempt that one of these gateways knows by this reference; references are random."""
+    return await db.one(_BY_ANY_REFERENCE, providers=providers, reference=reference)
 
 
 async def list_payments_of_order(db: Database, store_id: int, order_id: str) -> list[Payment]:

@@ -10,6 +10,7 @@ from eishro.errors import Conflict, NotFound, Words
 NAME_LENGTH_MAX = 120
 CATEGORIES_MAX = 500  # in one store
 Standing = Literal["approved", "pending", "rejected", "suspended"]
+NONE_OWN = msgspec.Raw(b"[]")
 SHIPPING_RATE_DIRHAMS = 10_000  # where a store says nothing: 10 dinars to every city
 
 
@@ -53,7 +54,8 @@ class Store(msgspec.Struct, frozen=True):
 
     `is_active` is what the public sees; `standing` is the platform's word, and a store whose
     standing is not `approved` cannot be opened by its owner. `commission_bp` is the platform's
-    share in basis points where it is not everybody's.
+    share in basis points where it is not everybody's, `own_gateways` names the payment gateways
+    (JSON) that it has credentials of its own for.
     """
 
     id: int
@@ -70,6 +72,7 @@ class Store(msgspec.Struct, frozen=True):
     standing: Standing = "approved"
     standing_reason: str | None = None
     commission_bp: int | None = None
+    own_gateways: msgspec.Raw = NONE_OWN
     owner_id: int | None = None
 
     def settings_value(self) -> StoreSettings:

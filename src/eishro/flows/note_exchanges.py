@@ -1,0 +1,42 @@
+"""Keep what was said to a gateway about a payment, after it was said."""
+
+import structlog
+
+from eishro.db.statements import Batch
+from eishro.domain.payments.exchanges import Exchange, insert_exchanges
+from eishro.domain.payments.model import Payment
+from eishro.errors import ShopError
+from eishro.flows.shop import Shop
+from eishro.ids import text_id
+
+_LOG = structlog.get_logger("eishro.payments")
+
+
+async def keep_exchanges(shop: Shop, payment: Payment) -> None:
+    """Write what was noted of the payment, which must exist; never in the way of the payment."""
+    noted = shop.journal.take(payment.reference)
+    if not noted:
+        return
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    kept = [
+        Exchange(
+            id=text_id("gex", one.at),
+            store_id=payment.store_id,
+            payment_id=payment.id,
+            order_id=payment.order_id,
+            provider=one.provider,
+            call=one.call,
+            request=one.request,
+            status=one.status,
+            reply=one.reply,
+            error=one.error,
+            milliseconds=one.milliseconds,
+            request_id=request_id,
+            at=one.at,
+        )
+        for one in noted
+    ]
+    try:
+        await shop.db.commit(Batch(insert_exchanges(kept)))
+    except ShopError as error:
+        _LOG.warning("exchanges_not_kept", payment=payment.id, error=repr(error)[:200])

@@ -1,0 +1,93 @@
+"""Where a gateway's own page sends the payer back to.
+
+The address holds the wire reference, which the gateway knows anyway, and shows nothing of the
+payment. Who began on the hosted page carries its cookie and is led back there; others go to the
+shop they came from. What the address brings is news, checked like any other.
+"""
+
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl
+
+from eishro.domain.payments import sql as payments
+from eishro.domain.payments.model import Payment
+from eishro.errors import NotFound, Words
+from eishro.flows import pay_order, refusals
+from eishro.flows.gateways import intent_of, provider_of
+from eishro.web.errors import BadRequest
+from eishro.web.routes import Call, Raw
+from eishro.web.system import message_page, page_language
+
+COOKIE = "eishro_payment"
+FIELDS_MAX = 50
+FIELD_LENGTH_MAX = 4_000
+_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+
+
+async def come_back(call: Call) -> Raw:
+    """The payer is back: hear the news, then on to where the payment is shown.
+
+    Raises:
+        NotFound: no such payment. BadRequest: more fields than anybody means.
+    """
+    named = call.params["payment_id"]
+    payment = await _find(call, named)
+    provider = await provider_of(call.shop, payment)
+    if provider is not None:
+        claim = provider.parse_return(intent_of(call.shop, payment), _fields(call))
+        if claim.authentic == "no":
+            await refusals.note(call.shop, call.actor, "signature", payment.id)
+        else:
+            payment = await pay_order.hear_return(call.shop, payment, claim)
+    if payment.id in (named, _remembered(call)):
+        return _go(f"{call.shop.rules.public_url}/pay/{payment.id}")
+    if payment.return_url is not None:
+        return _go(payment.return_url)
+    return message_page(
+        call,
+        Words("Thank you", "شكرا لك"),
+        Words(
+            "The payment is being checked; the shop shows its outcome.",
+            "يجري التحقق من الدفع؛ وتظهر النتيجة في المتجر.",
+        ),
+        page_language(call, None),
+    )
+
+
+def cookie_of(payment_id: str, *, is_secure: bool) -> str:
+    """What the hosted page leaves, so that the payer is led back to it."""
+    text = f"{COOKIE}={payment_id}; Path=/api/payments; Max-Age=7200; HttpOnly; SameSite=Lax"
+    return text + ("; Secure" if is_secure else "")
+
+
+async def _find(call: Call, named: str) -> Payment:
+    names = list(call.shop.providers)
+    found = await payments.find_by_any_reference(call.shop.db, names, named)
+    if found is None and named.startswith("pay_"):
+        return await payments.get_payment(call.shop.db, named)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def _fields(call: Call) -> dict[str, str]:
+    """What was brought, in the order received: the query, then a posted form."""
+    texts = (call.request.query_string, call.body_bytes.decode("utf-8", "replace"))
+    pairs: list[tuple[str, str]] = []
+    try:
+        for text in texts:
+            pairs += parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError as error:  # more fields than anybody means
+        raise BadRequest() from error
+    return {name: value[:FIELD_LENGTH_MAX] for name, value in pairs}
+
+
+def _remembered(call: Call) -> str | None:
+    try:
+        cookies = SimpleCookie(call.request.get_header("Cookie") or "")
+    except CookieError:
+        return None
+    return cookies[COOKIE].value if COOKIE in cookies else None
+
+
+def _go(address: str) -> Raw:
+    return Raw(b"", "text/plain; charset=utf-8", 303, {**_HEADERS, "Location": address})

@@ -1,0 +1,200 @@
+"""One-time codes: sent once, tried five times, never charged twice."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from eishro.adapters.payments.defaults import Defaults
+from eishro.cli.doctor import find_faults
+from eishro.domain.orders import sql as orders
+from eishro.domain.payments import sql as payments
+from eishro.domain.payments.model import (
+    CODE_SILENCE,
+    CODE_TRIES_MAX,
+    MayBeCharged,
+    NoCodeExpected,
+    Payment,
+)
+from eishro.domain.payments.port import (
+    Answer,
+    Failed,
+    Intent,
+    Otp,
+    Paid,
+    PaymentMethod,
+    Receipt,
+    ResendTooSoon,
+    Started,
+    Unknown,
+    WrongCode,
+)
+from eishro.errors import Invalid
+from eishro.flows.shop import NotOnce
+from eishro.flows.start_payment import start_payment
+from eishro.flows.submit_code import resend_code, submit_code
+from eishro.jobs.schedule import check_due_payments
+from tests.shops import TESTER, World, changed
+
+pytestmark = pytest.mark.anyio
+
+GOOD = "123456"
+
+
+class Wallet(Defaults):
+    """Takes one code; `says` replaces its answers; what it was sent stands in `codes`."""
+
+    name = "wallet"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.codes: list[str] = []
+        self.sessions: list[str] = []
+        self.says: Answer | WrongCode | None = None
+        self.pause = asyncio.Event()
+        self.pause.set()
+
+    async def start(self, intent: Intent) -> Started:
+        resend_at = self._world.clock.now() + timedelta(seconds=60)
+        action = Otp(length=6, masked_phone="09•••••678", resend_at=resend_at)
+        return Started(action, {"process": f"p-{intent.reference}"})
+
+    async def resend_otp(self, intent: Intent) -> Started:
+        return Started(Otp(length=6, masked_phone="09•••••678"), {"process": "again"})
+
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+        self.codes.append(code)
+        self.sessions.append(intent.session["process"])
+        await self.pause.wait()
+        if self.says is not None:
+            return self.says
+        if code != GOOD:
+            return WrongCode("bad code")
+        receipt = Receipt(
+            provider_reference=f"w-{intent.reference}",
+            terminal="W",
+            amount_dirhams=intent.amount_dirhams,
+            currency="LYD",
+        )
+        return Paid((receipt,))
+
+
+async def _begun(world: World) -> tuple[Wallet, Payment]:
+    wallet = Wallet(world)
+    method = PaymentMethod("wallet", "otp", "محفظة", "Wallet", "wallet", asks=("phone",))
+    world.shop = changed(
+        world.shop,
+        providers={**world.shop.providers, "wallet": wallet},
+        methods=(*world.shop.methods, method),
+    )
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    state = await world.product(merchant.store.id, stock=3)
+    placed = await world.order(state)
+    return wallet, await _again(world, placed.order.id)
+
+
+async def _again(world: World, order_id: str) -> Payment:
+    return await start_payment(world.shop, order_id, "wallet", None, TESTER, NotOnce())
+
+
+async def test_the_right_code_pays_the_order(world: World) -> None:
+    wallet, payment = await _begun(world)
+    assert "p-" not in (payment.session or "")  # what the adapter keeps is sealed
+    assert (await submit_code(world.shop, payment.id, GOOD)).status == "paid"
+    assert wallet.sessions == [f"p-{payment.reference}"]
+    assert (await orders.get_order(world.db, payment.order_id)).payment_status == "paid"
+    with pytest.raises(NoCodeExpected):
+        await submit_code(world.shop, payment.id, GOOD)
+    assert await find_faults(world.db) == []
+
+
+async def test_a_wrong_code_may_be_followed_by_others_but_not_for_ever(world: World) -> None:
+    wallet, payment = await _begun(world)
+    for _ in range(CODE_TRIES_MAX):
+        assert (await payments.get_payment(world.db, payment.id)).status == "action_required"
+        with pytest.raises(Invalid) as refused:
+            await submit_code(world.shop, payment.id, "000000")
+        assert set(refused.value.faults) == {"code"}
+    assert (await payments.get_payment(world.db, payment.id)).status == "failed"
+    with pytest.raises(NoCodeExpected):
+        await submit_code(world.shop, payment.id, GOOD)
+    assert len(wallet.codes) == CODE_TRIES_MAX
+    second = await _again(world, payment.order_id)
+    assert (await submit_code(world.shop, second.id, GOOD)).status == "paid"
+
+
+async def test_many_at_once_send_one_code(world: World) -> None:
+    wallet, payment = await _begun(world)
+    wallet.pause.clear()
+    racing = [asyncio.ensure_future(submit_code(world.shop, payment.id, GOOD)) for _ in range(10)]
+    while not wallet.codes:
+        await asyncio.sleep(0.001)
+    with pytest.raises(MayBeCharged):  # another attempt beside it could charge twice
+        await _again(world, payment.order_id)
+    wallet.pause.set()
+    outcomes = await asyncio.gather(*racing, return_exceptions=True)
+    assert sum(isinstance(outcome, Payment) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, NoCodeExpected) for outcome in outcomes) == 9
+    assert wallet.codes == [GOOD]
+
+
+async def test_silence_after_a_code_is_unclear_and_waits_for_people(world: World) -> None:
+    wallet, payment = await _begun(world)
+    wallet.says = Unknown("no answer", is_unreachable=True)
+    dark = await submit_code(world.shop, payment.id, GOOD)
+    assert (dark.status, dark.review) == ("unknown", "no_answer")
+    with pytest.raises(MayBeCharged):
+        await _again(world, payment.order_id)
+    with pytest.raises(NoCodeExpected):
+        await submit_code(world.shop, payment.id, GOOD)
+    assert len(wallet.codes) == 1
+
+
+async def test_a_code_in_flight_at_a_crash_is_found_unclear(world: World) -> None:
+    wallet, payment = await _begun(world)
+    wallet.pause.clear()
+    sending = asyncio.ensure_future(submit_code(world.shop, payment.id, GOOD))
+    while not wallet.codes:
+        await asyncio.sleep(0.001)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert (await payments.get_payment(world.db, payment.id)).status == "processing"
+    world.clock.turn(CODE_SILENCE)
+    await check_due_payments(world.shop)
+    found = await payments.get_payment(world.db, payment.id)
+    assert (found.status, found.review) == ("unknown", "no_answer")
+    assert await check_due_payments(world.shop) == 0  # it is not asked about without end
+
+
+async def test_a_clear_no_ends_the_attempt(world: World) -> None:
+    wallet, payment = await _begun(world)
+    wallet.says = Failed("insufficient funds")
+    failed = await submit_code(world.shop, payment.id, GOOD)
+    assert (failed.status, failed.failure) == ("failed", "insufficient funds")
+    assert (await orders.get_order(world.db, payment.order_id)).payment_status == "failed"
+
+
+async def test_another_code_is_sent_after_a_while(world: World) -> None:
+    wallet, payment = await _begun(world)
+    with pytest.raises(ResendTooSoon) as soon:
+        await resend_code(world.shop, payment.id)
+    assert soon.value.retry_after_seconds == 60
+    world.clock.turn(timedelta(seconds=61))
+    await resend_code(world.shop, payment.id)
+    await submit_code(world.shop, payment.id, GOOD)
+    assert wallet.sessions == ["again"]
+
+
+async def test_over_http_a_code_may_be_written_in_arabic_digits(world: World) -> None:
+    wallet, payment = await _begun(world)
+    client = world.client()
+    path = f"/api/payments/{payment.id}/otp"
+    wrong = await client.post(path, json={"code": "000000"})
+    assert (wrong.status_code, list(wrong.json()["error"]["details"])) == (422, ["code"])
+    assert (await client.post(path, json={"code": "12 34"})).status_code == 422
+    paid = await client.post(path, json={"code": "١٢٣٤٥٦"})
+    assert (paid.status_code, paid.json()["data"]["status"]) == (200, "paid")
+    again = await client.post(path, json={"code": GOOD})
+    assert again.status_code == 409
+    assert wallet.codes == ["000000", GOOD]

@@ -2,6 +2,7 @@
 drawn; two tasks of one moment may still meet in another order when it is replayed.
 """
 
+import asyncio
 import random
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,8 +20,9 @@ from tests.simulation.invariants import Watch
 from tests.simulation.operations import OPERATIONS, Operation
 from tests.simulation.universe import Universe
 
-CRASH_ONE_IN = 40  # operations end with the death of their process
+CRASH_ONE_IN = 30  # operations end with the death of their process
 COMMITS_TO_DEATH_MAX = 6
+LAST_WORDS_SECONDS = 10
 DAYS_TO_REST = 18  # a paid attempt is looked at for up to a fortnight
 
 
@@ -77,6 +79,7 @@ async def _step(universe: Universe, watch: Watch, operation: Operation) -> None:
     watch.begin()
     if universe.rng.randrange(CRASH_ONE_IN) == 0:
         universe.db.dies_in = universe.rng.randint(1, COMMITS_TO_DEATH_MAX)
+    running = asyncio.all_tasks()
     try:
         await operation(universe)
     except ShopError:
@@ -84,6 +87,10 @@ async def _step(universe: Universe, watch: Watch, operation: Operation) -> None:
     except Crash:
         pass
     if universe.db.is_dead:
+        # What was on its way to the database when the process died may arrive, but now.
+        left = asyncio.all_tasks() - running
+        if left:
+            await asyncio.wait(left, timeout=LAST_WORDS_SECONDS)
         universe.crashes += 1
         universe.start()
     universe.db.dies_in = None

@@ -144,7 +144,7 @@ class BadGateway(Defaults):
 
     async def query(self, intent: Intent) -> Answer:
         if self.faults and self._rng.random() < 0.15:
-            return Unknown("time-out")
+            return Unknown("time-out", is_unreachable=True)
         shown = [
             one
             for one in self._by_reference.get(intent.reference, [])

@@ -174,7 +174,7 @@ async def refuse_unclear(shop: Shop, order: Order) -> None:
 
 async def postpone_check(shop: Shop, payment_id: str) -> None:
     """Asking failed for a reason of ours: ask again at its next time, not at once."""
-    await record_answer(shop, payment_id, Unknown("asking failed"))
+    await record_answer(shop, payment_id, Unknown("asking failed", is_unreachable=True))
 
 
 def _receive(

@@ -143,7 +143,11 @@ class Payment(msgspec.Struct, frozen=True):
                 status=status,
                 failure=answer.reason[:200],
             )
-        seen = self._checked(at, following=self._next_check(at))
+        following = self._next_check(at)
+        last = self.created_at + timedelta(days=PAID_SWEEP_DAYS_MAX)
+        if following is None and answer.is_unreachable and at < last:
+            following = at + SWEEP_DAILY  # nobody answered: that was no look
+        seen = self._checked(at, following=following)
         # A code that was sent and never answered: a crash, or a gateway that fell silent.
         is_late = at >= self.updated_at + CODE_SILENCE
         if self.status == "processing" and self.code_tries and is_late:

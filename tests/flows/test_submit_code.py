@@ -163,6 +163,30 @@ async def test_codes_of_two_attempts_at_once_charge_once(world: World) -> None:
     assert await find_faults(world.db) == []
 
 
+async def test_an_order_cancelled_while_a_code_is_on_its_way_forgets_no_money(
+    world: World,
+) -> None:
+    for says in (Unknown("no answer"), WrongCode("bad code"), None):
+        wallet, payment = await _begun(world)
+        wallet.says = says
+        wallet.pause.clear()
+        sending = asyncio.ensure_future(submit_code(world.shop, payment.id, GOOD))
+        while not wallet.codes:
+            await asyncio.sleep(0.001)
+        await cancel_order(world.shop, payment.order_id, TESTER, only_pending=True)
+        wallet.pause.set()
+        await asyncio.gather(sending, return_exceptions=True)
+        found = await payments.get_payment(world.db, payment.id)
+        if isinstance(says, Unknown):
+            assert (found.status, found.review) == ("unknown", "no_answer")
+        elif isinstance(says, WrongCode):
+            assert found.status == "cancelled"
+        else:  # it was charged: the money waits for people
+            (receipt,) = await payments.list_receipts(world.db, payment.id)
+            assert (receipt.applied, receipt.reason) == (False, "order_closed")
+        assert await find_faults(world.db) == []
+
+
 async def test_a_code_for_an_order_that_waits_no_more_is_not_sent(world: World) -> None:
     wallet, payment = await _begun(world)
     await cancel_order(world.shop, payment.order_id, TESTER, only_pending=True)

@@ -77,7 +77,11 @@ async def _take_back(shop: Shop, payment_id: str) -> None:
     before = await payments.get_payment(shop.db, payment_id)
     if before.status != "processing":
         return
-    after = before.code_refused(shop.clock.now())
+    at = shop.clock.now()
+    after = before.code_refused(at)
+    order = await orders.get_order(shop.db, before.order_id)
+    if order.status == "cancelled" and not after.is_final:
+        after = after.closed("cancelled", at)  # while the code was on its way
     await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
 
 

@@ -40,7 +40,7 @@ _FITTING = Query(
     sa.select(orders.orders.c.id)
     .where(
         orders.orders.c.store_id == sa.bindparam("store_id"),
-        orders.orders.c.total_dirhams == sa.bindparam("dirhams"),
+        orders.orders.c.due_dirhams == sa.bindparam("dirhams"),
         orders.orders.c.status == "pending",
         in_list(orders.orders.c.payment_status, "unpaid"),
     )
@@ -111,7 +111,7 @@ async def collect(universe: Universe) -> None:
 async def refund(universe: Universe) -> None:
     """Everything, a part or a piece goes back; several people may want it at once."""
     order_id = await fitting_order(
-        universe, lambda o: o.is_captured and o.refunds_opened_dirhams < o.total_dirhams
+        universe, lambda o: o.is_captured and o.refunds_opened_dirhams < o.paid_dirhams
     )
     lines = await orders.list_lines(universe.shop.db, [order_id])
     line = universe.rng.choice(lines)

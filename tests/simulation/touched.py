@@ -126,7 +126,9 @@ class Holds:
 
 
 _PRICES = Query(
-    sa.select(orders.c.id, orders.c.payment_status, orders.c.total_dirhams).where(_THESE),
+    sa.select(orders.c.id, orders.c.status, orders.c.payment_status, orders.c.total_dirhams).where(
+        _THESE
+    ),
     row,
     across_stores=True,
 )
@@ -140,14 +142,17 @@ class Settled:
         self.dirhams: Counter[str] = Counter()  # by order, as the books say
 
     async def look(self) -> None:
-        """A paid order was settled to the dirham, and none beyond its price."""
+        """A paid order was settled to the dirham, and none beyond its price. One that was cancelled
+        before all of it came keeps what came, and has it refunded.
+        """
         ids = self._universe.trail.of("ord")
         found = await self._universe.db.all(_PRICES, ids=ids) if ids else []
-        for order_id, status, total in found:
+        for order_id, status, payment_status, total in found:
             settled = self.dirhams[order_id]
             assert settled <= total, f"{order_id}: {settled} settled of {total}"
-            assert status not in CAPTURED or settled == total, (
-                f"{order_id} is {status} with {settled} of {total}"
+            is_whole = payment_status in CAPTURED and status != "cancelled"
+            assert not is_whole or settled == total, (
+                f"{order_id} is {payment_status} with {settled} of {total}"
             )
 
 

@@ -150,7 +150,7 @@ async def test_an_http_port_that_raises_something_else_is_unknown(desk: Desk) ->
             raise NoReply("cut off", sent=True) if "MerchantReference" in body else OSError("?")
 
     cut = desk.gateway.provider(http=Cut())
-    assert await cut.query(desk.intent()) == Unknown("no reply: cut off")
+    assert await cut.query(desk.intent()) == Unknown("no reply: cut off", is_unreachable=True)
     both = await asyncio.gather(cut.query(desk.intent(1)), cut.query(desk.intent(2)))
     assert all(isinstance(answer, Unknown) for answer in both)
     await cut.aclose()

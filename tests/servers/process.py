@@ -104,6 +104,9 @@ class ServerProcess:
         """Stop it in its tracks: connections stay open, nothing answers. `thaw` goes on."""
         assert self._child is not None
         self._child.send_signal(signal.SIGSTOP)
+        # The signal stops its threads one by one: until the last has, it may still answer.
+        while not _are_stopped(self._child.pid):
+            time.sleep(_POLL_SECONDS)
 
     def thaw(self) -> None:
         """Let it go on after `freeze`."""
@@ -113,6 +116,12 @@ class ServerProcess:
     def log_end(self) -> str:
         """The last lines of its log."""
         return self.log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
+
+
+def _are_stopped(pid: int) -> bool:
+    """True once every thread of the process has been stopped (`T` after its name in brackets)."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
 
 def _children_of(pid: int) -> list[int]:

@@ -13,8 +13,6 @@ from typing import Any, Literal
 import httpx
 import msgspec
 import pytest
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.payments import METHODS
@@ -36,8 +34,10 @@ from eishro.jobs.schedule import check_due_payments
 from eishro.sandbox.simulators import SIMULATORS, Simulated
 from eishro.web.api import ROUTES
 from eishro.web.asgi import build_app
+from tests.servers.embedded import served
 from tests.servers.ports import free_port
 from tests.shops import TESTER, World, changed, order_body
+from tests.stamps import MemoryStamps
 
 Act = Literal["pay", "decline", "cancel"]
 # What a gateway may be able to do. `news`: it tells the shop by itself; `query`: it can be asked.
@@ -51,17 +51,6 @@ Fault = Literal[
     "charged, then silent",  # the money is taken, and the answer to that call is lost
 ]
 RATE = UsdRate(4_850_000, "test")
-
-
-class MemoryStamps:
-    """The `Stamps` port without a database."""
-
-    def __init__(self) -> None:
-        self.last: dict[str, int] = {}
-
-    async def next(self, name: str, at_least: int) -> int:
-        self.last[name] = max(at_least, self.last.get(name, at_least - 1) + 1)
-        return self.last[name]
 
 
 class Cashier:
@@ -198,31 +187,16 @@ async def open_till(world: World, cashier: Cashier) -> AsyncIterator[Till]:
     till = Till(world, cashier)
     app: Any = build_app(world.door(), ROUTES)  # its own: routes are added
     till.simulated.add_routes(app, f"/sandbox/{cashier.gateway.provider}")
-    server = Server(
-        app, address="127.0.0.1", port=till.port, interface=Interfaces.ASGI, log_enabled=False
-    )
-    serving = asyncio.create_task(server.serve())
-    try:
-        await _is_up(till)
-        yield till
-    finally:
-        await world.settle()
-        await till.simulated.aclose()
-        for provider in world.shop.providers.values():
-            await provider.aclose()
-        await till.browser.aclose()
-        await till.http.aclose()
-        server.stop()  # type: ignore[no-untyped-call]
-        await serving
-
-
-async def _is_up(till: Till) -> None:
-    for _ in range(500):
-        with contextlib.suppress(httpx.TransportError):
-            await till.browser.get("/health/live")
-            return
-        await asyncio.sleep(0.01)
-    raise RuntimeError("the shop does not listen")
+    async with served(app, till.port):
+        try:
+            yield till
+        finally:
+            await world.settle()
+            await till.simulated.aclose()
+            for provider in world.shop.providers.values():
+                await provider.aclose()
+            await till.browser.aclose()
+            await till.http.aclose()
 
 
 @pytest.mark.anyio

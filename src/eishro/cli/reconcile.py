@@ -21,6 +21,7 @@ from eishro.domain.payments.statement_file import read_statement
 from eishro.errors import Invalid
 from eishro.flows.reconcile import own_accounts, reconcile_day, reconcile_listed
 from eishro.flows.shop import Shop
+from eishro.money import decimal_from_dirhams
 from eishro.settings import Settings
 from eishro.sheets import SheetUnreadable, read_sheet
 
@@ -138,4 +139,4 @@ def _row(report: Report, number: int) -> tuple[str, ...]:
 
 
 def _dinars(dirhams: int | None) -> str:
-    return "-" if dirhams is None else f"{dirhams // 1000}.{dirhams % 1000:03d}"
+    return "-" if dirhams is None else str(decimal_from_dirhams(dirhams))

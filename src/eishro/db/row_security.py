@@ -4,7 +4,7 @@
         for statement in row_security.policy_of("parcels"):
             op.execute(statement)
 
-Migrations up to 0021 spell it out; they are history and stay as they are. What the setting is and
+Migrations up to 0015 spell it out; they are history and stay as they are. What the setting is and
 who sets it is told in `db/tenancy.py`.
 """
 

@@ -11,27 +11,18 @@ from eishro.errors import Words
 from eishro.sandbox.edfali import OTP, PAYERS, values_of
 from eishro.sandbox.stage import (
     BODY_BYTES_MAX,
-    HINT,
-    SMS_HEADS,
-    SMS_TITLE,
-    TEST_HEADS,
-    TEST_TITLE,
+    PhoneDesk,
     Shown,
     Stylesheet,
     Switch,
     hinder,
-    language_of,
-    paragraph,
     refuse_all,
-    show_page,
-    table,
 )
 
 if TYPE_CHECKING:
     from eishro.sandbox.edfali import Simulator
 
 _TITLE = Words("Edfali (simulator)", "ادفع لي (محاكاة)")
-_CODE = Words(f"The code is always {OTP}.", f"رمز التحقق دائما {OTP}.")
 _METHODS = ("DoPTrans", "OnlineConfTrans")
 _ENVELOPE = (
     '<?xml version="1.0" encoding="utf-8"?>'
@@ -47,8 +38,9 @@ _FAULT = (
 
 def add_routes(simulator: "Simulator", app: Any, prefix: str) -> None:
     """The bank's address and what people look at."""
-    app.add_route(prefix, _Desk(simulator, f"{prefix}/static/desk.css"))
-    app.add_route(f"{prefix}/static/desk.css", Stylesheet())
+    style = f"{prefix}/static/desk.css"
+    app.add_route(prefix, PhoneDesk(style, _TITLE, OTP, simulator.messages, PAYERS))
+    app.add_route(style, Stylesheet())
     app.add_route(f"{prefix}/faults", Switch(simulator, "faults"))
     app.add_route(f"{prefix}/sessions", Shown(lambda: _sessions(simulator)))
     app.add_route(f"{prefix}/api/BCDUssd/NewEdfali.asmx", _Service(simulator))
@@ -85,28 +77,6 @@ def _result(method: str, word: str) -> str:
         f"<{method}Result>{html.escape(word)}</{method}Result>" if word else (f"<{method}Result />")
     )
     return f'<{method}Response xmlns="http://tempuri.org/">{result}</{method}Response>'
-
-
-class _Desk:
-    """The payer's phone, and who pays."""
-
-    def __init__(self, simulator: "Simulator", style: str) -> None:
-        self._simulator = simulator
-        self._style = style
-
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        language = language_of(request)
-        people = [(phone, words.in_(language)) for phone, words in PAYERS.items()]
-        show_page(
-            response,
-            language,
-            self._style,
-            _TITLE,
-            paragraph(language, HINT),
-            paragraph(language, _CODE),
-            table(language, SMS_TITLE, SMS_HEADS, reversed(self._simulator.messages)),
-            table(language, TEST_TITLE, TEST_HEADS, people),
-        )
 
 
 def _sessions(simulator: "Simulator") -> list[dict[str, Any]]:

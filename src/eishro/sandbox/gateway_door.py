@@ -1,10 +1,10 @@
-"""What the HTTP sides of the simulated gateways have in common: fields, faults, pages."""
+"""What simulators with pages for payers have in common, beside their stage: fields and pages."""
 
 import functools
 import html
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl
 
 import falcon
@@ -12,14 +12,13 @@ import falcon.asgi
 import msgspec
 
 from eishro.errors import Words
+from eishro.money import decimal_from_dirhams
+from eishro.sandbox.stage import BODY_BYTES_MAX, HTML, Language
 
-BODY_BYTES_MAX = 64_000
-HTML = "text/html; charset=utf-8"
 _STATIC = {
     "payer.css": "text/css; charset=utf-8",
     "payer.js": "text/javascript; charset=utf-8",
 }
-Language = Literal["ar", "en"]
 
 
 async def read_fields(request: falcon.asgi.Request) -> dict[str, Any]:
@@ -41,11 +40,6 @@ def bearer_of(request: falcon.asgi.Request) -> str:
     """The token that came with the call."""
     kind, _, token = (request.get_header("Authorization") or "").partition(" ")
     return token if kind == "Bearer" else ""
-
-
-def language_of(request: falcon.asgi.Request) -> Language:
-    """`?lang=en` is English, anything else Arabic."""
-    return "en" if request.params.get("lang") == "en" else "ar"
 
 
 def send_page(
@@ -78,11 +72,6 @@ def send_page(
     ).encode()
 
 
-def paragraph(words: Words, language: Language, *, kind: str = "") -> str:
-    """A line of text; `kind` is its class."""
-    return f'<p class="{kind}">{html.escape(words.in_(language))}</p>'
-
-
 def listing(head: Sequence[Words], rows: Sequence[Sequence[str]], language: Language) -> str:
     """A table of text."""
     titles = "".join(f'<th scope="col">{html.escape(h.in_(language))}</th>' for h in head)
@@ -95,7 +84,11 @@ def listing(head: Sequence[Words], rows: Sequence[Sequence[str]], language: Lang
 
 @functools.cache
 def _static_file(name: str) -> bytes:
-    return (resources.files(__package__) / "gateway_static" / name).read_bytes()
+    folder = resources.files(__package__)
+    own = (folder / "gateway_static" / name).read_bytes()
+    # The look of the first simulator's form, and what only these pages have.
+    base = (folder / "moamalat_static" / "form.css").read_bytes() if name == "payer.css" else b""
+    return base + own
 
 
 class Static:
@@ -110,29 +103,9 @@ class Static:
         response.data = _static_file(name)
 
 
-class FaultSetting:
-    """GET shows the faults, PUT sets all of them (those left out go back to their default)."""
-
-    def __init__(self, simulator: Any) -> None:
-        self._simulator = simulator
-
-    async def on_get(self, _: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        response.media = msgspec.to_builtins(self._simulator.faults)
-
-    async def on_put(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        kind = type(self._simulator.faults)
-        try:
-            self._simulator.faults = msgspec.convert(await read_fields(request), kind)
-        except msgspec.ValidationError as error:
-            response.status = 422
-            response.media = {"message": str(error)}
-            return
-        response.media = msgspec.to_builtins(self._simulator.faults)
-
-
 def dinars(dirhams: int) -> str:
     """An amount for people."""
-    return f"{dirhams // 1000}.{dirhams % 1000:03d}"
+    return str(decimal_from_dirhams(dirhams))
 
 
 def dirhams_of(text: object) -> int | None:

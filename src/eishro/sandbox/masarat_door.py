@@ -12,35 +12,27 @@ from eishro.errors import Words
 from eishro.sandbox.masarat import CARDS, OTP, Answer
 from eishro.sandbox.stage import (
     BODY_BYTES_MAX,
-    HINT,
-    SMS_HEADS,
-    SMS_TITLE,
-    TEST_HEADS,
-    TEST_TITLE,
+    PhoneDesk,
     Shown,
     Stylesheet,
     Switch,
     hinder,
-    language_of,
-    paragraph,
     refuse_all,
-    show_page,
-    table,
 )
 
 if TYPE_CHECKING:
     from eishro.sandbox.masarat import Simulator
 
 _TITLE = Words("OnePay at Masarat (simulator)", "ون باي عبر مسارات (محاكاة)")
-_CODE = Words(f"The code is always {OTP}.", f"رمز التحقق دائما {OTP}.")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def add_routes(simulator: "Simulator", app: Any, prefix: str) -> None:
     """The three calls and what people look at."""
-    app.add_route(prefix, _Desk(simulator, f"{prefix}/static/desk.css"))
-    app.add_route(f"{prefix}/static/desk.css", Stylesheet())
+    style = f"{prefix}/static/desk.css"
+    app.add_route(prefix, PhoneDesk(style, _TITLE, OTP, simulator.messages, CARDS))
+    app.add_route(style, Stylesheet())
     app.add_route(f"{prefix}/faults", Switch(simulator, "faults", simulator.forget))
     app.add_route(f"{prefix}/sessions", Shown(lambda: _sessions(simulator)))
     calls = (simulator.sign_in, simulator.open, simulator.complete)
@@ -79,28 +71,6 @@ async def _body(request: falcon.asgi.Request) -> dict[str, Any]:
     except (ValueError, ArithmeticError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
-
-
-class _Desk:
-    """The payer's phone, and who pays."""
-
-    def __init__(self, simulator: "Simulator", style: str) -> None:
-        self._simulator = simulator
-        self._style = style
-
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        language = language_of(request)
-        cards = [(card, words.in_(language)) for card, words in CARDS.items()]
-        show_page(
-            response,
-            language,
-            self._style,
-            _TITLE,
-            paragraph(language, HINT),
-            paragraph(language, _CODE),
-            table(language, SMS_TITLE, SMS_HEADS, reversed(self._simulator.messages)),
-            table(language, TEST_TITLE, TEST_HEADS, cards),
-        )
 
 
 def _sessions(simulator: "Simulator") -> list[dict[str, Any]]:

@@ -8,20 +8,16 @@ import falcon
 import falcon.asgi
 
 from eishro.errors import Words
-from eishro.sandbox.gateway_door import (
-    HTML,
-    FaultSetting,
+from eishro.sandbox.gateway_door import Static, bearer_of, listing, read_fields, send_page
+from eishro.sandbox.stage import (
+    HUGE_BYTES,
     Language,
-    Static,
-    bearer_of,
+    Switch,
     language_of,
-    listing,
     paragraph,
-    read_fields,
-    send_page,
+    refuse_all,
 )
 
-HUGE_BYTES = 1_000_000  # more than any client should read
 Answer = tuple[int, Any]
 
 
@@ -55,7 +51,7 @@ class Board:
 
     def parts(self, language: Language) -> list[str]:
         """The page's HTML."""
-        shown = [paragraph(line, language) for line in self.lines]
+        shown = [paragraph(language, line) for line in self.lines]
         return [*shown, listing(self.head, self.rows(), language)]
 
 
@@ -69,7 +65,7 @@ def add_otp_routes(
     """Add the gateway's `calls` by path, its page and its switches below the prefix."""
     app.add_route(prefix, _Index(prefix, board))
     app.add_route(f"{prefix}/static/{{name}}", Static())
-    app.add_route(f"{prefix}/faults", FaultSetting(simulator))
+    app.add_route(f"{prefix}/faults", Switch(simulator, "faults"))
     for path, answer in calls.items():
         # The gateways that are known take their paths in any case; both that are seen will do.
         for spelling in dict.fromkeys((path, path.lower())):
@@ -88,8 +84,7 @@ class _Call:
         if faults.delay_seconds:
             await asyncio.sleep(faults.delay_seconds)
         if faults.is_down:
-            response.status, response.content_type = 503, HTML
-            response.data = b"<html><body>The service is unavailable.</body></html>"
+            refuse_all(response)
             return
         if not self._simulator.is_known(bearer_of(request)):
             response.status, response.media = 401, {"message": "Unauthorized"}

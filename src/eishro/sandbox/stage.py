@@ -6,7 +6,8 @@ Each simulator stays its own gateway; this is the stage it stands on.
 import asyncio
 import functools
 import html
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from string import Template
 from typing import Any, Literal
@@ -118,6 +119,44 @@ class Stylesheet:
 @functools.cache
 def _file(name: str) -> bytes:
     return (resources.files(__package__) / "stage_static" / name).read_bytes()
+
+
+class PhoneDesk:
+    """A simulator's first page where codes go to a phone: messages that came, and who can pay.
+
+    Args:
+        style: the stylesheet's path.
+        messages: phone and text, oldest first.
+        payers: numbers that can be tried, with what happens.
+    """
+
+    def __init__(
+        self,
+        style: str,
+        title: Words,
+        code: str,
+        messages: Sequence[tuple[str, str]] | deque[tuple[str, str]],
+        payers: Mapping[str, Words],
+    ) -> None:
+        self._style = style
+        self._title = title
+        self._code = Words(f"The code is always {code}.", f"رمز التحقق دائما {code}.")
+        self._messages = messages
+        self._payers = payers
+
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        language = language_of(request)
+        payers = [(number, words.in_(language)) for number, words in self._payers.items()]
+        show_page(
+            response,
+            language,
+            self._style,
+            self._title,
+            paragraph(language, HINT),
+            paragraph(language, self._code),
+            table(language, SMS_TITLE, SMS_HEADS, reversed(self._messages)),
+            table(language, TEST_TITLE, TEST_HEADS, payers),
+        )
 
 
 def language_of(request: falcon.asgi.Request) -> Language:

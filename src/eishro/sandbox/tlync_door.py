@@ -12,19 +12,15 @@ from eishro.clock import Clock
 from eishro.errors import Words
 from eishro.outward import WebHttp
 from eishro.sandbox.gateway_door import (
-    HTML,
-    FaultSetting,
-    Language,
     Static,
     bearer_of,
     dinars,
-    language_of,
     listing,
-    paragraph,
     read_fields,
     send_page,
     shown_of,
 )
+from eishro.sandbox.stage import HTML, Language, Switch, language_of, paragraph
 from eishro.sandbox.tlync import (
     GOOD_ACCOUNT,
     METHODS,
@@ -76,7 +72,7 @@ class TlyncDoor:
         initiate, receipt = (path.strip("/") for path in self._paths)
         app.add_route(prefix, _Index(self.simulator, prefix))
         app.add_route(f"{prefix}/static/{{name}}", Static())
-        app.add_route(f"{prefix}/faults", FaultSetting(self.simulator))
+        app.add_route(f"{prefix}/faults", Switch(self.simulator, "faults"))
         app.add_route(f"{prefix}/tdi/{{token}}", _Page(self.simulator, prefix))
         app.add_route(f"{prefix}/api/v3/{initiate}", _Api(self.simulator, prefix, "initiate"))
         app.add_route(f"{prefix}/api/v3/{receipt}", _Api(self.simulator, prefix, "receipt"))
@@ -192,7 +188,7 @@ class _Page:
             f'<p role="alert">{html.escape(said)}</p>'
         )
         posts_to = [_origin(checkout.frontend_url), _origin(checkout.failed_url)]
-        hint = paragraph(_WORDS["hint"], language, kind="small")
+        hint = paragraph(language, _WORDS["hint"], "small")
         parts = [form, hint, _refused(language)]
         send_page(response, self._prefix, language, _TITLE, parts, posts_to=posts_to)
 
@@ -214,7 +210,7 @@ class _Index:
             _WORDS["amount"],
             Words("State", "الحالة"),
         )
-        hint = paragraph(_WORDS["hint"], language)
+        hint = paragraph(language, _WORDS["hint"])
         parts = [hint, _refused(language), listing(head, rows, language)]
         send_page(response, self._prefix, language, _TITLE, parts)
 

@@ -9,6 +9,7 @@ from eishro.adapters.payments.journal import MemoryJournal
 from eishro.clock import ManualClock
 from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.outward import HttpReply, NoReply
+from tests.stamps import MemoryStamps
 
 Answer = HttpReply | NoReply
 
@@ -43,17 +44,6 @@ class Script:
         if isinstance(answer, NoReply):
             raise answer
         return answer
-
-
-class MemoryStamps:
-    """The `Stamps` port without a database."""
-
-    def __init__(self) -> None:
-        self.last: dict[str, int] = {}
-
-    async def next(self, name: str, at_least: int) -> int:
-        self.last[name] = max(at_least, self.last.get(name, at_least - 1) + 1)
-        return self.last[name]
 
 
 def said(body: object, status: int = 200) -> HttpReply:

@@ -8,7 +8,8 @@ import msgspec
 
 from eishro.domain.payments.port import Answer, Intent, Lightbox
 from eishro.outward import Http, HttpReply
-from tests.adapters.payments.moamalat_gateway import GOOD_CARD, Gateway, MemoryStamps
+from tests.adapters.payments.moamalat_gateway import GOOD_CARD, Gateway
+from tests.stamps import MemoryStamps
 
 
 class Watched:

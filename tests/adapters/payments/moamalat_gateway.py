@@ -7,10 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import falcon.asgi
-import httpx
 import msgspec
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.payments.moamalat import Config, Moamalat
@@ -21,23 +18,13 @@ from eishro.sandbox.moamalat import Faults, Merchant, Simulator
 from eishro.sandbox.moamalat_door import SimulatorDoor
 from eishro.sandbox.moamalat_wire import sign
 from tests.adapters.payments.vectors import KEY_A, KEY_B, MID, TID
+from tests.servers.embedded import served
 from tests.servers.ports import free_port
+from tests.stamps import MemoryStamps
 
 PREFIX = "/sandbox/moamalat"
 GOOD_CARD = "6394993077260781"
 POOR_CARD = "6394990000000051"
-
-
-class MemoryStamps:
-    """The `Stamps` port without a database."""
-
-    def __init__(self) -> None:
-        self.last: dict[str, int] = {}
-
-    async def next(self, name: str, at_least: int) -> int:
-        await asyncio.sleep(0)  # as a database would
-        self.last[name] = max(at_least, self.last.get(name, at_least - 1) + 1)
-        return self.last[name]
 
 
 class Gateway:
@@ -96,32 +83,12 @@ class Gateway:
 async def open_gateway() -> AsyncIterator[Gateway]:
     """A gateway that listens, stopped at the end."""
     gateway = Gateway(ManualClock())
-    server = Server(
-        gateway.app,
-        address="127.0.0.1",
-        port=gateway.port,
-        interface=Interfaces.ASGI,
-        log_enabled=False,
-    )
-    serving = asyncio.create_task(server.serve())
-    try:
-        await _is_up(gateway.port)
-        yield gateway
-    finally:
-        await gateway.simulator.aclose()
-        await gateway.http.aclose()
-        server.stop()  # type: ignore[no-untyped-call]
-        await serving
-
-
-async def _is_up(port: int) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        for _ in range(500):
-            with contextlib.suppress(httpx.TransportError):
-                await client.get(f"http://127.0.0.1:{port}/")
-                return
-            await asyncio.sleep(0.01)
-    raise RuntimeError("the gateway does not listen")
+    async with served(gateway.app, gateway.port):
+        try:
+            yield gateway
+        finally:
+            await gateway.simulator.aclose()
+            await gateway.http.aclose()
 
 
 class MoamalatPlayer:

@@ -10,8 +10,8 @@ from eishro.adapters.payments.moamalat import Config, Moamalat, secure_hash
 from eishro.clock import ManualClock
 from eishro.domain.payments.port import Claim, Intent
 from eishro.outward import HttpReply
-from tests.adapters.payments.moamalat_gateway import MemoryStamps
 from tests.adapters.payments.vectors import KEY_A, MID, TID
+from tests.stamps import MemoryStamps
 
 
 class Silence:

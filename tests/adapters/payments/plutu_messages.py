@@ -127,13 +127,13 @@ class Scripted:
         return reply
 
     async def post_json(self, *_: Any, **__: Any) -> HttpReply:
-        raise NotImplementedError
+        raise AssertionError("Plutu is sent forms and nothing else")
 
     async def get(self, *_: Any, **__: Any) -> HttpReply:
-        raise NotImplementedError
+        raise AssertionError("Plutu is sent forms and nothing else")
 
     async def send(self, *_: Any, **__: Any) -> HttpReply:
-        raise NotImplementedError
+        raise AssertionError("Plutu is sent forms and nothing else")
 
 
 def reply(body: object, status: int = 200) -> HttpReply:

@@ -2,15 +2,11 @@
 gateway that answers what a test says, without any port.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
 import falcon.asgi
-import httpx
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.payments import GATEWAYS
@@ -20,8 +16,9 @@ from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import Intent, Payer
 from eishro.outward import HttpReply, NoReply, WebHttp
 from eishro.sandbox.simulators import SIMULATORS
-from tests.adapters.payments.moamalat_gateway import MemoryStamps
+from tests.servers.embedded import served
 from tests.servers.ports import free_port
+from tests.stamps import MemoryStamps
 
 PHONE = "+218910000010"
 
@@ -98,32 +95,12 @@ async def open_stand(
 ) -> AsyncIterator[Stand]:
     """A gateway that listens, stopped at the end."""
     stand = Stand(provider, clock or ManualClock(), given)
-    server = Server(
-        stand.app,
-        address="127.0.0.1",
-        port=stand.port,
-        interface=Interfaces.ASGI,
-        log_enabled=False,
-    )
-    serving = asyncio.create_task(server.serve())
-    try:
-        await _is_up(stand.origin)
-        yield stand
-    finally:
-        await stand.simulator.aclose()
-        await stand.http.aclose()
-        server.stop()  # type: ignore[no-untyped-call]
-        await serving
-
-
-async def _is_up(origin: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        for _ in range(500):
-            with contextlib.suppress(httpx.TransportError):
-                await client.get(origin)
-                return
-            await asyncio.sleep(0.01)
-    raise RuntimeError("the gateway does not listen")
+    async with served(stand.app, stand.port):
+        try:
+            yield stand
+        finally:
+            await stand.simulator.aclose()
+            await stand.http.aclose()
 
 
 class Replies:

@@ -13,7 +13,6 @@ from eishro.adapters.payments.moamalat import Moamalat, is_same_hash, secure_has
 from eishro.clock import ManualClock
 from eishro.domain.payments.port import Lightbox, PaymentProvider, Unknown
 from tests.adapters.payments.moamalat_gateway import (
-    MemoryStamps,
     MoamalatPlayer,
     open_gateway,
 )
@@ -36,6 +35,7 @@ from tests.adapters.payments.vectors import (
     Vector,
 )
 from tests.contracts.payment_provider import PaymentProviderContract, Player
+from tests.stamps import MemoryStamps
 
 pytestmark = pytest.mark.anyio
 

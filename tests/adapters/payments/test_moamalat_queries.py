@@ -12,12 +12,9 @@ from eishro.adapters.payments import moamalat_queries
 from eishro.adapters.payments.moamalat_queries import WAITING_MAX, stamp_text
 from eishro.domain.payments.port import Failed, Paid, Unknown
 from tests.adapters.payments.moamalat_desk import Desk
-from tests.adapters.payments.moamalat_gateway import (
-    POOR_CARD,
-    MemoryStamps,
-    open_gateway,
-)
+from tests.adapters.payments.moamalat_gateway import POOR_CARD, open_gateway
 from tests.adapters.payments.vectors import MID, TID
+from tests.stamps import MemoryStamps
 
 pytestmark = pytest.mark.anyio
 

@@ -24,7 +24,8 @@ from eishro.domain.payments.port import (
 )
 from eishro.errors import Invalid, ShopError
 from eishro.outward import HttpReply, NoReply
-from tests.adapters.payments.http_script import MemoryStamps, Script, adapter, said
+from tests.adapters.payments.http_script import Script, adapter, said
+from tests.stamps import MemoryStamps
 
 pytestmark = pytest.mark.anyio
 

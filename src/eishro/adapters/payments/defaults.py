@@ -1,7 +1,12 @@
-"""What a gateway does not do, said once: adapters take these answers unless they have their own."""
+"""What adapters have in common: settings that print no secret, and what a gateway does not do, said
+once: adapters take these answers unless they have their own.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any, ClassVar
+
+import msgspec
 
 from eishro.domain.payments.port import (
     Answer,
@@ -20,6 +25,20 @@ from eishro.domain.payments.port import (
 )
 
 FORGED = Claim(authentic="no", reference=None, dedupe_key="", kind="other")
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of adapters' settings: whoever prints one sees the members in `SHOWN` and no secret."""
+
+    SHOWN: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        shown = "".join(f"{name}={value!r}, " for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({shown}…)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Pretty printers ask for this instead."""
+        return [(name, getattr(self, name)) for name in self.SHOWN]
 
 
 class Defaults:

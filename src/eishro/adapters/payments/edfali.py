@@ -12,12 +12,12 @@ fields, read 2026-11. Units on the wire: decimal dinars. Quirks:
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
-import msgspec
 import structlog
 
-from eishro.adapters.payments.defaults import Defaults
+from eishro.adapters.payments.defaults import Account, Defaults
+from eishro.adapters.payments.wire import check_number, dinars_text
 from eishro.adapters.soap import read_answer, soap_call, soap_headers
 from eishro.clock import Clock
 from eishro.domain.payments.gateways import Field, Gateway, Tools
@@ -37,7 +37,6 @@ from eishro.domain.payments.port import (
     WrongCode,
 )
 from eishro.errors import Invalid, Words
-from eishro.money import decimal_from_dirhams
 from eishro.outward import HttpReply, NoReply, WebHttp
 from eishro.phones import COUNTRY, mask_phone, normalise_mobile
 
@@ -76,12 +75,14 @@ _SAME = {"LMT": "LIMIT"}
 _LOG = structlog.get_logger("eishro.edfali")
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Account, frozen=True, kw_only=True):
     """One merchant's account. `merchant_mobile` has 9 digits, without the 0 in front.
 
     `amount_form` is what the bank takes: dinars with two decimals or whole ones; `payer_form` how
     it wants the payer's number: +2189XXXXXXXX or 9XXXXXXXX. Words are upper case.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("merchant_mobile",)
 
     merchant_mobile: str
     merchant_pin: str
@@ -95,13 +96,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     resend_seconds: int = 60
     wrong_code_words: tuple[str, ...] = ("PW",)
     expired_words: tuple[str, ...] = ("TIME",)
-
-    def __repr__(self) -> str:
-        return f"Config(merchant_mobile={self.merchant_mobile!r}, …)"
-
-    def __rich_repr__(self) -> list[tuple[str, str]]:
-        """Pretty printers ask for this instead."""
-        return [("merchant_mobile", self.merchant_mobile)]
 
 
 class Edfali(Defaults):
@@ -271,10 +265,11 @@ def amount_text(dirhams: int, form: Literal["decimals", "whole"]) -> str:
     Raises:
         ValueError: the amount cannot be said so.
     """
-    step = DIRHAMS_OF_DINAR if form == "whole" else 10
-    if dirhams <= 0 or dirhams % step:
+    if form == "decimals":
+        return dinars_text(dirhams)
+    if dirhams <= 0 or dirhams % DIRHAMS_OF_DINAR:
         raise ValueError("the amount cannot be carried")
-    return f"{decimal_from_dirhams(dirhams):.{0 if form == 'whole' else 2}f}"
+    return str(dirhams // DIRHAMS_OF_DINAR)
 
 
 def _build(fields: Mapping[str, str], tools: Tools) -> Edfali:
@@ -299,11 +294,7 @@ def _build(fields: Mapping[str, str], tools: Tools) -> Edfali:
 
 
 def _number(fields: Mapping[str, str], name: str, least: int, most: int) -> int:
-    text = fields[name]
-    number = int(text) if re.fullmatch(r"[0-9]{1,6}", text) else -1
-    if not least <= number <= most:
-        raise ValueError(f"EISHRO_EDFALI_{name.upper()} must be a number from {least} to {most}")
-    return number
+    return check_number(fields[name], f"EISHRO_EDFALI_{name.upper()}", least, most)
 
 
 def _words(text: str) -> tuple[str, ...]:

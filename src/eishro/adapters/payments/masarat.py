@@ -18,6 +18,7 @@ import structlog
 from eishro.adapters.payments.defaults import Defaults
 from eishro.adapters.payments.masarat_calls import CONFIRM_SECONDS, REFUND, SALE, Calls, Config
 from eishro.adapters.payments.masarat_reading import Meanings, Token, read_completion
+from eishro.adapters.payments.wire import check_number
 from eishro.clock import Clock
 from eishro.domain.payments.gateways import Field, Gateway, Tools
 from eishro.domain.payments.port import (
@@ -223,9 +224,7 @@ def _build(fields: Mapping[str, str], tools: Tools) -> Masarat:
 
 
 def _number(fields: Mapping[str, str], name: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", fields[name]):
-        raise ValueError(f"EISHRO_MASARAT_{name.upper()} must be a whole number")
-    return int(fields[name])
+    return check_number(fields[name], f"EISHRO_MASARAT_{name.upper()}", 0, 999_999_999)
 
 
 def _numbers(fields: Mapping[str, str], name: str) -> tuple[int, ...]:

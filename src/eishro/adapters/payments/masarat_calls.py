@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import structlog
 
+from eishro.adapters.payments.defaults import Account
 from eishro.adapters.payments.masarat_reading import Meanings, Token, read_envelope, read_token
 from eishro.clock import Clock
 from eishro.domain.payments.port import ProviderBusy, ProviderRefused
@@ -26,11 +27,13 @@ _REFUSED = Words("The bank refused this card or amount.", "رفض المصرف �
 _LOG = structlog.get_logger("eishro.masarat")
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Account, frozen=True, kw_only=True):
     """One merchant. Numbers are as Masarat gave them; `card_lengths` are the digits that a payer's
     identity card may have. A `refund_code` is what completes a session that gives money back;
     empty: people give it back.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("user_id", "provider_id")
 
     base_url: str
     user_id: int
@@ -51,13 +54,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def terminal(self) -> str:
         """The merchant at Masarat."""
         return f"{self.provider_id}-{self.user_id}"
-
-    def __repr__(self) -> str:
-        return f"Config(user_id={self.user_id!r}, provider_id={self.provider_id!r}, …)"
-
-    def __rich_repr__(self) -> list[tuple[str, int]]:
-        """Pretty printers ask for this instead."""
-        return [("user_id", self.user_id), ("provider_id", self.provider_id)]
 
 
 class Calls:

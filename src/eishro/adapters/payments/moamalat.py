@@ -17,11 +17,9 @@ import hmac
 import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal
+from typing import ClassVar, Literal
 
-import msgspec
-
-from eishro.adapters.payments.defaults import FORGED, Defaults
+from eishro.adapters.payments.defaults import FORGED, Account, Defaults
 from eishro.adapters.payments.moamalat_fields import FIELDS, METHODS
 from eishro.adapters.payments.moamalat_queries import Sleep, Terminal, TerminalQueries
 from eishro.adapters.payments.moamalat_reading import (
@@ -31,6 +29,7 @@ from eishro.adapters.payments.moamalat_reading import (
     without_pan,
 )
 from eishro.adapters.payments.moamalat_refunds import TerminalRefunds
+from eishro.adapters.payments.wire import is_same
 from eishro.clock import TRIPOLI, Clock
 from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import (
@@ -85,12 +84,14 @@ _KEPT = (
 )
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Account, frozen=True, kw_only=True):
     """One merchant's terminal. Keys are hex text; what prints it shows neither.
 
     An empty `notification_key` means the secret key. `base_url` is the REST base of the gateway,
     `stamp_digits` the form of DateTimeLocalTrxn in REST calls: 14 (seconds) or 17 (milliseconds).
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("merchant_id", "terminal_id")
 
     merchant_id: str
     terminal_id: str
@@ -99,13 +100,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     lightbox_url: str
     stamp_digits: Literal[14, 17] = 14
-
-    def __repr__(self) -> str:
-        return f"Config(merchant_id={self.merchant_id!r}, terminal_id={self.terminal_id!r}, …)"
-
-    def __rich_repr__(self) -> list[tuple[str, str]]:
-        """Pretty printers ask for this instead."""
-        return [("merchant_id", self.merchant_id), ("terminal_id", self.terminal_id)]
 
 
 def secure_hash(key: bytes, fields: Mapping[str, str]) -> str:
@@ -119,9 +113,7 @@ def secure_hash(key: bytes, fields: Mapping[str, str]) -> str:
 
 def is_same_hash(expected: str, shown: object) -> bool:
     """Compare in constant time, whatever the case of the hex."""
-    if not isinstance(shown, str):
-        return False
-    return hmac.compare_digest(expected.encode(), shown.upper().encode("utf-8", "replace"))
+    return is_same(expected, shown.upper() if isinstance(shown, str) else None)
 
 
 class Moamalat(Defaults):

@@ -9,13 +9,13 @@ papers from the bank may need no more than these.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 import structlog
 
 from eishro.adapters.payments import wire
-from eishro.adapters.payments.defaults import Defaults
+from eishro.adapters.payments.defaults import Account, Defaults
 from eishro.clock import Clock
 from eishro.domain.payments.gateways import Field, Gateway, Tools
 from eishro.domain.payments.port import (
@@ -57,8 +57,10 @@ _NO_RESEND = Words(
 _NAMES = ("reference", "amount", "card", "phone", "description", "session", "expiry", "code")
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Account, frozen=True, kw_only=True):
     """One merchant. `names` are the members' names in the gateway's messages."""
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("merchant_id",)
 
     token: str
     merchant_id: str
@@ -72,13 +74,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     wrong_codes: frozenset[str]
     expired_codes: frozenset[str]
     names: Mapping[str, str]
-
-    def __repr__(self) -> str:
-        return "Config(…)"
-
-    def __rich_repr__(self) -> list[tuple[str, str]]:
-        """Pretty printers ask for this instead."""
-        return [("merchant_id", self.merchant_id)]
 
 
 class Mobicash(Defaults):

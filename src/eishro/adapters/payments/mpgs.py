@@ -11,7 +11,6 @@ Quirks:
 * transactions are numbered within an order; the number of a refund is ours.
 """
 
-import hmac
 import re
 from collections.abc import Mapping
 from typing import Literal
@@ -31,6 +30,7 @@ from eishro.adapters.payments.mpgs_reading import (
     read_json,
     word_at,
 )
+from eishro.adapters.payments.wire import is_same
 from eishro.clock import Clock
 from eishro.domain.payments.gateways import Field, Gateway, Tools
 from eishro.domain.payments.port import (
@@ -91,7 +91,7 @@ class Mpgs(Defaults):
         if shown is None:
             kind: Literal["cancelled", "failed"] = "cancelled" if "cancelled" in query else "failed"
             return self._claim(intent, "unsigned", kind)
-        if expected and _is_same(shown, expected):
+        if expected and is_same(expected, shown):
             return self._claim(intent, "yes", "sale")
         return self._claim(intent, "unsigned", "failed")
 
@@ -106,7 +106,7 @@ class Mpgs(Defaults):
         secret = self._config.notification_secret
         body = read_json(HttpReply(200, raw_body))
         shown = headers.get("x-notification-secret", "")
-        if not secret or body is None or not _is_same(shown, secret):
+        if not secret or body is None or not is_same(secret, shown):
             return FORGED
         reference = _reference_in(body)
         if reference is None or body.get("merchant") != self._config.merchant_id:
@@ -222,11 +222,6 @@ class Mpgs(Defaults):
 
 def _is_own(body: Mapping[str, object], config: Config) -> bool:
     return body.get("result") == "SUCCESS" and body.get("merchant") == config.merchant_id
-
-
-def _is_same(shown: str, expected: str) -> bool:
-    """In constant time."""
-    return hmac.compare_digest(shown.encode("utf-8", "replace"), expected.encode())
 
 
 def _reference_in(body: Mapping[str, object]) -> str | None:

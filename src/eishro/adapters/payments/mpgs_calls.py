@@ -6,11 +6,12 @@ gives the first one's answer; here the order is read first all the same, every t
 
 import base64
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 import structlog
 
+from eishro.adapters.payments.defaults import Account
 from eishro.adapters.payments.mpgs_reading import (
     IN,
     OUT,
@@ -24,6 +25,7 @@ from eishro.adapters.payments.mpgs_reading import (
     receipt_id,
     word_at,
 )
+from eishro.adapters.payments.wire import amount_text
 from eishro.clock import Clock
 from eishro.domain.payments.port import (
     RefundAnswer,
@@ -35,20 +37,22 @@ from eishro.domain.payments.port import (
     RefundUnknown,
     Unknown,
 )
+from eishro.money import EXPONENTS
 from eishro.outward import HttpReply, NoReply, WebHttp
 
 TIMEOUT_SECONDS = 30.0
 REPLY_BYTES_MAX = 1_000_000
-CENTS_OF_DOLLAR = 100
 RESEND_AFTER = timedelta(minutes=2)  # longer than any call may take
 
 _LOG = structlog.get_logger("eishro.mpgs")
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Account, frozen=True, kw_only=True):
     """One merchant. An empty `notification_secret` closes the door for notifications; `page_path`
     is where the payer pays, with `{session}` in it.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("merchant_id",)
 
     base_url: str
     merchant_id: str
@@ -57,13 +61,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     api_version: str = "100"
     merchant_name: str = "Shop"
     page_path: str = "/checkout/pay/{session}?checkoutVersion=1.0.0"
-
-    def __repr__(self) -> str:
-        return f"Config(merchant_id={self.merchant_id!r}, …)"
-
-    def __rich_repr__(self) -> list[tuple[str, str]]:
-        """Pretty printers ask for this instead."""
-        return [("merchant_id", self.merchant_id)]
 
 
 class Calls:
@@ -206,7 +203,7 @@ class Refunds:
 
 def dollars(cents: int) -> str:
     """As the gateway takes an amount: `7.32`."""
-    return f"{cents // CENTS_OF_DOLLAR}.{cents % CENTS_OF_DOLLAR:02d}"
+    return amount_text(cents, EXPONENTS["USD"])
 
 
 def number_of(wanted: RefundIntent) -> str:

@@ -17,17 +17,16 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import urlsplit
+from typing import ClassVar
 
-import msgspec
 import structlog
 
-from eishro.adapters.payments.defaults import FORGED, Defaults
+from eishro.adapters.payments import wire
+from eishro.adapters.payments.defaults import FORGED, Account, Defaults
 from eishro.adapters.payments.plutu_callbacks import Callbacks, named_reference
 from eishro.adapters.payments.plutu_reading import (
     Refusal,
     amount_of,
-    amount_text,
     read_reply,
     text_of,
     transaction_of,
@@ -69,12 +68,14 @@ URL_LENGTH_MAX = 2_000
 _LOG = structlog.get_logger("eishro.plutu")
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Account, frozen=True, kw_only=True):
     """One account. What prints it shows none of its secrets.
 
     `least_dirhams` and `most_dirhams` are what the merchant's contract allows; `code_lifetime` is
     how long a one-time code is taken, `resend_pause` how long another is refused.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("base_url",)
 
     access_token: str
     api_key: str
@@ -84,13 +85,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     most_dirhams: int | None = None
     code_lifetime: timedelta = timedelta(minutes=5)
     resend_pause: timedelta = timedelta(seconds=60)
-
-    def __repr__(self) -> str:
-        return f"Config(base_url={self.base_url!r}, …)"
-
-    def __rich_repr__(self) -> list[tuple[str, str]]:
-        """Pretty printers ask for this instead."""
-        return [("base_url", self.base_url)]
 
 
 class Plutu(Defaults):
@@ -221,7 +215,7 @@ class Plutu(Defaults):
             form["customer_ip"] = intent.payer.address
         result = await self._ask(intent, way, "confirm", form)
         url = text_of(result.get("redirect_url"))
-        if result.get("code") != "CHECKOUT_REDIRECT" or not self._is_page(url):
+        if result.get("code") != "CHECKOUT_REDIRECT" or not wire.is_page(url, self._base_url):
             _LOG.warning("plutu_unclear", call=f"{way.gateway}/confirm", reference=intent.reference)
             raise ProviderBusy()
         return Started(Redirect(url))
@@ -284,19 +278,6 @@ class Plutu(Defaults):
         details = {"gateway": way.gateway, "invoice_no": _invoice_no(intent)}
         return Paid((self._callbacks.receipt(transaction, amount, details),))
 
-    def _is_page(self, url: str) -> bool:
-        """Only an absolute https address; the simulator's own may be plain, as it is itself."""
-        if len(url) > URL_LENGTH_MAX or not re.fullmatch(r"[\x21-\x7e]+", url):
-            return False
-        try:
-            parts, own = urlsplit(url), urlsplit(self._base_url)
-        except ValueError:
-            return False
-        if not parts.hostname or parts.username is not None or parts.password is not None:
-            return False
-        is_own = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
-        return parts.scheme == "https" or (parts.scheme == "http" and is_own)
-
 
 def _no(said: Refusal) -> Answer | WrongCode:
     """What a refused confirmation means: only a plain no says that nothing was charged."""
@@ -326,7 +307,7 @@ def _minor(intent: Intent) -> int:
 
 
 def _amount(intent: Intent) -> str:
-    return amount_text(_minor(intent), EXPONENTS[intent.currency])
+    return wire.amount_text(_minor(intent), EXPONENTS[intent.currency])
 
 
 def _invoice_no(intent: Intent) -> str:

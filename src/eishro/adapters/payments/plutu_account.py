@@ -1,10 +1,10 @@
 """The fields of a Plutu account, and the ways to pay that it brings."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from eishro.adapters.payments import wire
 from eishro.adapters.payments.plutu import Config, Plutu
 from eishro.adapters.payments.plutu_callbacks import named_reference
 from eishro.adapters.payments.plutu_reading import amount_of
@@ -30,8 +30,14 @@ def _build(fields: Mapping[str, str], tools: Tools) -> Plutu:
         base_url=base_url,
         least_dirhams=_limit(fields, "minimum"),
         most_dirhams=_limit(fields, "maximum"),
-        code_lifetime=timedelta(minutes=_count(fields, "code_minutes", 120)),
-        resend_pause=timedelta(seconds=_count(fields, "resend_seconds", 3600)),
+        code_lifetime=timedelta(
+            minutes=wire.check_number(fields["code_minutes"], "EISHRO_PLUTU_CODE_MINUTES", 1, 120)
+        ),
+        resend_pause=timedelta(
+            seconds=wire.check_number(
+                fields["resend_seconds"], "EISHRO_PLUTU_RESEND_SECONDS", 1, 3600
+            )
+        ),
     )
     return Plutu(config, tools.http, tools.clock)
 
@@ -43,13 +49,6 @@ def _limit(fields: Mapping[str, str], name: str) -> int | None:
     if dirhams is None:
         raise ValueError(f"EISHRO_PLUTU_{name.upper()} must be an amount in dinars such as 5.00")
     return dirhams
-
-
-def _count(fields: Mapping[str, str], name: str, most: int) -> int:
-    text = fields[name]
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= most:
-        raise ValueError(f"EISHRO_PLUTU_{name.upper()} must be a number from 1 to {most}")
-    return int(text)
 
 
 # The vendor's SDK signs its fixtures with these.

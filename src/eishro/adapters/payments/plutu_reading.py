@@ -8,17 +8,15 @@ vendor's plug-ins show them, the odd ones also as they should be.
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote_plus
 
-from eishro.money import DIRHAMS_MAX
+from eishro.adapters.payments import wire
 from eishro.outward import HttpReply
 
-BODY_BYTES_MAX = 64_000
+BODY_BYTES_MAX = 64_000  # below what other gateways may send: Plutu's replies are small
 TEXT_MAX = 200  # characters of a value that are kept
 REFERENCE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
@@ -36,9 +34,7 @@ SIGNED: Mapping[str, frozenset[str]] = {
 }
 TLYNC_RETURN = frozenset(("approved", "invoice_no"))
 
-_AMOUNT = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
 _TRANSACTION = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_LONG_NUMBER = re.compile(r"\+?\d(?:[ -]?\d){5,}", re.ASCII)
 
 Meaning = Literal[
     "wrong_code",
@@ -130,7 +126,7 @@ class Refusal(NamedTuple):
     @property
     def reason(self) -> str:
         """The gateway's own text, without numbers that could be somebody's."""
-        return masked(f"{self.code}: {self.message}" if self.message else self.code)
+        return wire.masked(f"{self.code}: {self.message}" if self.message else self.code)
 
 
 def php_query(fields: Sequence[tuple[str, str]]) -> str:
@@ -143,20 +139,13 @@ def callback_hash(key: bytes, fields: Sequence[tuple[str, str]]) -> str:
     return hmac.digest(key, php_query(fields).encode(), hashlib.sha256).hex().upper()
 
 
-def is_same_hash(expected: str, shown: object) -> bool:
-    """Compare in constant time."""
-    if not isinstance(shown, str):
-        return False
-    return hmac.compare_digest(expected.encode(), shown.encode("utf-8", "replace"))
-
-
 def signed_query(
     key: bytes, allowed: frozenset[str], query: Mapping[str, str]
 ) -> dict[str, str] | None:
     """The gateway's own fields of an address, if their hash holds."""
     fields = {name: value for name, value in query.items() if name in allowed}
     expected = callback_hash(key, list(fields.items()))
-    return fields if is_same_hash(expected, query.get("hashed")) else None
+    return fields if wire.is_same(expected, query.get("hashed")) else None
 
 
 def signed_body(
@@ -175,27 +164,14 @@ def signed_body(
     }
     shown = body.get("hashed")
     for form, fields in (("text", as_text), ("number", as_number)):
-        if is_same_hash(callback_hash(key, list(fields.items())), shown):
+        if wire.is_same(callback_hash(key, list(fields.items())), shown):
             return as_text, form
     return None
 
 
 def read_object(body: bytes) -> dict[str, Any] | None:
-    """A JSON object, decimals as they were written; None for anything else, such as one that says
-    a member twice.
-    """
-    if len(body) > BODY_BYTES_MAX:
-        return None
-    try:
-        found = json.loads(
-            body.decode("utf-8"),
-            parse_float=NumberText,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_once_each,
-        )
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+    """A JSON object, its decimals as `NumberText`; None for anything else."""
+    return wire.read_object(body, NumberText) if len(body) <= BODY_BYTES_MAX else None
 
 
 def read_reply(reply: HttpReply) -> dict[str, Any] | Refusal | None:
@@ -231,35 +207,13 @@ def text_of(value: object) -> str:
 
 def amount_of(value: object, exponent: int) -> int | None:
     """An amount in minor units (`25.50` with exponent 3 is 25500); None where it is not one."""
-    text = text_of(value)
-    if not _AMOUNT.fullmatch(text):
-        return None
-    minor = Decimal(text).scaleb(exponent)
-    is_whole = minor == minor.to_integral_value()
-    return int(minor) if is_whole and 0 < minor <= DIRHAMS_MAX else None
-
-
-def amount_text(minor: int, exponent: int) -> str:
-    """An amount as the gateway takes it, two decimals.
-
-    Raises:
-        ValueError: it has more.
-    """
-    hundredths, rest = divmod(minor, 10 ** (exponent - 2))
-    if rest:
-        raise ValueError("the amount has more than two decimals")
-    return f"{hundredths // 100}.{hundredths % 100:02d}"
+    return wire.minor_of(text_of(value), exponent)
 
 
 def transaction_of(value: object) -> str | None:
     """The gateway's number of a transaction, None where it is not one."""
     text = text_of(value)
     return text if _TRANSACTION.fullmatch(text) else None
-
-
-def masked(text: str) -> str:
-    """Text of the gateway without longer numbers, which may be a phone or a card."""
-    return _LONG_NUMBER.sub("…", text)[:TEXT_MAX]
 
 
 def kept(fields: Mapping[str, str]) -> dict[str, object]:
@@ -279,17 +233,6 @@ def _php_float(text: str) -> str:
     whole, _, decimals = text.partition(".")
     decimals = decimals.rstrip("0")
     return f"{whole}.{decimals}" if decimals else whole
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member stands there twice")
-    return found
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")
 
 
 def _refusal(error: object) -> Refusal:

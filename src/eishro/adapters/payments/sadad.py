@@ -12,14 +12,14 @@ years. Amounts on the wire are dinars as numbers. Quirks:
 import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 import structlog
 
 from eishro.adapters.payments import sadad_reading as reading
 from eishro.adapters.payments import wire
-from eishro.adapters.payments.defaults import Defaults
+from eishro.adapters.payments.defaults import Account, Defaults
 from eishro.clock import TRIPOLI, Clock
 from eishro.domain.payments.gateways import Field, Gateway, Tools
 from eishro.domain.payments.port import (
@@ -59,11 +59,13 @@ _AMOUNT = Words(
 )
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Account, frozen=True, kw_only=True):
     """One merchant at Sadad. What prints it does not show the token.
 
     `prefixes` are the first two digits of the phones that Sadad serves, without zero.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("base_url",)
 
     token: str
     base_url: str
@@ -80,13 +82,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     code_life: timedelta
     resend_pause: timedelta
     codes: reading.Codes
-
-    def __repr__(self) -> str:
-        return "Config(…)"
-
-    def __rich_repr__(self) -> list[tuple[str, str]]:
-        """Pretty printers ask for this instead."""
-        return [("base_url", self.base_url)]
 
 
 class Sadad(Defaults):

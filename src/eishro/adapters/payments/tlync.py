@@ -12,14 +12,13 @@ two decimals. Quirks:
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
-import msgspec
 import structlog
 
 from eishro.adapters.payments import tlync_reading as reading
 from eishro.adapters.payments import wire
-from eishro.adapters.payments.defaults import FORGED, Defaults
+from eishro.adapters.payments.defaults import FORGED, Account, Defaults
 from eishro.adapters.payments.pace import PER_MINUTE_MIN, Pace, Sleep
 from eishro.adapters.payments.tlync_receipts import Receipts
 from eishro.domain.payments.gateways import Field, Gateway, Tools
@@ -56,13 +55,15 @@ _AMOUNT = Words(
 )
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Account, frozen=True, kw_only=True):
     """One store at the gateway. What prints it does not show the token.
 
     `email` is what is sent as the payer's: `payer` the buyer's own where it is known, an address
     for everybody, or empty for none. `id_field` names the receipt's member that is the
     transaction's id.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("base_url",)
 
     store_id: str
     token: str
@@ -74,13 +75,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     id_field: str = "reference"
     per_minute: int = 30
     sends_failed_url: bool = True
-
-    def __repr__(self) -> str:
-        return "Config(…)"
-
-    def __rich_repr__(self) -> list[tuple[str, str]]:
-        """Pretty printers ask for this instead."""
-        return [("base_url", self.base_url)]
 
 
 class Tlync(Defaults):

@@ -1,8 +1,9 @@
 """Reading and writing what gateways speak over JSON: bounded, exact, never raising. Pure."""
 
+import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -22,16 +23,16 @@ _LONG_NUMBER = re.compile(r"\+?\d(?:[ -]?\d){5,}", re.ASCII)
 _MOBILE = re.compile(r"9[1-6]\d{7}", re.ASCII)
 
 
-def read_object(body: bytes) -> dict[str, Any] | None:
-    """A JSON object, decimals as the text that stood there; None for anything else, such as one
-    that says a member twice.
+def read_object(body: bytes, number: Callable[[str], object] = str) -> dict[str, Any] | None:
+    """A JSON object, decimals as the text that stood there (made a `number`); None for anything
+    else, such as one that says a member twice.
     """
     if len(body) > BODY_BYTES_MAX:
         return None
     try:
         found = json.loads(
             body.decode("utf-8-sig"),
-            parse_float=str,
+            parse_float=number,
             parse_constant=_refuse_constant,
             object_pairs_hook=_once_each,
         )
@@ -69,25 +70,48 @@ def id_of(value: object) -> str | None:
     return text if _ID.fullmatch(text) else None
 
 
-def dirhams_of(value: object) -> int | None:
-    """Dinars as a decimal (`25.50`, 25.5) in dirhams; None where it is no exact amount."""
-    text = text_of(value)
+def minor_of(text: str, exponent: int) -> int | None:
+    """A decimal amount in minor units (`25.50` with exponent 3 is 25500); None where it is no exact
+    amount.
+    """
     if not _AMOUNT.fullmatch(text):
         return None
-    dirhams = Decimal(text).scaleb(EXPONENTS["LYD"])
-    is_whole = dirhams == dirhams.to_integral_value()
-    return int(dirhams) if is_whole and 0 < dirhams <= DIRHAMS_MAX else None
+    minor = Decimal(text).scaleb(exponent)
+    is_whole = minor == minor.to_integral_value()
+    return int(minor) if is_whole and 0 < minor <= DIRHAMS_MAX else None
+
+
+def dirhams_of(value: object) -> int | None:
+    """Dinars as a decimal (`25.50`, 25.5) in dirhams; None where it is no exact amount."""
+    return minor_of(text_of(value), EXPONENTS["LYD"])
+
+
+def amount_text(minor: int, exponent: int) -> str:
+    """An amount in minor units as gateways take it, two decimals (25500 dirhams are `25.50`).
+
+    Raises:
+        ValueError: it needs more.
+    """
+    hundredths, rest = divmod(minor, 10 ** (exponent - 2))
+    if minor <= 0 or rest:
+        raise ValueError("the amount has more than two decimals")
+    return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
 def dinars_text(dirhams: int) -> str:
-    """Dirhams as dinars with two decimals (25500 is `25.50`).
+    """The same for dirhams.
 
     Raises:
-        ValueError: it needs a third.
+        ValueError: it needs a third decimal.
     """
-    if dirhams <= 0 or dirhams % 10:
-        raise ValueError("the amount has more than two decimals")
-    return f"{dirhams // 1000}.{dirhams % 1000 // 10:02d}"
+    return amount_text(dirhams, EXPONENTS["LYD"])
+
+
+def is_same(expected: str, shown: object) -> bool:
+    """Compare a signature or secret in constant time; whatever is no text is another one."""
+    if not isinstance(shown, str):
+        return False
+    return hmac.compare_digest(expected.encode(), shown.encode("utf-8", "replace"))
 
 
 def national_mobile(number: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """What reconciliation reads of the books, and the reports it keeps."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
@@ -157,16 +157,6 @@ _REPORTS = Query(
     .limit(sa.bindparam("limit")),
     KeptReport,
 )
-_IS_DONE = Query(
-    sa.select(sa.func.count())
-    .select_from(reconciliations)
-    .where(
-        reconciliations.c.provider == sa.bindparam("provider"),
-        reconciliations.c.terminal == sa.bindparam("terminal"),
-        reconciliations.c.day == sa.bindparam("day"),
-    ),
-    int,
-)
 
 
 async def list_booked(
@@ -223,9 +213,3 @@ def keep_report(report: Report, at: datetime) -> Statement:
 async def list_reports(db: Database, limit: int = REPORTS_MAX) -> list[KeptReport]:
     """The kept ones, newest day first."""
     return await db.all(_REPORTS, limit=limit)
-
-
-async def is_reconciled(db: Database, provider: str, terminal: str, day: date) -> bool:
-    """True if the day has a report."""
-    done = await db.one(_IS_DONE, provider=provider, terminal=terminal, day=day.isoformat())
-    return bool(done)

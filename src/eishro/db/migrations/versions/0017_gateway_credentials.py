@@ -3,18 +3,12 @@
 import sqlalchemy as sa
 from alembic import context, op
 
-from eishro.db import types
+from eishro.db import row_security, types
 
 revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
-
-# As in 0004.
-_NAMED = (
-    "(SELECT current_setting('eishro.stores', true)) = '*' OR store_id = ANY("
-    "(SELECT nullif(nullif(current_setting('eishro.stores', true), ''), '*'))::bigint[])"
-)
 
 
 def upgrade() -> None:
@@ -51,9 +45,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_current = 1"),
     )
     if context.get_context().dialect.name == "postgresql":
-        op.execute("ALTER TABLE gateway_credentials ENABLE ROW LEVEL SECURITY")
-        op.execute("ALTER TABLE gateway_credentials FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY tenant ON gateway_credentials USING ({_NAMED})")
+        for statement in row_security.policy_of("gateway_credentials"):
+            op.execute(statement)
 
 
 def downgrade() -> None:

@@ -3,18 +3,12 @@
 import sqlalchemy as sa
 from alembic import context, op
 
-from eishro.db import types
+from eishro.db import row_security, types
 
 revision = "0018"
 down_revision = "0017"
 branch_labels = None
 depends_on = None
-
-# As in 0004.
-_NAMED = (
-    "(SELECT current_setting('eishro.stores', true)) = '*' OR store_id = ANY("
-    "(SELECT nullif(nullif(current_setting('eishro.stores', true), ''), '*'))::bigint[])"
-)
 
 
 def upgrade() -> None:
@@ -53,9 +47,8 @@ def upgrade() -> None:
         ["store_id", "payment_id"],
     )
     if context.get_context().dialect.name == "postgresql":
-        op.execute("ALTER TABLE gateway_exchanges ENABLE ROW LEVEL SECURITY")
-        op.execute("ALTER TABLE gateway_exchanges FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY tenant ON gateway_exchanges USING ({_NAMED})")
+        for statement in row_security.policy_of("gateway_exchanges"):
+            op.execute(statement)
 
 
 def downgrade() -> None:

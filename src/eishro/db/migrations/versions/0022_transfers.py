@@ -3,18 +3,12 @@
 import sqlalchemy as sa
 from alembic import context, op
 
-from eishro.db import types
+from eishro.db import row_security, types
 
 revision = "0022"
 down_revision = "0021"
 branch_labels = None
 depends_on = None
-
-# As in 0004.
-_NAMED = (
-    "(SELECT current_setting('eishro.stores', true)) = '*' OR store_id = ANY("
-    "(SELECT nullif(nullif(current_setting('eishro.stores', true), ''), '*'))::bigint[])"
-)
 
 
 def upgrade() -> None:
@@ -88,9 +82,8 @@ def upgrade() -> None:
     )
     if context.get_context().dialect.name == "postgresql":
         for table in ("payment_proofs", "bank_statements"):
-            op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-            op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-            op.execute(f"CREATE POLICY tenant ON {table} USING ({_NAMED})")
+            for statement in row_security.policy_of(table):
+                op.execute(statement)
 
 
 def downgrade() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.contenders import EISHRO
 from bench.data import PASSWORD, Goods, email_of
-from bench.growth_data import FOLDER, kept
+from bench.growth_data import FOLDER, kept, order_id
 from bench.machine import describe
 from bench.servers import running
 
@@ -30,14 +30,14 @@ QUESTIONS: dict[str, Question] = {
     "first page": lambda dice, orders: "?limit=20",
     "page 2 to 500": lambda dice, orders: f"?limit=20&page={dice.randint(2, 500)}",
     "after a cursor anywhere": lambda dice, orders: (
-        f"?limit=20&cursor=ord_0{dice.randrange(1, orders):025}"
+        f"?limit=20&cursor={order_id(dice.randrange(1, orders))}"
     ),
     "by status": lambda dice, orders: "?limit=20&status=delivered",
     "waiting ones, of which there are none": lambda dice, orders: "?limit=20&status=pending",
     "by number": lambda dice, orders: f"?q=G{dice.randrange(1, orders):07}",
     "by phone": lambda dice, orders: f"?q=091{dice.randrange(_PHONES):07}",
     "by name": lambda dice, orders: "?q=" + f"%D8%B3%D8%A7%D9%84%D9%85%20{dice.randrange(_NAMES)}",
-    "of a day": lambda dice, orders: (
+    "of some days": lambda dice, orders: (
         f"?limit=20&from=2026-01-{dice.randint(2, 9):02}T00:00:00Z&to=2026-01-10T00:00:00Z"
     ),
 }

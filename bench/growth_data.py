@@ -16,6 +16,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import eishro
@@ -25,6 +26,7 @@ from bench.data import COLUMNS, VARIANTS, Goods, write_cards, write_cities, writ
 from bench.machine import BenchError
 from bench.packages import ROOT
 from bench.servers import Source, get, running
+from eishro.ids import first_id
 
 FOLDER = ROOT / ".cache" / "bench" / "data"
 _SEED_PRODUCTS = 10_000  # made one by one; more are copies of these
@@ -62,6 +64,13 @@ _KEYS = {
     "stock_movements": "variant_id",
 }
 
+
+def order_id(number: int) -> str:
+    """The id of an order of the past: of its time, as ids are, and countable."""
+    at = datetime.fromtimestamp((_PAST + number * 1_000_000) / 1_000_000, UTC)
+    return f"{first_id('ord', at)}{number:016}"
+
+
 # Orders of the past: paid, delivered, three lines of one piece; :n orders in :s stores with
 # :third products in each third of a store's goods.
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :n)"
@@ -74,33 +83,33 @@ _ORDER_ROWS = (
       fulfilment_status, customer_name, customer_phone, customer_email, city_code, area, address,
       shipping_notes, shipping_method, payment_method, notes, subtotal_dirhams, discount_dirhams,
       shipping_dirhams, total_dirhams, expires_at, created_at, updated_at, version)
-    {_NUMBERS} SELECT printf('ord_0%025d', i), {_STORE_OF}, printf('G%07d', i), NULL,
+    {_NUMBERS} SELECT order_id(i), {_STORE_OF}, printf('G%07d', i), NULL,
       'delivered', 'paid', 'fulfilled', 'سالم المبروك ' || (i % 997),
       printf('+21891%07d', i % 100000), NULL, 'TIP', NULL,
       'شارع الجمهورية، عمارة 12', NULL, 'standard', 'cod', NULL, 30000, 0, 5000, 35000, NULL,
       {_AT}, {_AT}, 3 FROM n""",
     f"""INSERT INTO order_lines (order_id, position, store_id, product_id, variant_id, name,
       options, sku, unit_price_dirhams, quantity, total_dirhams)
-    {_NUMBERS} SELECT printf('ord_0%025d', i), position, {_STORE_OF}, {_PRODUCT_OF},
+    {_NUMBERS} SELECT order_id(i), position, {_STORE_OF}, {_PRODUCT_OF},
       ({_PRODUCT_OF}) * {VARIANTS} - i % {VARIANTS}, 'قميص قطني', '{{}}', NULL, 10000, 1, 10000
     FROM n, {_LINES}""",
     f"""INSERT INTO stock_movements (id, store_id, variant_id, order_id, kind, quantity, at)
     {_NUMBERS} SELECT printf('mov_o%024d%d', i, position), {_STORE_OF},
-      ({_PRODUCT_OF}) * {VARIANTS} - i % {VARIANTS}, printf('ord_0%025d', i), 'consume', 1, {_AT}
+      ({_PRODUCT_OF}) * {VARIANTS} - i % {VARIANTS}, order_id(i), 'consume', 1, {_AT}
     FROM n, {_LINES}""",
     f"""INSERT INTO order_history (order_id, id, store_id, event, status, actor, note, at)
-    {_NUMBERS} SELECT printf('ord_0%025d', i), printf('his_0%025d', i), {_STORE_OF},
+    {_NUMBERS} SELECT order_id(i), printf('his_0%025d', i), {_STORE_OF},
       'order.placed', 'pending', 'guest', NULL, {_AT} FROM n""",
     f"""INSERT INTO ledger_entries (transaction_id, position, store_id, account, dirhams, reason,
       order_id, payment_id, at)
     {_NUMBERS} SELECT printf('trn_0%025d', i), position, {_STORE_OF},
       CASE position WHEN 0 THEN 'receivable' WHEN 1 THEN 'sales' ELSE 'delivery' END,
       CASE position WHEN 0 THEN 35000 WHEN 1 THEN -30000 ELSE -5000 END,
-      'order.placed', printf('ord_0%025d', i), NULL, {_AT} FROM n, {_LINES}""",
+      'order.placed', order_id(i), NULL, {_AT} FROM n, {_LINES}""",
     f"""INSERT INTO audit_records (id, store_id, actor, action, subject_id, changes, request_id,
       address, at)
     {_NUMBERS} SELECT printf('aud_0%025d', i), {_STORE_OF}, 'guest', 'order.placed',
-      printf('ord_0%025d', i), '{{}}', printf('req_0%025d', i), '127.0.0.1', {_AT} FROM n""",
+      order_id(i), '{{}}', printf('req_0%025d', i), '127.0.0.1', {_AT} FROM n""",
 )
 
 
@@ -162,6 +171,7 @@ def _make(path: Path, goods: Goods, orders: int) -> None:
             _multiply(connection, first, copies)
         if orders:
             third = goods.products // goods.stores // 3
+            connection.create_function("order_id", 1, order_id, deterministic=True)
             for statement in _ORDER_ROWS:
                 connection.execute(statement, {"n": orders, "s": goods.stores, "third": third})
         connection.execute("COMMIT")

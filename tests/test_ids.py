@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, seed
 from hypothesis import strategies as st
 
-from eishro.ids import readable_code, text_id
+from eishro.ids import first_id, last_id, readable_code, text_id
 from tests.conftest import SEED
 
 START = datetime(2026, 1, 15, 8, 30, tzinfo=UTC)
@@ -43,6 +43,17 @@ def test_ids_of_one_instant_are_all_different_and_share_their_time() -> None:
     # 48 of the 130 bits are the time: nine whole characters.
     assert len({one[: len("ord_") + 9] for one in made}) == 1
     assert len({one[-8:] for one in made}) > 19_000, "the rest is random"
+
+
+def test_what_was_made_in_a_stretch_of_time_lies_between_its_first_and_last_id() -> None:
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    step = timedelta(milliseconds=1)
+    for _ in range(50):
+        assert first_id("ord", at) < text_id("ord", at) < last_id("ord", at)
+        assert last_id("ord", at - step) < text_id("ord", at) < first_id("ord", at + step)
+    ever = datetime.max.replace(tzinfo=UTC)
+    assert first_id("ord", datetime.min.replace(tzinfo=UTC)) < text_id("ord", at)
+    assert text_id("ord", at) < last_id("ord", ever)
 
 
 def test_the_zone_a_time_is_written_in_does_not_matter() -> None:

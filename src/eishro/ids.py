@@ -47,7 +47,12 @@ def text_id(prefix: str, at: datetime) -> str:
 
 def first_id(prefix: str, at: datetime) -> str:
     """Below every id made at `at` or later, above every id made before its millisecond."""
-    return f"{prefix}_{_time_part(int(at.timestamp() * 1000))}"
+    return f"{prefix}_{_time_part(max(0, int(at.timestamp() * 1000)))}"
+
+
+def last_id(prefix: str, at: datetime) -> str:
+    """Above every id made in the millisecond of `at` or before, below every later one."""
+    return first_id(prefix, at) + _ALPHABET[-1] * (RANDOM_LENGTH + 1)
 
 
 @functools.lru_cache(maxsize=8)

@@ -5,11 +5,15 @@ a deadline, HTTP/1 alone is spoken (a proxy in front speaks what it likes with b
 for a connection's protocol has no deadline), and as many are taken as there are descriptors for.
 """
 
+import asyncio
 import contextlib
+import importlib
 import resource
+import signal
 import sys
+from typing import Any
 
-from granian import Granian
+import uvloop
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
@@ -50,26 +54,54 @@ def run_server(
     check_address(host, port)
     warn(settings)
     open_files = raise_open_files()
-    Granian(
-        target,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        factory=True,
-        workers=workers,
-        loop=Loops.uvloop,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(
+    options = {
+        "address": host,
+        "port": port,
+        "interface": Interfaces.ASGI,
+        "factory": True,
+        "http": HTTPModes.http1,
+        "http1_settings": HTTP1Settings(
             header_read_timeout=settings.header_seconds * 1_000,
             max_buffer_size=HEAD_BYTES_MAX,
         ),
-        backlog=BACKLOG,
-        backpressure=max(1, min(CONNECTIONS_MAX, open_files - OPEN_FILES_KEPT)),
+        "backlog": BACKLOG,
+        "backpressure": max(1, min(CONNECTIONS_MAX, open_files - OPEN_FILES_KEPT)),
+        "log_access": False,
+        "websockets": False,
+    }
+    if workers == 1 and not reload:
+        uvloop.run(_serve_here(target, options))
+    else:
+        _serve_processes(target, options, workers, reload=reload)
+
+
+def _serve_processes(target: str, options: dict[str, Any], workers: int, *, reload: bool) -> None:
+    from granian import Granian
+
+    Granian(
+        target,
+        workers=workers,
+        loop=Loops.uvloop,
         reload=reload,
-        log_access=False,
-        websockets=False,
         workers_kill_timeout=STOP_SECONDS,
+        **options,
     ).serve()
+
+
+async def _serve_here(target: str, options: dict[str, Any]) -> None:
+    """In this process: one that only watches over another would take a quarter of its memory."""
+    from granian.server.embed import Server
+
+    module, _, name = target.partition(":")
+    server = Server(getattr(importlib.import_module(module), name), **options)
+    server.workers_kill_timeout = STOP_SECONDS
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.stop)
+    with contextlib.suppress(TimeoutError):
+        await server.serve()
+    if not server.interrupt_signal:
+        sys.exit(1)
 
 
 def raise_open_files() -> int:

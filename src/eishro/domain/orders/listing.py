@@ -14,6 +14,7 @@ from eishro.db.statements import Query
 from eishro.db.types import Int
 from eishro.domain.orders.model import NUMBER_LENGTH, Order, PaymentStatus, Status
 from eishro.domain.orders.sql import orders
+from eishro.ids import first_id, last_id
 from eishro.phones import normalise_phone
 
 # Further than this nobody counts or looks: a list says at most so many, and a name is looked for
@@ -36,8 +37,9 @@ _FIELDS = (
 
 class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What a list is asked for; None leaves a filter out. `q` is an order number, a phone or
-    a customer's exact name (among the newest `NAMES_LOOKED_AT`); its form says which. `after_id`
-    continues a list below that id.
+    a customer's exact name (among the newest `NAMES_LOOKED_AT`); its form says which. `since` and
+    `until` are instants of placing, to the millisecond, both included. `after_id` continues a list
+    below that id.
     """
 
     store_id: int | None = None
@@ -77,6 +79,11 @@ def _meant(q: str) -> str:
 
 def _values(wanted: OrderFilter) -> dict[str, object]:
     values = {n: getattr(wanted, n) for n in _FIELDS if getattr(wanted, n) is not None}
+    # An order's id holds its time, and is in the index that the list follows anyway.
+    if wanted.since is not None:
+        values["since"] = first_id("ord", wanted.since)
+    if wanted.until is not None:
+        values["until"] = last_id("ord", wanted.until)
     if wanted.q is not None:
         meant = _meant(wanted.q)
         values[meant] = {
@@ -94,8 +101,8 @@ def _conditions(filters: tuple[str, ...]) -> list[Any]:
         "customer_phone": orders.c.customer_phone == sa.bindparam("customer_phone"),
         "status": orders.c.status == sa.bindparam("status"),
         "payment_status": orders.c.payment_status == sa.bindparam("payment_status"),
-        "since": orders.c.created_at >= sa.bindparam("since"),
-        "until": orders.c.created_at <= sa.bindparam("until"),
+        "since": orders.c.id >= sa.bindparam("since"),
+        "until": orders.c.id < sa.bindparam("until"),
         "after_id": orders.c.id < sa.bindparam("after_id"),
         "number": orders.c.number == sa.bindparam("number"),
         "phone": orders.c.customer_phone == sa.bindparam("phone"),

@@ -2,7 +2,8 @@
 
 The money does not move: what the old order owes its buyer is taken for what the buyer owes for the
 new one, in one batch that saves both orders by their versions. What is left over goes back as any
-refund, what is missing stays due on the new order.
+refund, what is missing stays due on the new order. Should the new order be refunded, its money goes
+back through the gateway where it came from: the receipts go with it (`purse.py`).
 """
 
 from datetime import datetime
@@ -44,38 +45,65 @@ async def settle_exchange(
     if moved == 0:
         await open_refund(shop, order_id, wanted, actor, once)
         return
-    purse.check_room(2)
     at = shop.clock.now()
-    exchange = await _exchange(shop, purse, wanted, moved, actor, at)
-    after = purse.with_refund(exchange)
-    rest, told = None, list[Statement]()
+    exchanges = await _exchanges(shop, purse, wanted, moved, other, actor, at)
+    after, opened = purse, list[Statement]()
+    for exchange in exchanges:
+        opened += _told_of_exchange(after.order, exchange, other, actor, at)
+        after = after.with_refund(exchange)
     if worth > moved:
         rest = await _rest(shop, after, wanted.reason, worth - moved, actor, at)
-        told = opening(after.order, rest, actor, at)
+        opened += opening(after.order, rest, actor, at)
         after = after.with_refund(rest)
     order = after.order.refund(moved, after.order.paid_dirhams, at)
     paid = other.receive(moved, at)
     saves = [orders.save_order(order, seen=purse.order), orders.save_order(paid, seen=other)]
     if other.id < order.id:
         saves.reverse()  # whoever saves both takes them in one order
-    batch = Batch(*once.claim(exchange), *saves)
+    batch = Batch(*once.claim(exchanges[0]), *saves)
     batch.add(
-        *_told_of_exchange(purse.order, exchange, other, actor, at),
-        *told,
+        *opened,
         *_paying(other, paid, moved, actor, at),
         *await closing_attempts(shop, other, at),
     )
     await shop.db.commit(batch)
 
 
-async def _exchange(
-    shop: Shop, purse: Purse, wanted: RefundWanted, dirhams: int, actor: Actor, at: datetime
-) -> Refund:
-    """The part of the pieces' worth that stays, as a refund that is done."""
-    amounts = purse.measure(msgspec.structs.replace(wanted, amount_dirhams=dirhams))
-    made = await new_refund(shop, purse.order, amounts, wanted.reason, None, actor, at)
+async def _exchanges(
+    shop: Shop,
+    purse: Purse,
+    wanted: RefundWanted,
+    dirhams: int,
+    other: Order,
+    actor: Actor,
+    at: datetime,
+) -> list[Refund]:
+    """The part of the pieces' worth that stays, as refunds that are done: one for each receipt
+    whose money pays the other order from now on, and goes back from there.
+    """
+    parts = purse.split(dirhams)
+    purse.check_room(len(parts) + 1)
+    found: list[Refund] = []
+    for receipt, part in parts:
+        # The first one is of the goods that came back, whatever money it is.
+        asked = wanted if not found else RefundWanted(reason=wanted.reason)
+        amounts = purse.measure(msgspec.structs.replace(asked, amount_dirhams=part))
+        made = await new_refund(shop, purse.order, amounts, wanted.reason, receipt, actor, at)
+        found.append(_staying(made, other, actor))
+        purse = purse.with_refund(found[-1])
+    return found
+
+
+def _staying(made: Refund, other: Order, actor: Actor) -> Refund:
+    """A refund that is done, as its money stays where it is and pays the other order."""
     return msgspec.structs.replace(
-        made, status="done", kind="exchange", through="exchange", completed_by=actor.name
+        made,
+        status="done",
+        kind="exchange",
+        through="exchange",
+        completed_by=actor.name,
+        next_try_at=None,
+        paid_order_id=other.id,
     )
 
 

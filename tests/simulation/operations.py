@@ -28,6 +28,7 @@ from tests.simulation.afterwards import (
     refund,
     see_to_refunds,
     ship,
+    swap,
     travel,
 )
 from tests.simulation.by_hand import draft, edit, place_by_hand
@@ -170,6 +171,7 @@ OPERATIONS: dict[Operation, int] = {
     see_to_refunds: 6,
     place_stranded: 3,
     bring_back: 5,
+    swap: 5,
     change: 3,
     keep_balances: 2,
     promote: 5,

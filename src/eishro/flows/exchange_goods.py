@@ -21,8 +21,8 @@ from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.domain.payments.refunds import Refund
 from eishro.flows.pay_order import closing_attempts
-from eishro.flows.purse import Purse, read_purse
-from eishro.flows.refund_order import given_up, new_refund, open_refund, opening
+from eishro.flows.purse import read_purse
+from eishro.flows.refund_order import given_up, new_refunds, open_refunds, opening
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.money import decimal_from_dirhams
 
@@ -43,55 +43,34 @@ async def settle_exchange(
     waits = other.is_payable and other.payment_method not in OFFLINE_METHODS
     moved = min(worth, other.due_dirhams) if waits else 0
     if moved == 0:
-        await open_refund(shop, order_id, wanted, actor, once)
+        await open_refunds(shop, order_id, wanted, actor, once)
         return
     at = shop.clock.now()
-    exchanges = await _exchanges(shop, purse, wanted, moved, other, actor, at)
-    after, opened = purse, list[Statement]()
+    exchanged = msgspec.structs.replace(wanted, amount_dirhams=moved)
+    exchanges = [
+        _staying(made, other, actor)
+        for made in await new_refunds(shop, purse, exchanged, actor, at)
+    ]
+    after, told = purse, list[Statement]()
     for exchange in exchanges:
-        opened += _told_of_exchange(after.order, exchange, other, actor, at)
+        told += _told_of_exchange(after.order, exchange, other, actor, at)
         after = after.with_refund(exchange)
     if worth > moved:
-        rest = await _rest(shop, after, wanted.reason, worth - moved, actor, at)
-        opened += opening(after.order, rest, actor, at)
-        after = after.with_refund(rest)
+        rest = RefundWanted(reason=wanted.reason, amount_dirhams=worth - moved)
+        for refund in await new_refunds(shop, after, rest, actor, at):
+            told += opening(after.order, refund, actor, at)
+            after = after.with_refund(refund)
     order = after.order.refund(moved, after.order.paid_dirhams, at)
     paid = other.receive(moved, at)
     saves = [orders.save_order(order, seen=purse.order), orders.save_order(paid, seen=other)]
     if other.id < order.id:
         saves.reverse()  # whoever saves both takes them in one order
-    batch = Batch(*once.claim(exchanges[0]), *saves)
+    batch = Batch(*once.claim(exchanges), *saves, *told)
     batch.add(
-        *opened,
         *_paying(other, paid, moved, actor, at),
         *await closing_attempts(shop, other, at),
     )
     await shop.db.commit(batch)
-
-
-async def _exchanges(
-    shop: Shop,
-    purse: Purse,
-    wanted: RefundWanted,
-    dirhams: int,
-    other: Order,
-    actor: Actor,
-    at: datetime,
-) -> list[Refund]:
-    """The part of the pieces' worth that stays, as refunds that are done: one for each receipt
-    whose money pays the other order from now on, and goes back from there.
-    """
-    parts = purse.split(dirhams)
-    purse.check_room(len(parts) + 1)
-    found: list[Refund] = []
-    for receipt, part in parts:
-        # The first one is of the goods that came back, whatever money it is.
-        asked = wanted if not found else RefundWanted(reason=wanted.reason)
-        amounts = purse.measure(msgspec.structs.replace(asked, amount_dirhams=part))
-        made = await new_refund(shop, purse.order, amounts, wanted.reason, receipt, actor, at)
-        found.append(_staying(made, other, actor))
-        purse = purse.with_refund(found[-1])
-    return found
 
 
 def _staying(made: Refund, other: Order, actor: Actor) -> Refund:
@@ -105,15 +84,6 @@ def _staying(made: Refund, other: Order, actor: Actor) -> Refund:
         next_try_at=None,
         paid_order_id=other.id,
     )
-
-
-async def _rest(
-    shop: Shop, purse: Purse, reason: str, dirhams: int, actor: Actor, at: datetime
-) -> Refund:
-    """What the other order does not take."""
-    amounts = purse.measure(RefundWanted(reason=reason, amount_dirhams=dirhams))
-    receipt = purse.receipt_for(dirhams)
-    return await new_refund(shop, purse.order, amounts, reason, receipt, actor, at)
 
 
 def _told_of_exchange(

@@ -237,10 +237,7 @@ async def _payment_of(shop: Shop, refund: Refund, at: datetime) -> list[Statemen
     gone = refund.amount_dirhams + sum(
         other.amount_dirhams
         for other in await _siblings(shop, refund)
-        if other.id != refund.id
-        and other.status == "done"
-        and other.is_of_payment
-        and other.leaves
+        if other.id != refund.id and other.status == "done" and other.is_of_payment and other.leaves
     )
     after = payment.given_back(gone, at, as_void=refund.kind == "void")
     return [payments.save_payment(after, seen=payment)] if after != payment else []

@@ -222,9 +222,7 @@ async def list_refunds_of_payment(db: Database, store_id: int, payment_id: str) 
     """What goes back, or went to another order, of the payment's money, oldest first. It may be of
     other orders than the payment is: money in suspense and exchanges pay those.
     """
-    return await db.all(
-        _OF_PAYMENT, store_id=store_id, payment_id=payment_id, limit=OF_PAYMENT_MAX
-    )
+    return await db.all(_OF_PAYMENT, store_id=store_id, payment_id=payment_id, limit=OF_PAYMENT_MAX)
 
 
 async def list_exchanges_to(db: Database, store_id: int, order_id: str) -> list[Refund]:

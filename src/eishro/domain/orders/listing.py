@@ -15,6 +15,7 @@ from eishro.db.types import Int
 from eishro.domain.orders.model import NUMBER_LENGTH, Order, PaymentStatus, Status
 from eishro.domain.orders.sql import orders
 from eishro.phones import normalise_phone
+from eishro.text import fold_digits
 
 # Further than this nobody counts or looks: a list says at most so many, and a name is looked for
 # among the newest orders, since an index over names would slow every order that is placed.
@@ -72,7 +73,12 @@ def _meant(q: str) -> str:
     """What somebody looks for: a phone, an order's number, or a name."""
     if normalise_phone(q) is not None:
         return "phone"
-    return "number" if _NUMBER.fullmatch(q.upper()) else "name"
+    return "number" if _NUMBER.fullmatch(_as_number(q)) else "name"
+
+
+def _as_number(q: str) -> str:
+    """A number as orders have it, whatever keyboard it was typed on."""
+    return fold_digits(q).strip().upper()
 
 
 def _values(wanted: OrderFilter) -> dict[str, object]:
@@ -80,9 +86,9 @@ def _values(wanted: OrderFilter) -> dict[str, object]:
     if wanted.q is not None:
         meant = _meant(wanted.q)
         values[meant] = {
-            "number": wanted.q.upper().removeprefix("#"),
+            "number": _as_number(wanted.q).removeprefix("#"),
             "phone": normalise_phone(wanted.q),
-            "name": wanted.q,
+            "name": wanted.q.strip(),
         }[meant]
     return values
 

@@ -16,7 +16,7 @@ from eishro.domain.ledger.model import owed_of
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders.sql import orders
 from eishro.domain.payments.refunds_sql import refunds
-from eishro.domain.payments.sql import payment_receipts, payments
+from eishro.domain.payments.sql import payment_news, payment_receipts, payments
 from eishro.ids import first_id
 from tests.simulation.ears import Ears
 from tests.simulation.money import Money
@@ -64,6 +64,10 @@ _WAITING = Query(
     sa.select(sa.func.count()).select_from(orders).where(orders.c.expires_at.is_not(None)),
     int,
     across_stores=True,
+)
+_NEWS = Query(
+    sa.select(sa.func.count()).select_from(payment_news).where(payment_news.c.outcome.is_(None)),
+    int,
 )
 _OPEN_ATTEMPTS = Query(
     sa.select(sa.func.count())
@@ -185,6 +189,8 @@ class Watch:
             f"refunds that the books do not know, or know otherwise: {unlike_back}"
         )
         self._money.look_at_rest()
+        news = await universe.db.one(_NEWS)
+        assert news == 0, f"{news} notifications that nobody works off"
         assert self._sum("clearing:moamalat") == universe.gateway.total_kept, "money adrift"
         assert await universe.db.one(_WAITING) == 0, "a hold that does not end"
         assert await universe.db.one(_OPEN_ATTEMPTS, open=_OPEN) == 0, (

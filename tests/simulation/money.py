@@ -12,6 +12,7 @@ from eishro.db.statements import Query, in_list
 from eishro.domain.orders.sql import orders
 from eishro.domain.payments.refunds_sql import refunds
 from eishro.domain.payments.sql import payment_receipts
+from eishro.domain.suspense.sql import suspense_items
 from tests.simulation.touched import row
 from tests.simulation.universe import Universe
 
@@ -42,6 +43,13 @@ _REFUNDS = Query(
     row,
     across_stores=True,
 )
+_ITEMS = Query(
+    sa.select(suspense_items.c.id, suspense_items.c.amount_dirhams, suspense_items.c.status).where(
+        in_list(suspense_items.c.id, "ids")
+    ),
+    row,
+    across_stores=True,
+)
 _ORDERS = Query(
     sa.select(orders.c.id, orders.c.paid_dirhams, orders.c.refunded_dirhams).where(
         in_list(orders.c.id, "ids")
@@ -63,6 +71,7 @@ class Money:
         self._refunds: dict[str, tuple[str, str, int]] = {}  # status, kind, dirhams
         self._numbers: dict[str, str] = {}  # the refund that a number of the gateway was booked as
         self._of_orders: dict[str, int] = {}
+        self._items: dict[str, int] = {}  # in suspense
         self._net = 0  # what paid orders keep
         self._aside = 0  # of money in suspense and too much, what is opened and not back yet
         self._received: Counter[str] = Counter()  # by provider
@@ -79,6 +88,9 @@ class Money:
         await self._follow_receipts()
         await self._follow_refunds()
         await self._follow_orders()
+        await self._follow_items()
+        waiting = sum(self._items.values())
+        assert waiting == -accounts["suspense"], f"{waiting} wait in suspense, the books differ"
         for provider in self._received:
             kept = self._received[provider] - self._gone[provider]
             booked = accounts[f"clearing:{provider}"]
@@ -142,6 +154,12 @@ class Money:
             assert 0 <= refunded <= paid, f"{order_id}: {refunded} of {paid} went back"
             self._net += paid - refunded - self._of_orders.get(order_id, 0)
             self._of_orders[order_id] = paid - refunded
+
+    async def _follow_items(self) -> None:
+        ids = self._universe.trail.of("sus")
+        found = await self._universe.db.all(_ITEMS, ids=ids) if ids else []
+        for item_id, dirhams, status in found:
+            self._items[item_id] = 0 if status == "resolved" else dirhams
 
     def look_at_rest(self) -> None:
         """Nothing that is owed to a buyer is still on its way."""

@@ -19,6 +19,7 @@ from eishro.domain.payments.refunds_sql import refunds
 from eishro.domain.payments.sql import payment_news, payment_receipts, payments
 from eishro.ids import first_id
 from tests.simulation.ears import Ears
+from tests.simulation.goods import Goods
 from tests.simulation.money import Money
 from tests.simulation.touched import Drafts, Holds, Payouts, Promotions, Settled, row
 from tests.simulation.universe import Universe
@@ -91,6 +92,7 @@ class Watch:
         self._drafts = Drafts(universe)
         self._payouts = Payouts(universe)
         self._money = Money(universe)
+        self._goods = Goods(universe)
         self._steps = 0
         self._since = ""
 
@@ -108,6 +110,7 @@ class Watch:
             await self._payouts.look(sent, {one: self._owed(one) for one in universe.stores})
             await self._settled.look()
             await self._holds.look()
+            await self._goods.look()
             await self._promotions.look(universe.trail.of("prm"))
             await self._drafts.look()
             await self._money.look(self._sums())

@@ -26,7 +26,7 @@ from eishro.flows.pay_order import check_payment
 from eishro.flows.pay_out import BankDetails
 from eishro.flows.place_order import place_order
 from eishro.flows.product_card import ProductState
-from eishro.flows.refund_order import open_refund
+from eishro.flows.refund_order import open_refunds
 from eishro.flows.secure_account import Proof
 from eishro.flows.send_refund import send_refund
 from eishro.flows.set_commission import set_commission
@@ -74,7 +74,7 @@ async def _trade(world: World) -> None:
     await _pay(world, partly, 1, "t7")
     world.provider.refunds.mood = "manual"
     part = RefundWanted(reason="a test", amount_dirhams=1_000)
-    manual = await open_refund(world.shop, partly, part, TESTER, NotOnce())
+    (manual,) = await open_refunds(world.shop, partly, part, TESTER, NotOnce())
     await send_refund(world.shop, manual.id)
     world.provider.refunds.mood = "done"
     # Changed after it was paid: for less, for more, and paid again.

@@ -27,7 +27,7 @@ from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.domain.payments.refunds import Refund, RefundTooLarge
 from eishro.flows.change_order import expire_order
 from eishro.flows.pay_order import check_payment
-from eishro.flows.refund_order import open_refund
+from eishro.flows.refund_order import open_refunds
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import NotOnce
 from eishro.jobs.schedule import check_due_payments
@@ -395,4 +395,5 @@ class PaymentLife:
 
     async def _refund(self, till: Till, dirhams: int | None) -> Refund:
         wanted = RefundWanted(reason="a test", amount_dirhams=dirhams)
-        return await open_refund(till.world.shop, till.order_id, wanted, TESTER, NotOnce())
+        opened = await open_refunds(till.world.shop, till.order_id, wanted, TESTER, NotOnce())
+        return opened[0]

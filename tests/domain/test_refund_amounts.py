@@ -5,14 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eishro.domain.payments.refund_amounts import (
+    Amounts,
     RefundableLine,
     RefundWanted,
     Standing,
     WantedLine,
+    divide,
     measure,
     worth_of,
 )
-from eishro.domain.payments.refunds import RefundTooLarge
+from eishro.domain.payments.refunds import RefundedLine, RefundTooLarge
 from eishro.errors import Invalid
 
 _CUTS = st.lists(st.integers(min_value=1, max_value=9), min_size=1, max_size=12)
@@ -129,3 +131,30 @@ def test_delivery_can_be_added_to_lines() -> None:
         [_line(0, 3_000, 2)],
     )
     assert (made.goods_dirhams, made.delivery_dirhams) == (1_500, 500)
+
+
+@given(
+    lines=st.lists(st.integers(min_value=0, max_value=10**9), max_size=5),
+    delivery=st.integers(min_value=0, max_value=50_000),
+    cuts=st.lists(st.integers(min_value=1, max_value=10**9), max_size=4),
+)
+def test_a_refund_cut_by_payments_loses_no_dirham(
+    lines: list[int], delivery: int, cuts: list[int]
+) -> None:
+    goods = sum(lines)
+    named = tuple(RefundedLine(p, 100 + p, 2, dirhams) for p, dirhams in enumerate(lines))
+    whole = Amounts(goods + delivery, goods, delivery, named)
+    parts, left = [], whole.amount_dirhams
+    for cut in [*cuts, left]:
+        parts += [min(cut, left)] if left else []
+        left -= min(cut, left)
+    pieces = divide(whole, parts)
+    assert [piece.amount_dirhams for piece in pieces] == parts
+    assert sum(piece.goods_dirhams for piece in pieces) == goods
+    assert sum(piece.delivery_dirhams for piece in pieces) == delivery
+    for number, piece in enumerate(pieces):
+        assert piece.goods_dirhams >= 0 <= piece.delivery_dirhams
+        assert piece.goods_dirhams + piece.delivery_dirhams == piece.amount_dirhams
+        assert len(piece.lines) == (0 if number else len(named))
+        if piece.lines:
+            assert sum(line.dirhams for line in piece.lines) == piece.goods_dirhams

@@ -16,7 +16,7 @@ from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.domain.payments.refunds import Refund
 from eishro.errors import ShopError
 from eishro.flows.pay_order import check_payment
-from eishro.flows.refund_order import open_refund
+from eishro.flows.refund_order import open_refunds
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from tests.shops import TESTER, World
@@ -60,7 +60,7 @@ async def pay(world: World, order_id: str, *transactions: str) -> Paid:
 async def refund(world: World, order_id: str, **wanted: object) -> Refund:
     """A refund opened, not sent."""
     asked = RefundWanted(**{"reason": "a test", **wanted})  # type: ignore[arg-type]
-    return await open_refund(world.shop, order_id, asked, TESTER, NotOnce())
+    return (await open_refunds(world.shop, order_id, asked, TESTER, NotOnce()))[0]
 
 
 async def balances(world: World) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -21,6 +22,7 @@ from tests.shops import TESTER, World
 
 pytestmark = pytest.mark.anyio
 
+_DRAWN = ("pending", "confirmed", "processing", "shipped", "delivered", "returned", "cancelled")
 _WAY: tuple[Status, ...] = ("confirmed", "processing", "shipped", "delivered", "returned")
 
 
@@ -83,6 +85,31 @@ async def test_two_merchants_changing_one_status_move_it_once(world: World) -> N
     assert all(isinstance(o, InvalidTransition) for o in outcomes if isinstance(o, BaseException))
     history = await orders.list_history(world.db, [placed.order.id])
     assert [h.event for h in history] == ["order.placed", "order.confirmed"]
+
+
+async def test_two_merchants_who_want_different_things_take_legal_steps(world: World) -> None:
+    """One moves it on, the other cancels it: each step follows the one before it, as drawn."""
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    state = await world.product(merchant.store.id, stock=9)
+    for _ in range(5):
+        placed = await world.order(state, method="cod")
+        wishes: list[Status] = ["confirmed", "processing", "cancelled", "shipped"]
+        outcomes = await asyncio.gather(
+            *(change_status(world.shop, placed.order.id, to, TESTER) for to in wishes * 3),
+            return_exceptions=True,
+        )
+        refused = [one for one in outcomes if isinstance(one, BaseException)]
+        assert all(isinstance(one, InvalidTransition) for one in refused), refused
+        order = await orders.get_order(world.db, placed.order.id)
+        entries = await orders.list_history(world.db, [order.id])
+        # All of it happened in one moment, so the drawing says in which order.
+        path = sorted((one.status for one in entries), key=_DRAWN.index)
+        assert path[0] == "pending" and path[-1] == order.status
+        assert len(outcomes) - len(refused) == len(path) - 1, "each success is one step"
+        for before, after in pairwise(path):
+            assert after in MOVES[before]  # type: ignore[index]
+    assert await find_faults(world.db) == []
 
 
 async def test_an_order_pays_the_price_it_was_sold_at(world: World) -> None:

@@ -1,5 +1,7 @@
 """Exchanges of orders paid online: what comes back pays the other order, to the dirham."""
 
+from datetime import timedelta
+
 import pytest
 
 from eishro.cli.doctor import find_faults
@@ -15,7 +17,7 @@ from eishro.flows.return_goods import AskReturn, approve_return, receive_return,
 from eishro.flows.set_commission import set_commission
 from eishro.flows.shop import NotOnce
 from eishro.jobs.schedule import handle_events, run_once
-from tests.flows.refunding import balances, order_now, pay, race
+from tests.flows.refunding import balances, order_now, pay, payment_now, race, refund
 from tests.shops import TESTER, World
 
 pytestmark = pytest.mark.anyio
@@ -41,20 +43,33 @@ class _Exchange:
         placed = await world.order(state, 2)
         self.id = placed.order.id
         await pay(world, self.id, f"{self.store_id}-first")
+        await self._swap(state.variants[0].id, pieces, other.product.id)
+        self.variant_id = other.variants[0].id
+        return self
+
+    async def exchange_again(self, price: int) -> "_Exchange":
+        """What was got in exchange is exchanged itself."""
+        again = _Exchange(self.world)
+        again.store_id, again.id = self.store_id, self.other_id
+        third = await self.world.product(self.store_id, stock=9, price=price)
+        await again._swap(self.variant_id, 1, third.product.id)
+        return again
+
+    async def _swap(self, variant_id: int, pieces: int, product_id: int) -> None:
+        world = self.world
         for status in _WAY:
             await change_status(world.shop, self.id, status, TESTER)
         command = AskReturn(
             order_id=self.id,
-            lines=(Asked(state.variants[0].id, pieces),),
+            lines=(Asked(variant_id, pieces),),
             reason=None,
-            replacement=(Wish(other.product.id, None, 1),),
+            replacement=(Wish(product_id, None, 1),),
             is_buyer=True,
         )
         self.return_id = (await request_return(world.shop, command, TESTER, NotOnce())).made.id
         made = (await approve_return(world.shop, self.return_id, TESTER, None)).made
         assert made.replacement_order_id is not None
         self.other_id = made.replacement_order_id
-        return self
 
     async def receive(self) -> None:
         await receive_return(self.world.shop, self.return_id, {}, TESTER)
@@ -136,9 +151,78 @@ async def test_an_other_order_that_is_paid_or_cancelled_takes_nothing(world: Wor
     assert await find_faults(world.db) == []
 
 
-async def test_what_an_exchange_paid_goes_back_by_hand_when_it_is_cancelled(world: World) -> None:
+async def test_what_an_exchange_paid_goes_back_to_the_card_it_came_from(world: World) -> None:
     exchange = await _Exchange(world).come(10_000)
     await exchange.receive()
+    await cancel_order(world.shop, exchange.other_id, TESTER, only_pending=False)
+    await run_once(world.shop)
+    (back,) = await exchange.refunds(exchange.other_id)
+    (moved,) = await exchange.refunds(exchange.id)
+    assert (back.status, back.through, back.amount_dirhams) == ("done", "gateway", 20_000)
+    assert back.receipt_key == moved.receipt_key
+    assert world.provider.refunds.total == 20_000
+    assert (await exchange.new()).payment_status == "refunded"
+    # The first order still has what was not exchanged, and the payment knows both.
+    await refund(world, exchange.id)
+    await run_once(world.shop)
+    assert world.provider.refunds.total == 50_000
+    assert back.payment_id is not None
+    assert (await payment_now(world, back.payment_id)).status == "refunded"
+    held = await balances(world)
+    assert (held.get("clearing:moamalat", 0), held.get("refunds_due", 0)) == (0, 0)
+    assert await find_faults(world.db) == []
+
+
+async def test_what_was_exchanged_twice_goes_back_to_the_same_card(world: World) -> None:
+    exchange = await _Exchange(world).come(10_000)
+    await exchange.receive()
+    again = await exchange.exchange_again(4_000)
+    await again.receive()
+    await pay(world, again.other_id, "rest")
+    await cancel_order(world.shop, again.other_id, TESTER, only_pending=False)
+    for order_id in (exchange.id, exchange.other_id):
+        await refund(world, order_id)
+    world.clock.turn(timedelta(minutes=5))
+    for _ in range(3):
+        await run_once(world.shop)
+        world.clock.turn(timedelta(minutes=5))
+    for order_id in (exchange.id, exchange.other_id, again.other_id):
+        assert (await order_now(world, order_id)).payment_status == "refunded"
+    assert world.provider.refunds.total == 54_000, "what the cards paid, and not a dirham more"
+    assert await find_faults(world.db) == []
+
+
+async def test_both_orders_of_an_exchange_give_back_no_more_than_came(world: World) -> None:
+    exchange = await _Exchange(world).come(10_000)
+    await exchange.receive()
+    await race(*(refund(world, one) for one in [exchange.id, exchange.other_id] * 10))
+    await race(*(run_once(world.shop) for _ in range(3)))
+    world.clock.turn(timedelta(minutes=5))
+    await run_once(world.shop)
+    made = [*await exchange.refunds(exchange.id), *await exchange.refunds(exchange.other_id)]
+    assert [one.status for one in made] == ["done"] * 3
+    assert world.provider.refunds.total == 50_000
+    assert await find_faults(world.db) == []
+
+
+async def test_an_exchanged_order_gives_back_that_money_and_its_own(world: World) -> None:
+    exchange = await _Exchange(world).come(35_000)
+    await exchange.receive()
+    await pay(world, exchange.other_id, "rest")
+    await refund(world, exchange.other_id)
+    made = await exchange.refunds(exchange.other_id)
+    assert sorted(one.amount_dirhams for one in made) == [20_000, 25_000]
+    assert {one.status for one in made} == {"requested"}
+    await run_once(world.shop)
+    assert world.provider.refunds.total == 45_000
+    assert (await exchange.new()).payment_status == "refunded"
+    assert await find_faults(world.db) == []
+
+
+async def test_where_no_gateway_gives_back_it_is_a_task_for_people(world: World) -> None:
+    exchange = await _Exchange(world).come(10_000)
+    await exchange.receive()
+    world.provider.can_refund = False
     await cancel_order(world.shop, exchange.other_id, TESTER, only_pending=False)
     await handle_events(world.shop)
     (task,) = await exchange.refunds(exchange.other_id)

@@ -24,7 +24,7 @@ from eishro.errors import Invalid
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.refund_order import (
     complete_refund,
-    open_due_refund,
+    open_due_refunds,
     open_suspense_refund,
     retry_refund,
 )
@@ -211,7 +211,7 @@ async def test_a_cancelled_paid_order_gets_its_money_back_by_itself(world: World
     await run_once(world.shop)
     order = await order_now(world, paid.order.id)
     assert (order.status, order.payment_status) == ("cancelled", "refunded")
-    assert await open_due_refund(world.shop, paid.order.id) == []
+    assert await open_due_refunds(world.shop, paid.order.id) == []
     assert world.provider.refunds.total == paid.total
     assert await balances(world) == {}
     assert await find_faults(world.db) == []
@@ -220,7 +220,7 @@ async def test_a_cancelled_paid_order_gets_its_money_back_by_itself(world: World
 async def test_the_due_refund_is_opened_once_however_often_the_event_comes(world: World) -> None:
     paid = await paid_order(world)
     await cancel_order(world.shop, paid.order.id, TESTER, only_pending=False)
-    outcomes = await race(*(open_due_refund(world.shop, paid.order.id) for _ in range(10)))
+    outcomes = await race(*(open_due_refunds(world.shop, paid.order.id) for _ in range(10)))
     assert sum(bool(outcome) for outcome in outcomes) == 1
 
 

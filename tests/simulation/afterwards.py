@@ -8,7 +8,7 @@ from eishro.domain.orders import sql as orders
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.refund_amounts import RefundWanted, WantedLine
 from eishro.domain.payments.refunds import Refund
-from eishro.domain.returns.model import Asked, Outcome
+from eishro.domain.returns.model import Asked, Outcome, Wish
 from eishro.domain.shipping import shipments_sql as shipments
 from eishro.domain.shipping.shipments import Status
 from eishro.domain.suspense import sql as suspense
@@ -17,7 +17,7 @@ from eishro.flows.collect_cash import Cash, record_collection
 from eishro.flows.edit_order import NewQuantity, edit_items
 from eishro.flows.move_shipment import ShipmentChange, change_shipment
 from eishro.flows.parcels import Parcel
-from eishro.flows.refund_order import complete_refund, open_refund, retry_refund
+from eishro.flows.refund_order import complete_refund, open_refunds, retry_refund
 from eishro.flows.return_goods import AskReturn, approve_return, receive_return, request_return
 from eishro.flows.settle_suspense import apply_to_order, give_back
 from eishro.flows.ship_order import ship_order
@@ -124,7 +124,7 @@ async def refund(universe: Universe) -> None:
     )
     await at_once(
         *(
-            open_refund(universe.shop, order_id, wanted, TESTER, NotOnce())
+            open_refunds(universe.shop, order_id, wanted, TESTER, NotOnce())
             for _ in range(universe.rng.choice([1, 1, 3]))
         )
     )
@@ -229,6 +229,33 @@ async def bring_back(universe: Universe) -> None:
             for _ in range(universe.rng.choice([1, 2]))
         )
     )
+
+
+async def swap(universe: Universe) -> None:
+    """A buyer exchanges pieces of an order; what comes back may pay the other order, which is an
+    order like any other from then on.
+    """
+    shop, rng = universe.shop, universe.rng
+    order_id = await fitting_order(
+        universe, lambda o: o.status in ("shipped", "delivered") and o.is_captured
+    )
+    order = await orders.get_order(shop.db, order_id)
+    line = rng.choice(await orders.list_lines(shop.db, [order_id]))
+    wish = universe.command(order.store_id).items[0]
+    command = AskReturn(
+        order_id=order_id,
+        lines=(Asked(line.variant_id, rng.randint(1, line.quantity), None),),
+        reason=None,
+        replacement=(Wish(wish.product_id, wish.variant_id, rng.choice([1, 1, 2])),),
+        is_buyer=False,
+    )
+    made = (await request_return(shop, command, TESTER, NotOnce())).made
+    approved = await at_once(
+        *(approve_return(shop, made.id, TESTER, None) for _ in range(rng.choice([1, 1, 2])))
+    )
+    universe.live += [str(one.made.replacement_order_id) for one in approved]
+    if rng.random() < 0.8:  # else the goods never come
+        await receive_return(shop, made.id, {}, TESTER)
 
 
 async def keep_balances(universe: Universe) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
@@ -10,6 +11,7 @@ from eishro.domain.payments.model import Payment
 from eishro.errors import ShopError
 from tests.simulation.universe import Universe
 
+T = TypeVar("T")
 YOUNG = 30  # orders and attempts
 TRIES = 20  # looks for one that fits
 
@@ -54,8 +56,11 @@ async def fitting_attempt(universe: Universe, fits: Callable[[Payment], bool]) -
     raise Nothing
 
 
-async def at_once(*calls: Awaitable[object]) -> None:
-    """At the same moment; if all of them were refused, so is the operation."""
+async def at_once(*calls: Awaitable[T]) -> list[T]:
+    """At the same moment; if all of them were refused, so is the operation.
+
+    Returns: what came off.
+    """
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException) and not isinstance(outcome, ShopError):
@@ -63,3 +68,4 @@ async def at_once(*calls: Awaitable[object]) -> None:
     refused = [outcome for outcome in outcomes if isinstance(outcome, ShopError)]
     if len(refused) == len(outcomes):
         raise refused[0]
+    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]

@@ -26,7 +26,7 @@ from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.flows.pay_order import store_news, work_off_news
 from eishro.flows.place_order import place_order
 from eishro.flows.price_order import PlaceOrder
-from eishro.flows.refund_order import open_refund
+from eishro.flows.refund_order import open_refunds
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import Shop
 from eishro.flows.start_payment import start_payment
@@ -147,7 +147,8 @@ async def story(
     refund_id = await refund.made()
     if refund_id is None:
         wanted = RefundWanted(reason="changed my mind")
-        refund_id = (await open_refund(shop, order_id, wanted, TESTER, refund)).id
+        (made,) = await open_refunds(shop, order_id, wanted, TESTER, refund)
+        refund_id = made.id
     await send_refund(shop, refund_id)
     return order_id
 

@@ -4,6 +4,7 @@ money back, or cannot, and people do it by hand.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -62,6 +63,7 @@ class BadGateway(Defaults):
         self._left: dict[str, int] = {}  # of each transaction
         self._asked_for: dict[str, list[str]] = {}  # numbers given to the shop, by the money
         self._declined: set[str] = set()
+        self.done = Counter[str]()  # how often each bad habit showed
 
     def pay(self, reference: str, dirhams: int) -> None:
         """The payer acts: pays, is declined, pays another amount, or twice."""
@@ -72,12 +74,15 @@ class BadGateway(Defaults):
         amount = dirhams
         if self.faults and roll < 0.15:
             amount = self._rng.choice([dirhams + 1, max(1, dirhams - 1), max(1, dirhams // 2)])
+            self.done["wrong amount"] += amount != dirhams
         self._take(reference, amount)
         if self.faults and roll > 0.97:
+            self.done["duplicate"] += 1
             self._take(reference, dirhams)
 
     def _take(self, reference: str, dirhams: int) -> None:
         late = timedelta(minutes=self._rng.choice([0, 0, 0, 1, 30, 90]) if self.faults else 0)
+        self.done["delay"] += bool(late)
         made = Transaction(reference, f"tx{len(self.taken)}", dirhams, self._now() + late)
         self.taken.append(made)
         self.total_taken += dirhams
@@ -97,6 +102,7 @@ class BadGateway(Defaults):
         if roll < 0.1:
             return RefundLater("not now")
         if roll < 0.15:
+            self.done["time-out of a refund"] += 1
             return RefundUnknown("time-out")
         if roll < 0.2:
             return RefundRefused("insufficient balance")
@@ -104,7 +110,10 @@ class BadGateway(Defaults):
             return RefundManual("this card takes no refunds")
         number = self.give(wanted.receipt_reference, wanted.amount_dirhams)
         self._asked_for.setdefault(wanted.receipt_reference, []).append(number)
-        return RefundUnknown("time-out") if roll < 0.35 else Refunded(number)
+        if roll < 0.35:
+            self.done["time-out of a refund"] += 1
+            return RefundUnknown("time-out")
+        return Refunded(number)
 
     def give(self, receipt: str, dirhams: int) -> str:
         """Money leaves, asked for by the shop or by people in the gateway's own portal.
@@ -144,6 +153,7 @@ class BadGateway(Defaults):
 
     async def query(self, intent: Intent) -> Answer:
         if self.faults and self._rng.random() < 0.15:
+            self.done["time-out"] += 1
             return Unknown("time-out", is_unreachable=True)
         shown = [
             one

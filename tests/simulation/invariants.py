@@ -5,6 +5,8 @@ and what `touched.py` reads. `cli/doctor.py` looks at everything now and then, a
 so do the sums that are kept here: a change that no batch named would show.
 """
 
+from collections import Counter
+
 import sqlalchemy as sa
 
 from eishro.cli.doctor import find_faults
@@ -14,9 +16,11 @@ from eishro.domain.ledger.model import owed_of
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders.sql import orders
 from eishro.domain.payments.refunds_sql import refunds
-from eishro.domain.payments.sql import payment_receipts, payments
+from eishro.domain.payments.sql import payment_news, payment_receipts, payments
 from eishro.ids import first_id
 from tests.simulation.ears import Ears
+from tests.simulation.goods import Goods
+from tests.simulation.money import Money
 from tests.simulation.touched import Drafts, Holds, Payouts, Promotions, Settled, row
 from tests.simulation.universe import Universe
 
@@ -62,6 +66,10 @@ _WAITING = Query(
     int,
     across_stores=True,
 )
+_NEWS = Query(
+    sa.select(sa.func.count()).select_from(payment_news).where(payment_news.c.outcome.is_(None)),
+    int,
+)
 _OPEN_ATTEMPTS = Query(
     sa.select(sa.func.count())
     .select_from(payments)
@@ -83,6 +91,8 @@ class Watch:
         self._promotions = Promotions(universe)
         self._drafts = Drafts(universe)
         self._payouts = Payouts(universe)
+        self._money = Money(universe)
+        self._goods = Goods(universe)
         self._steps = 0
         self._since = ""
 
@@ -100,8 +110,10 @@ class Watch:
             await self._payouts.look(sent, {one: self._owed(one) for one in universe.stores})
             await self._settled.look()
             await self._holds.look()
+            await self._goods.look()
             await self._promotions.look(universe.trail.of("prm"))
             await self._drafts.look()
+            await self._money.look(self._sums())
         self._look_at_money()
         assert not self._ears.faults, f"the background met a fault: {self._ears.faults}"
         self._steps += 1
@@ -121,6 +133,8 @@ class Watch:
             key = store_id, account
             self._accounts[key] = self._accounts.get(key, 0) + dirhams
             sent += dirhams if account == "bank" else 0
+            if reason == "cod.collected" and account.startswith("courier:"):
+                self._money.collected += dirhams
             if account == "receivable" and reason in SETTLING:
                 self._settled.dirhams[order_id] -= dirhams
         assert not any(sums.values()), f"unbalanced transactions: {sums}"
@@ -131,9 +145,15 @@ class Watch:
             {name: n for (store, name), n in self._accounts.items() if store == store_id}
         )
 
-    def _sum(self, account: str) -> int:
+    def _sums(self) -> Counter[str]:
         """Of all stores."""
-        return sum(self._accounts.get((store_id, account), 0) for store_id in self._universe.stores)
+        sums = Counter[str]()
+        for (_, account), dirhams in self._accounts.items():
+            sums[account] += dirhams
+        return sums
+
+    def _sum(self, account: str) -> int:
+        return self._sums()[account]
 
     def _look_at_money(self) -> None:
         """No more is booked than payers paid, and nothing is owed less than nothing."""
@@ -171,6 +191,9 @@ class Watch:
         assert not unlike_back, (
             f"refunds that the books do not know, or know otherwise: {unlike_back}"
         )
+        self._money.look_at_rest()
+        news = await universe.db.one(_NEWS)
+        assert news == 0, f"{news} notifications that nobody works off"
         assert self._sum("clearing:moamalat") == universe.gateway.total_kept, "money adrift"
         assert await universe.db.one(_WAITING) == 0, "a hold that does not end"
         assert await universe.db.one(_OPEN_ATTEMPTS, open=_OPEN) == 0, (

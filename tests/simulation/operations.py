@@ -28,6 +28,7 @@ from tests.simulation.afterwards import (
     refund,
     see_to_refunds,
     ship,
+    swap,
     travel,
 )
 from tests.simulation.by_hand import draft, edit, place_by_hand
@@ -83,7 +84,10 @@ async def pay(universe: Universe) -> None:
     payment = await fitting_attempt(
         universe, lambda one: one.created_at > closed and one.status != "paid"
     )
-    universe.gateway.pay(payment.reference, payment.amount_dirhams)
+    gateway, before = universe.gateway, universe.gateway.total_taken
+    gateway.pay(payment.reference, payment.amount_dirhams)
+    is_over = payment.status in ("expired", "cancelled")
+    gateway.done["late success"] += is_over and gateway.total_taken > before
     if universe.rng.random() < 0.4:
         claim = universe.gateway.parse_result(payment.intent, {"kind": "sale"})
         await note_claim(universe.shop, payment.id, claim)
@@ -95,6 +99,7 @@ async def notify(universe: Universe) -> None:
     """The gateway notifies: once or several times, of something new or long known."""
     payment = await payments.get_payment(universe.shop.db, some_attempt(universe))
     claim = universe.gateway.parse_webhook({}, payment.reference.encode())
+    universe.gateway.done["reorder"] += payment.id != universe.attempts[-1]  # behind newer ones
     for _ in range(universe.rng.choice([1, 1, 2])):
         news = await store_news(universe.shop, universe.gateway.name, claim)
         if universe.rng.random() < 0.7:  # else it is left to the sweep
@@ -170,6 +175,7 @@ OPERATIONS: dict[Operation, int] = {
     see_to_refunds: 6,
     place_stranded: 3,
     bring_back: 5,
+    swap: 5,
     change: 3,
     keep_balances: 2,
     promote: 5,

@@ -26,7 +26,17 @@ LATE = {
     "refund",
     "rush",
     "see_to_refunds",
+    "swap",
 }
+BAD_HABITS = (
+    "delay",
+    "duplicate",
+    "late success",
+    "reorder",
+    "time-out",
+    "time-out of a refund",
+    "wrong amount",
+)
 
 
 async def test_money_and_stock_are_conserved_whatever_happens(
@@ -34,6 +44,8 @@ async def test_money_and_stock_are_conserved_whatever_happens(
 ) -> None:
     universe = await simulate(database_url, tmp_path, SEED, OPERATIONS_IN_ALL)
     assert universe.crashes > CRASHES
+    for habit in BAD_HABITS:
+        assert universe.gateway.done[habit] > 0, (habit, universe.gateway.done)
     for operation in OPERATIONS:
         name = operation.__name__
         successes = universe.done[name] - universe.refused.get(name, 0)

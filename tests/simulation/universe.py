@@ -48,6 +48,7 @@ class Key:
 
     def claim(self, result: Any) -> tuple[Statement, ...]:
         now = self._shop.clock.now()
+        result = result[0] if isinstance(result, list) else result
         placed = getattr(result, "placed", result)  # a draft's answer holds the order's
         made = placed.order.id if hasattr(placed, "order") else placed.id
         return idempotency.claim(

@@ -58,6 +58,28 @@ async def test_by_line_by_variant_and_with_delivery(world: World) -> None:
     assert made["lines"] == [{"position": 0, "variantId": variant, "quantity": 1, "amount": 25.5}]
 
 
+async def test_what_two_payments_paid_goes_back_through_both(world: World) -> None:
+    client, paid, _ = await _scene(world)
+    where = f"/api/orders/{paid.order.id}"
+    variant = _data(await client.get(where))["items"][0]["variantId"]
+    more = {"items": [{"variantId": variant, "quantity": 3}]}
+    assert _data(await client.put(f"{where}/items", json=more))["amountDue"] == 25.5
+    await pay(world, paid.order.id, "the-rest")
+    key = {"Idempotency-Key": "all-of-it"}
+    reply = await client.post(f"{where}/refunds", json={"reason": "x"}, headers=key)
+    made = _data(reply, 201)
+    (other,) = made["further"]
+    assert sorted([made["amount"], other["amount"]]) == [25.5, 56]
+    again = await client.post(f"{where}/refunds", json={"reason": "x"}, headers=key)
+    assert again.content == reply.content
+    await world.settle()
+    for _ in range(2):
+        await run_once(world.shop)
+    assert [one["status"] for one in _data(await client.get(f"{where}/refunds"))] == ["done"] * 2
+    assert _data(await client.get(where))["paymentStatus"] == "refunded"
+    assert world.provider.refunds.total == 81_500
+
+
 async def test_more_than_is_left_is_a_conflict_that_says_what_is_left(world: World) -> None:
     client, paid, _ = await _scene(world)
     where = f"/api/orders/{paid.order.id}/refunds"

@@ -121,7 +121,13 @@ _OVER_REFUNDED = Query(
             ),
         )
     )
-    .group_by(refunds.c.receipt_reference, payment_receipts.c.amount_dirhams)
+    .where(refunds.c.kind != "exchange")
+    .group_by(
+        refunds.c.provider,
+        refunds.c.terminal,
+        refunds.c.receipt_reference,
+        payment_receipts.c.amount_dirhams,
+    )
     .having(sa.func.sum(refunds.c.amount_dirhams) > payment_receipts.c.amount_dirhams)
     .limit(SHOWN_MAX),
     str,

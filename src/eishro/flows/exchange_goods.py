@@ -2,7 +2,8 @@
 
 The money does not move: what the old order owes its buyer is taken for what the buyer owes for the
 new one, in one batch that saves both orders by their versions. What is left over goes back as any
-refund, what is missing stays due on the new order.
+refund, what is missing stays due on the new order. Should the new order be refunded, its money goes
+back through the gateway where it came from: the receipts go with it (`purse.py`).
 """
 
 from datetime import datetime
@@ -20,8 +21,8 @@ from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.refund_amounts import RefundWanted
 from eishro.domain.payments.refunds import Refund
 from eishro.flows.pay_order import closing_attempts
-from eishro.flows.purse import Purse, read_purse
-from eishro.flows.refund_order import given_up, new_refund, open_refund, opening
+from eishro.flows.purse import read_purse
+from eishro.flows.refund_order import given_up, new_refunds, open_refunds, opening
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.money import decimal_from_dirhams
 
@@ -42,50 +43,47 @@ async def settle_exchange(
     waits = other.is_payable and other.payment_method not in OFFLINE_METHODS
     moved = min(worth, other.due_dirhams) if waits else 0
     if moved == 0:
-        await open_refund(shop, order_id, wanted, actor, once)
+        await open_refunds(shop, order_id, wanted, actor, once)
         return
-    purse.check_room(2)
     at = shop.clock.now()
-    exchange = await _exchange(shop, purse, wanted, moved, actor, at)
-    after = purse.with_refund(exchange)
-    rest, told = None, list[Statement]()
+    exchanged = msgspec.structs.replace(wanted, amount_dirhams=moved)
+    exchanges = [
+        _staying(made, other, actor)
+        for made in await new_refunds(shop, purse, exchanged, actor, at)
+    ]
+    after, told = purse, list[Statement]()
+    for exchange in exchanges:
+        told += _told_of_exchange(after.order, exchange, other, actor, at)
+        after = after.with_refund(exchange)
     if worth > moved:
-        rest = await _rest(shop, after, wanted.reason, worth - moved, actor, at)
-        told = opening(after.order, rest, actor, at)
-        after = after.with_refund(rest)
+        rest = RefundWanted(reason=wanted.reason, amount_dirhams=worth - moved)
+        for refund in await new_refunds(shop, after, rest, actor, at):
+            told += opening(after.order, refund, actor, at)
+            after = after.with_refund(refund)
     order = after.order.refund(moved, after.order.paid_dirhams, at)
     paid = other.receive(moved, at)
     saves = [orders.save_order(order, seen=purse.order), orders.save_order(paid, seen=other)]
     if other.id < order.id:
         saves.reverse()  # whoever saves both takes them in one order
-    batch = Batch(*once.claim(exchange), *saves)
+    batch = Batch(*once.claim(exchanges), *saves, *told)
     batch.add(
-        *_told_of_exchange(purse.order, exchange, other, actor, at),
-        *told,
         *_paying(other, paid, moved, actor, at),
         *await closing_attempts(shop, other, at),
     )
     await shop.db.commit(batch)
 
 
-async def _exchange(
-    shop: Shop, purse: Purse, wanted: RefundWanted, dirhams: int, actor: Actor, at: datetime
-) -> Refund:
-    """The part of the pieces' worth that stays, as a refund that is done."""
-    amounts = purse.measure(msgspec.structs.replace(wanted, amount_dirhams=dirhams))
-    made = await new_refund(shop, purse.order, amounts, wanted.reason, None, actor, at)
+def _staying(made: Refund, other: Order, actor: Actor) -> Refund:
+    """A refund that is done, as its money stays where it is and pays the other order."""
     return msgspec.structs.replace(
-        made, status="done", kind="exchange", through="exchange", completed_by=actor.name
+        made,
+        status="done",
+        kind="exchange",
+        through="exchange",
+        completed_by=actor.name,
+        next_try_at=None,
+        paid_order_id=other.id,
     )
-
-
-async def _rest(
-    shop: Shop, purse: Purse, reason: str, dirhams: int, actor: Actor, at: datetime
-) -> Refund:
-    """What the other order does not take."""
-    amounts = purse.measure(RefundWanted(reason=reason, amount_dirhams=dirhams))
-    receipt = purse.receipt_for(dirhams)
-    return await new_refund(shop, purse.order, amounts, reason, receipt, actor, at)
 
 
 def _told_of_exchange(

@@ -99,7 +99,9 @@ async def read_purse(shop: Shop, order: Order) -> Purse:
 
 
 async def _money_of(shop: Shop, order: Order) -> list[StoredReceipt]:
-    """The money that paid the order: its own, and what was in suspense before."""
+    """The money that paid the order: its own, what was in suspense before, and what an exchange
+    brought with it from another order.
+    """
     found = await refunds.list_applied_receipts(shop.db, order.store_id, order.id)
     if not order.paid_dirhams:
         return found
@@ -110,7 +112,24 @@ async def _money_of(shop: Shop, order: Order) -> list[StoredReceipt]:
             for receipt in await payments.list_receipts(shop.db, item.payment_id)
             if (receipt.terminal, receipt.provider_reference) == key
         ]
-    return found
+    return [*found, *await _exchanged(shop, order)]
+
+
+async def _exchanged(shop: Shop, order: Order) -> list[StoredReceipt]:
+    """Receipts of other orders, each with as much of it as pays this one now."""
+    parts: dict[tuple[str | None, str | None, str | None], int] = {}
+    payment_ids: dict[str, None] = {}
+    for exchange in await refunds.list_exchanges_to(shop.db, order.store_id, order.id):
+        if exchange.payment_id is not None:
+            key = exchange.receipt_key
+            parts[key] = parts.get(key, 0) + exchange.amount_dirhams
+            payment_ids[exchange.payment_id] = None
+    return [
+        msgspec.structs.replace(receipt, amount_dirhams=parts[key])
+        for payment_id in payment_ids
+        for receipt in await payments.list_receipts(shop.db, payment_id)
+        if (key := (receipt.provider, receipt.terminal, receipt.provider_reference)) in parts
+    ]
 
 
 def _standing(order: Order, earlier: Sequence[Refund]) -> Standing:

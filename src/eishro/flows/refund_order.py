@@ -20,7 +20,7 @@ from eishro.domain.orders.model import Order
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import StoredReceipt
-from eishro.domain.payments.refund_amounts import Amounts, RefundWanted
+from eishro.domain.payments.refund_amounts import Amounts, RefundWanted, divide
 from eishro.domain.payments.refunds import (
     NotInSuspense,
     Refund,
@@ -30,7 +30,7 @@ from eishro.domain.payments.refunds import (
 )
 from eishro.domain.suspense import sql as suspense
 from eishro.flows.gateways import provider_of
-from eishro.flows.purse import read_purse
+from eishro.flows.purse import Purse, read_purse
 from eishro.flows.send_refund import settling
 from eishro.flows.shop import SYSTEM, NotOnce, Once, Shop, again_if_stale
 from eishro.ids import text_id
@@ -38,46 +38,36 @@ from eishro.money import decimal_from_dirhams
 
 
 @again_if_stale
-async def open_refund(
+async def open_refunds(
     shop: Shop, order_id: str, wanted: RefundWanted, actor: Actor, once: Once
-) -> Refund:
-    """A new refund of the order; never more than what came and has not gone back.
+) -> list[Refund]:
+    """New refunds of the order, one for each receipt that the money goes back through, mostly one;
+    never more than what came and has not gone back.
 
     Raises:
         Invalid, RefundTooLarge, TooManyRefunds, OrderNotFound, idempotency.AlreadyClaimed.
     """
     purse = await read_purse(shop, await orders.get_order(shop.db, order_id))
-    order, at = purse.order, shop.clock.now()
-    amounts = purse.measure(wanted)
-    purse.check_room()
-    receipt = purse.receipt_for(amounts.amount_dirhams)
-    refund = await new_refund(shop, order, amounts, wanted.reason, receipt, actor, at)
-    opened = order.refunds_opened_dirhams + refund.amount_dirhams
-    after = msgspec.structs.replace(order, refunds_opened_dirhams=opened, updated_at=at)
-    await shop.db.commit(
-        Batch(*once.claim(refund), orders.save_order(after, seen=order)).add(
-            *opening(order, refund, actor, at)
-        )
-    )
-    return refund
+    at = shop.clock.now()
+    opened = await new_refunds(shop, purse, wanted, actor, at)
+    statements = list[Statement]()
+    after = purse
+    for refund in opened:
+        statements += opening(after.order, refund, actor, at)
+        after = after.with_refund(refund)
+    order = msgspec.structs.replace(after.order, updated_at=at)
+    saved = orders.save_order(order, seen=purse.order)
+    await shop.db.commit(Batch(*once.claim(opened), saved, *statements))
+    return opened
 
 
-async def open_due_refund(shop: Shop, order_id: str) -> list[Refund]:
-    """Everything that a cancelled order still owes its buyer, a refund for each piece of money
-    that paid it; none if that is nothing.
-    """
-    opened: list[Refund] = []
-    while True:
-        purse = await read_purse(shop, await orders.get_order(shop.db, order_id))
-        remaining = purse.order.paid_dirhams - purse.order.refunds_opened_dirhams
-        pieces = purse.split(remaining)
-        wanted = RefundWanted(
-            reason="order cancelled", amount_dirhams=pieces[0][1] if pieces else None
-        )
-        try:
-            opened.append(await open_refund(shop, order_id, wanted, SYSTEM, NotOnce()))
-        except RefundTooLarge:
-            return opened
+async def open_due_refunds(shop: Shop, order_id: str) -> list[Refund]:
+    """Everything that a cancelled order still owes its buyer; none if that is nothing."""
+    wanted = RefundWanted(reason="order cancelled")
+    try:
+        return await open_refunds(shop, order_id, wanted, SYSTEM, NotOnce())
+    except RefundTooLarge:
+        return []
 
 
 @again_if_stale
@@ -179,6 +169,25 @@ def _in_suspense(receipts: Sequence[StoredReceipt], key: tuple[str, str]) -> Sto
         if waits and (receipt.terminal, receipt.provider_reference) == key:
             return receipt
     raise NotInSuspense()
+
+
+async def new_refunds(
+    shop: Shop, purse: Purse, wanted: RefundWanted, actor: Actor, at: datetime
+) -> list[Refund]:
+    """What is wanted as refunds that nobody has sent: one for each receipt it goes back through,
+    and one for people of what came by no gateway.
+
+    Raises:
+        Invalid, RefundTooLarge, TooManyRefunds.
+    """
+    whole = purse.measure(wanted)
+    pieces = purse.split(whole.amount_dirhams)
+    purse.check_room(len(pieces))
+    parts = divide(whole, [part for _, part in pieces])
+    return [
+        await new_refund(shop, purse.order, amounts, wanted.reason, receipt, actor, at)
+        for (receipt, _), amounts in zip(pieces, parts, strict=True)
+    ]
 
 
 async def new_refund(

@@ -16,7 +16,7 @@ from eishro.domain.returns import sql as returns
 from eishro.errors import Invalid
 from eishro.flows.exchange_goods import settle_exchange
 from eishro.flows.issue_invoice import CreditLine, issue_credit_note
-from eishro.flows.refund_order import open_refund
+from eishro.flows.refund_order import open_refunds
 from eishro.flows.return_goods import close_return
 from eishro.flows.shop import SYSTEM, Shop
 
@@ -59,7 +59,7 @@ async def refund_return(shop: Shop, return_id: str) -> None:
         once, other_id = _OnceForReturn(shop, return_id), made.replacement_order_id
         try:
             if other_id is None:
-                await open_refund(shop, order.id, wanted, SYSTEM, once)
+                await open_refunds(shop, order.id, wanted, SYSTEM, once)
             else:
                 await settle_exchange(shop, order.id, other_id, wanted, SYSTEM, once)
         except idempotency.AlreadyClaimed:

@@ -71,8 +71,8 @@ async def check_refunds(shop: Shop, payment: Payment) -> int:
 
     Returns: how many there were.
     """
-    found = await refunds.list_refunds_of_order(shop.db, payment.store_id, payment.order_id)
-    unclear = [r.id for r in found if r.payment_id == payment.id and r.status == "unknown"]
+    found = await refunds.list_refunds_of_payment(shop.db, payment.store_id, payment.id)
+    unclear = [r.id for r in found if r.status == "unknown"]
     for refund_id in unclear:
         await send_refund(shop, refund_id)
     return len(unclear)
@@ -86,7 +86,7 @@ async def _claim(shop: Shop, refund_id: str) -> Refund | None:
     is_due = before.next_try_at is not None and before.next_try_at <= at
     if before.status not in ("requested", *UNDER_WAY) or not (is_due or before.status == "unknown"):
         return None
-    siblings = await refunds.list_refunds_of_order(shop.db, before.store_id, before.order_id)
+    siblings = await _siblings(shop, before)
     is_busy = any(
         other.id != before.id
         and other.receipt_key == before.receipt_key
@@ -107,7 +107,7 @@ async def _ask(shop: Shop, refund: Refund) -> RefundAnswer:
         if refund.sent_at is None:
             return RefundManual("the gateway cannot give money back")
         return RefundLater("the gateway is not configured")
-    siblings = await refunds.list_refunds_of_order(shop.db, refund.store_id, refund.order_id)
+    siblings = await _siblings(shop, refund)
     receipts = await payments.list_receipts(shop.db, payment.id)
     wanted = _intent(refund, payment, siblings, receipts)
     session = intent_of(shop, payment).session
@@ -115,6 +115,13 @@ async def _ask(shop: Shop, refund: Refund) -> RefundAnswer:
         answer = await provider.refund(msgspec.structs.replace(wanted, session=session))
     await keep_exchanges(shop, payment)
     return answer
+
+
+async def _siblings(shop: Shop, refund: Refund) -> list[Refund]:
+    """All refunds of the payment whose money it gives back, of whatever order."""
+    if refund.payment_id is None:
+        return []
+    return await refunds.list_refunds_of_payment(shop.db, refund.store_id, refund.payment_id)
 
 
 def _intent(
@@ -227,14 +234,10 @@ async def _payment_of(shop: Shop, refund: Refund, at: datetime) -> list[Statemen
     if refund.payment_id is None:
         return []
     payment = await payments.get_payment(shop.db, refund.payment_id)
-    siblings = await refunds.list_refunds_of_order(shop.db, refund.store_id, refund.order_id)
     gone = refund.amount_dirhams + sum(
         other.amount_dirhams
-        for other in siblings
-        if other.id != refund.id
-        and other.payment_id == refund.payment_id
-        and other.status == "done"
-        and other.is_of_payment
+        for other in await _siblings(shop, refund)
+        if other.id != refund.id and other.status == "done" and other.is_of_payment and other.leaves
     )
     after = payment.given_back(gone, at, as_void=refund.kind == "void")
     return [payments.save_payment(after, seen=payment)] if after != payment else []

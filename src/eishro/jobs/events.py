@@ -30,7 +30,7 @@ from eishro.flows.pay_on_delivery import settle_cash_attempts
 from eishro.flows.prove_phone import send_code
 from eishro.flows.recover_account import reset_token
 from eishro.flows.refile_products import refile_products
-from eishro.flows.refund_order import open_due_refund
+from eishro.flows.refund_order import open_due_refunds
 from eishro.flows.refund_return import credit_refund, refund_return
 from eishro.flows.secure_account import email_change_token, is_still_asked_for
 from eishro.flows.shop import Shop
@@ -178,7 +178,7 @@ async def refund_returned(shop: Shop, event: Event) -> None:
 
 async def refund_cancelled(shop: Shop, event: Event) -> None:
     """Open the refund of a paid order that was cancelled; once, since nothing is left then."""
-    await open_due_refund(shop, event.subject_id)
+    await open_due_refunds(shop, event.subject_id)
 
 
 async def mail_shipped(shop: Shop, event: Event) -> None:

@@ -1561,7 +1561,7 @@ REFUND_ROUTES = (
         summary="Give money of an order back: an amount, lines, delivery or all that is left",
         tag="Refunds",
         body=refunds.RefundBody,
-        answer=refunds.RefundView,
+        answer=refunds.OpenedRefundView,
         status=201,
         idempotent=True,
     ),

@@ -114,23 +114,34 @@ class RefundView(msgspec.Struct, frozen=True, rename="camel"):
     updated_at: datetime
 
 
-async def open_one(call: Call, body: RefundBody) -> Reply:
-    """A new refund; it is sent right after the answer."""
+class OpenedRefundView(RefundView, frozen=True, rename="camel"):
+    """A refund that was just opened. Where the money goes back through several payments, there are
+    more of them: `further`.
+    """
 
-    def view(refund: Refund) -> Reply:
+    further: list[RefundView]
+
+
+async def open_one(call: Call, body: RefundBody) -> Reply:
+    """A new refund; it is sent right after the answer. Where no single payment has enough, there is
+    one for each payment.
+    """
+
+    def view(opened: list[Refund]) -> Reply:
         return Reply(
-            refund_view(refund),
+            opened_view(opened),
             status=201,
             message=Words("The refund is on its way.", "الاسترجاع قيد التنفيذ."),
         )
 
     once = call.once(view)
     wanted = _wanted(body)
-    refund = await refund_order.open_refund(
+    opened = await refund_order.open_refunds(
         call.shop, call.params["order_id"], wanted, call.actor, once
     )
-    _send(call, refund)
-    return once.reply(refund)
+    for refund in opened:
+        _send(call, refund)
+    return once.reply(opened)
 
 
 async def list_of_order(call: Call) -> Reply:
@@ -199,6 +210,14 @@ def _wanted(body: RefundBody) -> RefundWanted:
         amount_dirhams=body.amount.dirhams if body.amount else None,
         lines=tuple(WantedLine(ln.quantity, ln.position, ln.variant_id) for ln in body.lines or ()),
         delivery=body.delivery,
+    )
+
+
+def opened_view(opened: list[Refund]) -> OpenedRefundView:
+    """The first of them, with the others."""
+    first, *others = opened
+    return OpenedRefundView(
+        **msgspec.structs.asdict(refund_view(first)), further=[refund_view(one) for one in others]
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from eishro.cells import read_amount, read_date
 from eishro.domain.shipping.remittance_file import FileRow, read_rows, tracking_number
 from eishro.errors import Invalid
-from eishro.sheets import SheetRow
+from eishro.sheets import SheetRow, read_sheet
 
 
 def _rows(*rows: str) -> list[SheetRow]:
@@ -84,6 +84,15 @@ def test_every_fault_is_told_by_row_and_column() -> None:
         "rows[4].fee",
         "rows[5].date",
     }
+
+
+def test_an_amount_that_a_comma_cut_in_two_is_not_read_as_its_first_half() -> None:
+    sheet = read_sheet(b"tracking,amount,fee\nA1,25,500\nA2,25,500,0\nA3,40,500,\n", 10)
+    with pytest.raises(Invalid) as refused:
+        read_rows(sheet)
+    assert set(refused.value.faults) == {"rows[2].fee", "rows[3]", "rows[4].fee"}
+    below = read_sheet("كشف\ntracking;amount;\nA1;٢٥٫٥;;\n".encode(), 10)
+    assert read_rows(below) == [FileRow(3, "A1", 25_500, 0, None)]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tests.security.street.discounts import DISCOUNT
 from tests.security.street.forgotten import live
 from tests.security.street.orders import MOVES
 from tests.security.street.payments import own_gateway, refund
+from tests.security.street.returns import exchange
 from tests.security.street.shipments import ship
 from tests.security.street.step import MARK, Street
 from tests.security.street.transfers import take_transfers
@@ -129,6 +130,7 @@ async def build(world: World) -> Street:
                 await send("PUT", status, {"status": move}, who)
         await live(world, things, send, who, mark)
         await refund(world, things, send, who, mark)
+        await exchange(world, things, send, who, mark)
         await ship(send, side, things, who)
         for number in range(1 if side == "ours" else 2):
             await issue_credit_note(

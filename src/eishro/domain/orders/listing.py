@@ -16,6 +16,7 @@ from eishro.domain.orders.model import NUMBER_LENGTH, Order, PaymentStatus, Stat
 from eishro.domain.orders.sql import orders
 from eishro.ids import first_id, last_id
 from eishro.phones import normalise_phone
+from eishro.text import fold_digits
 
 # Further than this nobody counts or looks: a list says at most so many, and a name is looked for
 # among the newest orders, since an index over names would slow every order that is placed.
@@ -74,7 +75,12 @@ def _meant(q: str) -> str:
     """What somebody looks for: a phone, an order's number, or a name."""
     if normalise_phone(q) is not None:
         return "phone"
-    return "number" if _NUMBER.fullmatch(q.upper()) else "name"
+    return "number" if _NUMBER.fullmatch(_as_number(q)) else "name"
+
+
+def _as_number(q: str) -> str:
+    """A number as orders have it, whatever keyboard it was typed on."""
+    return fold_digits(q).strip().upper()
 
 
 def _values(wanted: OrderFilter) -> dict[str, object]:
@@ -87,9 +93,9 @@ def _values(wanted: OrderFilter) -> dict[str, object]:
     if wanted.q is not None:
         meant = _meant(wanted.q)
         values[meant] = {
-            "number": wanted.q.upper().removeprefix("#"),
+            "number": _as_number(wanted.q).removeprefix("#"),
             "phone": normalise_phone(wanted.q),
-            "name": wanted.q,
+            "name": wanted.q.strip(),
         }[meant]
     return values
 

@@ -111,6 +111,31 @@ def measure(wanted: RefundWanted, standing: Standing, lines: Sequence[Refundable
     )
 
 
+def divide(whole: Amounts, parts: Sequence[int]) -> list[Amounts]:
+    """The refund in pieces of these amounts, goods before delivery; the first one names the lines.
+
+    Args:
+        parts: dirhams, together the whole amount.
+    """
+    pieces: list[Amounts] = []
+    goods_left = whole.goods_dirhams
+    for part in parts:
+        goods = min(part, goods_left)
+        goods_left -= goods
+        lines = () if pieces else _worth_in_all(whole.lines, goods)
+        pieces.append(Amounts(part, goods, part - goods, lines))
+    return pieces
+
+
+def _worth_in_all(lines: Sequence[RefundedLine], dirhams: int) -> tuple[RefundedLine, ...]:
+    weights = [line.dirhams for line in lines]
+    shares = allocate(dirhams, weights) if sum(weights) else weights
+    return tuple(
+        msgspec.structs.replace(line, dirhams=share)
+        for line, share in zip(lines, shares, strict=True)
+    )
+
+
 def _of_worth(amount_dirhams: int | None, worth_dirhams: int) -> int:
     if amount_dirhams is None:
         return worth_dirhams

@@ -50,7 +50,8 @@ class RefundedLine(msgspec.Struct, frozen=True):
 class Refund(msgspec.Struct, frozen=True):
     """One refund's row. `provider`, `terminal` and `receipt_reference` name the money that came
     (none: it came as cash); `through` is the way it left. `sent_at` is when a call for it may
-    have left last, `next_try_at` when somebody looks after it.
+    have left last, `next_try_at` when somebody looks after it. `paid_order_id` is the order that
+    the money of an exchange pays now.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Refund(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    paid_order_id: str | None = None
 
     @property
     def receipt_key(self) -> tuple[str | None, str | None, str | None]:
@@ -94,6 +96,11 @@ class Refund(msgspec.Struct, frozen=True):
     def is_of_payment(self) -> bool:
         """True if it gives back what paid an order once."""
         return self.kind != "suspense"
+
+    @property
+    def leaves(self) -> bool:
+        """True if its money goes to the buyer, not to another order."""
+        return self.kind != "exchange"
 
     def lines_value(self) -> tuple[RefundedLine, ...]:
         """The lines, decoded."""

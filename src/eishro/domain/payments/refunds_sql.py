@@ -23,6 +23,7 @@ from eishro.domain.payments.sql import payment_receipts, payments
 from eishro.errors import Stale
 from eishro.text import ERASED
 
+OF_PAYMENT_MAX = 1_000  # refunds of one payment's money, all orders together
 REFUNDING = "refunding"  # why a receipt does not wait in suspense any more
 
 refunds = table(
@@ -53,6 +54,7 @@ refunds = table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
     sa.Column("version", Int, nullable=False),
+    sa.Column("paid_order_id", Id),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
     sa.CheckConstraint("amount_dirhams > 0", name="amount"),
@@ -63,6 +65,18 @@ refunds = table(
         "next_try_at",
         sqlite_where=sa.text("next_try_at IS NOT NULL"),
         postgresql_where=sa.text("next_try_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_refunds_payment_id",
+        "payment_id",
+        sqlite_where=sa.text("payment_id IS NOT NULL"),
+        postgresql_where=sa.text("payment_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_refunds_paid_order_id",
+        "paid_order_id",
+        sqlite_where=sa.text("paid_order_id IS NOT NULL"),
+        postgresql_where=sa.text("paid_order_id IS NOT NULL"),
     ),
     # One at a time for each piece of money: what the gateway lists can then be told apart.
     sa.Index(
@@ -94,6 +108,26 @@ _OF_ORDER = Query(
     sa.select(*_COLUMNS)
     .where(
         refunds.c.order_id == sa.bindparam("order_id"),
+        refunds.c.store_id == sa.bindparam("store_id"),
+    )
+    .order_by(refunds.c.id)
+    .limit(sa.bindparam("limit")),
+    Refund,
+)
+_OF_PAYMENT = Query(
+    sa.select(*_COLUMNS)
+    .where(
+        refunds.c.payment_id == sa.bindparam("payment_id"),
+        refunds.c.store_id == sa.bindparam("store_id"),
+    )
+    .order_by(refunds.c.id)
+    .limit(sa.bindparam("limit")),
+    Refund,
+)
+_PAID_TO = Query(
+    sa.select(*_COLUMNS)
+    .where(
+        refunds.c.paid_order_id == sa.bindparam("order_id"),
         refunds.c.store_id == sa.bindparam("store_id"),
     )
     .order_by(refunds.c.id)
@@ -182,6 +216,18 @@ async def get_refund(db: Database, refund_id: str) -> Refund:
 async def list_refunds_of_order(db: Database, store_id: int, order_id: str) -> list[Refund]:
     """The order's refunds, and those of money in suspense that came for it, oldest first."""
     return await db.all(_OF_ORDER, store_id=store_id, order_id=order_id, limit=2 * REFUNDS_MAX)
+
+
+async def list_refunds_of_payment(db: Database, store_id: int, payment_id: str) -> list[Refund]:
+    """What goes back, or went to another order, of the payment's money, oldest first. It may be of
+    other orders than the payment is: money in suspense and exchanges pay those.
+    """
+    return await db.all(_OF_PAYMENT, store_id=store_id, payment_id=payment_id, limit=OF_PAYMENT_MAX)
+
+
+async def list_exchanges_to(db: Database, store_id: int, order_id: str) -> list[Refund]:
+    """The money of other orders that pays this one, oldest first."""
+    return await db.all(_PAID_TO, store_id=store_id, order_id=order_id, limit=REFUNDS_MAX)
 
 
 async def list_refunds_of_orders(db: Database, order_ids: list[str]) -> list[Refund]:

@@ -26,6 +26,7 @@ from eishro.domain.risk.model import (
     REFUSALS_DAYS,
     Finding,
     OrderSignals,
+    PaymentSignals,
     Review,
     RiskRules,
     address_key,
@@ -140,17 +141,16 @@ async def check_paid(
     masks = [receipt.details.get("card") for receipt in receipts]
     card = next(filter(None, map(card_key, masks)), None)
     cards: list[str] = []
+    where, others, declines = (shop.db, order.store_id, order.customer_phone), 0, 0
     if card is not None and rules.card_review_above is not None:
         cards = _subjects(shop, "card", order.store_id, card)
-    since = {
-        "paid_since": _since(shop, risk.WINDOWED, rules.card_hours),
-        "declined_since": _since(shop, "ord", rules.declines_hours),
-    }
-    signals = await risk.read_payment_signals(
-        shop.db, order.store_id, order.customer_phone, cards, since
-    )
+        since = _since(shop, risk.WINDOWED, rules.card_hours)
+        others = await risk.count_other_phones(*where, cards, since)
+    if rules.declines_review_above is not None:
+        since = _since(shop, "ord", rules.declines_hours)
+        declines = await risk.count_declines(*where, since)
     statements = risk.count_event(risk.WINDOWED, order.store_id, order.id, cards, at)
-    findings = judge_payment(rules, signals)
+    findings = judge_payment(rules, PaymentSignals(others, declines))
     if not findings:
         return order, statements
     known = await risk.find_open_review(shop.db, order.store_id, order.id)

@@ -1811,7 +1811,7 @@ RISK_ROUTES = (
         needs=member("orders:write"),
         summary="Let an order go on that was held",
         tag="Risk",
-        body=risk.ApproveBody,
+        body=risk.ApproveOrderBody,
         answer=risk.ReviewView,
     ),
     Route(
@@ -1821,7 +1821,7 @@ RISK_ROUTES = (
         needs=member("orders:write"),
         summary="Cancel an order that was held; what was paid is due for refund",
         tag="Risk",
-        body=risk.RejectBody,
+        body=risk.RejectOrderBody,
         answer=risk.ReviewView,
     ),
 )

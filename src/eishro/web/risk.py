@@ -124,13 +124,13 @@ class OrderReviewQuery(msgspec.Struct, frozen=True, rename="camel"):
     order_id: OrderId | None = None
 
 
-class ApproveBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class ApproveOrderBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Why it may go on."""
 
     reason: Note | None = None
 
 
-class RejectBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class RejectOrderBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Why it may not; the buyer is not told."""
 
     reason: Why
@@ -169,14 +169,14 @@ async def read_review(call: Call) -> Reply:
     return Reply(_view(call, review))
 
 
-async def approve(call: Call, body: ApproveBody) -> Reply:
+async def approve(call: Call, body: ApproveOrderBody) -> Reply:
     """The order goes on; the same again changes nothing."""
     await _refuse_stale(call)
     where = (call.shop, call.store, call.params["review_id"])
     return Reply(_view(call, await review_orders.approve_review(*where, body.reason, call.actor)))
 
 
-async def reject(call: Call, body: RejectBody) -> Reply:
+async def reject(call: Call, body: RejectOrderBody) -> Reply:
     """The order is cancelled; the same again changes nothing."""
     await _refuse_stale(call)
     where = (call.shop, call.store, call.params["review_id"])

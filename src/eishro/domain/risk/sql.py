@@ -14,7 +14,6 @@ from eishro.db.types import Id, Int, Json, Moment, Text
 from eishro.domain.risk.model import (
     COUNT_MAX,
     OrderSignals,
-    PaymentSignals,
     Review,
     ReviewNotFound,
 )
@@ -131,36 +130,35 @@ _ORDER_SIGNALS = Query(
     OrderSignals,
     across_stores=True,
 )
-_PAYMENT_SIGNALS = Query(
-    sa.select(
-        sa.select(sa.func.count(_orders.c.customer_phone.distinct()))
-        .select_from(
-            risk_events.join(
-                _orders,
-                sa.and_(
-                    _orders.c.id == risk_events.c.order_id,
-                    _orders.c.store_id == risk_events.c.store_id,
-                ),
-            )
+_CARD_PHONES = Query(
+    sa.select(sa.func.count(_orders.c.customer_phone.distinct()))
+    .select_from(
+        risk_events.join(
+            _orders,
+            sa.and_(
+                _orders.c.id == risk_events.c.order_id,
+                _orders.c.store_id == risk_events.c.store_id,
+            ),
         )
-        .where(
-            risk_events.c.store_id == _STORE,
-            in_list(risk_events.c.subject, "cards"),
-            risk_events.c.id >= sa.bindparam("paid_since", type_=Text),
-            _orders.c.customer_phone != sa.bindparam("phone", type_=Text),
-            _orders.c.customer_phone != sa.literal_column("''"),
-        )
-        .scalar_subquery(),
-        sa.select(sa.func.count())
-        .select_from(_orders.join(_payments, _payments.c.order_id == _orders.c.id))
-        .where(
-            *_OF_PHONE,
-            _orders.c.id >= sa.bindparam("declined_since", type_=Text),
-            _payments.c.status == sa.literal_column("'failed'"),
-        )
-        .scalar_subquery(),
+    )
+    .where(
+        risk_events.c.store_id == _STORE,
+        in_list(risk_events.c.subject, "cards"),
+        risk_events.c.id >= sa.bindparam("since", type_=Text),
+        _orders.c.customer_phone != sa.bindparam("phone", type_=Text),
+        _orders.c.customer_phone != sa.literal_column("''"),
     ),
-    PaymentSignals,
+    int,
+)
+_DECLINES = Query(
+    sa.select(sa.func.count())
+    .select_from(_orders.join(_payments, _payments.c.order_id == _orders.c.id))
+    .where(
+        *_OF_PHONE,
+        _orders.c.id >= sa.bindparam("since", type_=Text),
+        _payments.c.status == sa.literal_column("'failed'"),
+    ),
+    int,
 )
 _INSERT_EVENT = Write(sa.insert(risk_events))
 _FORGET_EVENTS = Write(
@@ -256,16 +254,19 @@ async def read_order_signals(
     return found or OrderSignals()
 
 
-async def read_payment_signals(
-    db: Database, store_id: int, phone: str, cards: Sequence[str], since: Mapping[str, str]
-) -> PaymentSignals:
-    """What is known of a card and of the phone that it paid for; `since`: `paid_since` of events,
-    `declined_since` of orders.
-    """
-    found = await db.one(
-        _PAYMENT_SIGNALS, store_id=store_id, phone=phone, cards=list(cards), **since
+async def count_other_phones(
+    db: Database, store_id: int, phone: str, cards: Sequence[str], since: str
+) -> int:
+    """How many other phones a card (all that stands for it) has paid for since this event id."""
+    return (
+        await db.one(_CARD_PHONES, store_id=store_id, phone=phone, cards=list(cards), since=since)
+        or 0
     )
-    return found or PaymentSignals()
+
+
+async def count_declines(db: Database, store_id: int, phone: str, since: str) -> int:
+    """How many payments of the phone's orders were refused, of orders since this id."""
+    return await db.one(_DECLINES, store_id=store_id, phone=phone, since=since) or 0
 
 
 def count_event(

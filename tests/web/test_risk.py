@@ -50,7 +50,13 @@ async def test_a_held_order_is_explained_in_the_reader_s_language_and_approved(
 ) -> None:
     store = await _store(world)
     order = await store.order()
-    assert "review" not in str(order)  # the buyer is told nothing
+    token = {"X-Order-Token": order["accessToken"]}
+    shown = await store.guest.get(f"/api/orders/{order['id']}", headers=token)
+    for told in (str(order), shown.text):  # the buyer is told nothing
+        assert "eld" not in told
+        assert "review" not in told
+    shown = await store.client.get(f"{store.at}/orders")
+    assert shown.json()["data"][0]["isHeld"] is True
     status = f"/api/orders/{order['id']}/status"
     refused = await store.client.put(status, json={"status": "confirmed"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "ORDER_HELD")

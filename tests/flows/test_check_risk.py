@@ -3,13 +3,15 @@
 import asyncio
 import itertools
 from datetime import timedelta
+from typing import TypeVar
 
 import msgspec
 import pytest
 import sqlalchemy as sa
 
 from eishro.cli.doctor import find_faults
-from eishro.db.statements import Query
+from eishro.db.database import Database
+from eishro.db.statements import Batch, Query
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order, OrderHeld
 from eishro.domain.risk import sql as risk
@@ -19,15 +21,17 @@ from eishro.flows.move_shipment import ShipmentChange, change_shipment
 from eishro.flows.parcels import Parcel
 from eishro.flows.pay_on_delivery import choose_cash
 from eishro.flows.place_order import place_order, place_orders
+from eishro.flows.price_list import PriceList
 from eishro.flows.product_card import ProductState
 from eishro.flows.review_orders import set_risk_rules
 from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
-from tests.shops import TESTER, World
+from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
 _EVENTS = Query(sa.select(sa.func.count()).select_from(risk.risk_events), int, across_stores=True)
 _phones = itertools.count(1)
+T = TypeVar("T")
 
 
 def _phone() -> str:
@@ -241,3 +245,55 @@ async def test_a_held_order_neither_is_confirmed_nor_leaves_and_expires_as_any_o
     await cancel_order(world.shop, again.id, TESTER, only_pending=True)
     assert [one.state for one in await _reviews(world, again)] == ["closed"]
     assert await find_faults(world.db) == []
+
+
+class _Counted:
+    """A database that counts what it is asked."""
+
+    def __init__(self, db: Database) -> None:
+        self.engine = db.engine
+        self.reads = self.statements = 0
+        self._db = db
+
+    async def one(self, query: Query[T], **values: object) -> T | None:
+        self.reads += 1
+        return await self._db.one(query, **values)
+
+    async def all(self, query: Query[T], **values: object) -> list[T]:
+        self.reads += 1
+        return await self._db.all(query, **values)
+
+    async def commit(self, batch: Batch) -> None:
+        self.statements += len(batch)
+        await self._db.commit(batch)
+
+    async def run_script(self, script: str) -> None:
+        await self._db.run_script(script)
+
+    async def aclose(self) -> None:
+        await self._db.aclose()
+
+
+async def test_an_order_costs_what_the_guide_says(world: World) -> None:
+    """Priced from memory, as most are: reads and statements of an order by the rules it meets."""
+    address = "شارع الجمهورية، عمارة 12"
+
+    async def cost(*, usual: bool = False, **rules: int | None) -> tuple[int, int]:
+        state = await _product(world, **rules)
+        db = _Counted(world.db)
+        own = msgspec.structs.replace(world.shop.rules, risk_by_default=usual)
+        shop = changed(world.shop, db=db, rules=own, prices=PriceList(db))
+        command = msgspec.structs.replace(world.command(state, method="cod"), address=address)
+        await place_order(shop, command, TESTER, NotOnce())
+        db.reads = db.statements = 0
+        await place_order(shop, command, TESTER, NotOnce())
+        return db.reads, db.statements
+
+    reads, statements = await cost()
+    assert reads == 0
+    assert await cost(usual=True) == (1, statements)
+    assert await cost(cod_review_above_dirhams=900_000) == (0, statements)
+    assert await cost(phone_refuse_above=9) == (2, statements + 1)
+    assert await cost(address_review_above=9) == (1, statements + 1)
+    assert await cost(phone_refuse_above=9, address_review_above=9) == (2, statements + 2)
+    assert await cost(cod_review_above_dirhams=1) == (0, statements + 3)

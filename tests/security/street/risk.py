@@ -40,7 +40,8 @@ async def look_closely(
     for _ in range(times):
         for name in ("held", "rejected"):
             things[f"{name} order"] = await order("0925550001")
-            shown = await send("GET", f"{at}/order-reviews?limit=1", None, who)
+            asked = f"orderId={things[f'{name} order']}"
+            shown = await send("GET", f"{at}/order-reviews?{asked}", None, who)
             things[f"{name} review"] = shown[0]["id"]
         rejecting = f"{at}/order-reviews/{things['rejected review']}/reject"
         await send("PUT", rejecting, {"reason": f"because{mark}"}, who)

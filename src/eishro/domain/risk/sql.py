@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -83,14 +84,14 @@ _payments = sa.table(
 )
 
 _STORE = sa.bindparam("store_id", type_=Int)
-_ONE = sa.literal_column("1")
+_ONE: sa.ColumnElement[int] = sa.literal_column("1")
 _OF_PHONE = (
     _orders.c.store_id == _STORE,
     _orders.c.customer_phone == sa.bindparam("phone", type_=Text),
 )
 
 
-def _count(name: str, *conditions: sa.ColumnElement[bool], limit: int = COUNT_MAX + 1) -> object:
+def _count(name: str, *conditions: sa.ColumnElement[bool], limit: int = COUNT_MAX + 1) -> Any:
     """How many rows there are, counted to a limit."""
     rows = sa.select(_ONE.label("one")).where(*conditions).limit(sa.literal_column(str(limit)))
     return sa.select(sa.func.count()).select_from(rows.subquery(name)).scalar_subquery()

@@ -17,11 +17,13 @@ from eishro.domain.risk.model import (
     OrderNotAccepted,
     OrderSignals,
     PaymentSignals,
+    Refusal,
     Review,
     ReviewDecided,
     RiskRules,
     address_key,
     card_key,
+    count_refusals,
     explain,
     judge_order,
     judge_payment,
@@ -46,7 +48,7 @@ _rules = st.builds(
     refusals_refuse_from=_most,
 )
 _counts = st.integers(0, 40)
-_signals = st.builds(OrderSignals, _counts, _counts, _counts, _counts, st.integers(0, 1))
+_signals = st.builds(OrderSignals, _counts, _counts, st.integers(0, 1), _counts)
 _AT = datetime(2026, 11, 28, tzinfo=UTC)
 
 
@@ -63,9 +65,8 @@ def test_more_of_anything_is_never_looked_at_less(
     more = OrderSignals(
         signals.phone_orders + 1,
         signals.address_orders + 1,
-        signals.refusals_here + 1,
-        signals.refusals_elsewhere + 1,
         signals.good_orders,
+        signals.refusals + 1,
     )
     after = worst(judge_order(rules, more, dirhams + 1, is_cod=True))
     assert all(after[code] >= effect for code, effect in found.items())
@@ -78,9 +79,9 @@ def test_a_limit_is_the_most_that_is_fine_and_the_order_counts_itself(most: int,
     assert bool(found) == (seen + 1 > most)
     assert bool(judge_payment(rules, PaymentSignals(seen))) == (seen + 1 > most)
     rules = RiskRules(refusals_review_from=most)
-    refused = judge_order(rules, OrderSignals(refusals_here=seen), 0, is_cod=True)
+    refused = judge_order(rules, OrderSignals(refusals=seen), 0, is_cod=True)
     assert bool(refused) == (seen >= most)
-    assert not judge_order(rules, OrderSignals(refusals_here=seen), 0, is_cod=False)
+    assert not judge_order(rules, OrderSignals(refusals=seen), 0, is_cod=False)
 
 
 @given(_signals, st.integers(0, 10**12), st.booleans())
@@ -93,7 +94,7 @@ def test_without_rules_nothing_is_found_and_the_usual_ones_refuse_nobody(
 
 
 def test_an_ordinary_order_meets_none_of_the_usual_rules() -> None:
-    assert judge_order(DEFAULT_RULES, OrderSignals(2, 2, 0, 0, 0), 450_000, is_cod=True) == ()
+    assert judge_order(DEFAULT_RULES, OrderSignals(2, 2, 0, 0), 450_000, is_cod=True) == ()
 
 
 @given(_rules)
@@ -145,6 +146,17 @@ def test_rules_of_a_store_count_before_the_installation_s() -> None:
     # Rules that a later version adds are off for those who set theirs before.
     old = msgspec.Raw(b'{"phone_review_above": 2}')
     assert rules_in_force(old, has_defaults=True, counts_windows=True).card_review_above is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 5), st.booleans()), max_size=40))
+def test_another_store_is_one_voice_however_often_it_speaks(
+    said: list[tuple[int, int, bool]],
+) -> None:
+    found = [Refusal(f"rkr_{2 if young else 0}", s, f"ord_{s}{n}") for s, n, young in said]
+    count = count_refusals(found, 1, "rkr_1")
+    young = [(s, n) for s, n, is_young in said if is_young]
+    assert count == len({n for s, n in young if s == 1}) + len({s for s, _ in young if s != 1})
+    assert count <= 5 + 3
 
 
 def test_a_subject_needs_the_key_and_says_whose_it_is_to_nobody() -> None:

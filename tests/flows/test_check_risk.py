@@ -277,12 +277,14 @@ async def test_an_order_costs_what_the_guide_says(world: World) -> None:
     """Priced from memory, as most are: reads and statements of an order by the rules it meets."""
     address = "شارع الجمهورية، عمارة 12"
 
-    async def cost(*, usual: bool = False, **rules: int | None) -> tuple[int, int]:
+    async def cost(
+        *, usual: bool = False, method: str = "cod", **rules: int | None
+    ) -> tuple[int, int]:
         state = await _product(world, **rules)
         db = _Counted(world.db)
         own = msgspec.structs.replace(world.shop.rules, risk_by_default=usual)
         shop = changed(world.shop, db=db, rules=own, prices=PriceList(db))
-        command = msgspec.structs.replace(world.command(state, method="cod"), address=address)
+        command = msgspec.structs.replace(world.command(state, method=method), address=address)
         await place_order(shop, command, TESTER, NotOnce())
         db.reads = db.statements = 0
         await place_order(shop, command, TESTER, NotOnce())
@@ -291,6 +293,9 @@ async def test_an_order_costs_what_the_guide_says(world: World) -> None:
     reads, statements = await cost()
     assert reads == 0
     assert await cost(usual=True) == (1, statements)
+    assert await cost(usual=True, method="moamalat") == (0, statements)
+    assert await cost(new_buyer_review_above_dirhams=900_000, method="moamalat") == (0, statements)
+    assert await cost(refusals_review_from=9, phone_review_above=9) == (2, statements)
     assert await cost(cod_review_above_dirhams=900_000) == (0, statements)
     assert await cost(phone_refuse_above=9) == (2, statements + 1)
     assert await cost(address_review_above=9) == (1, statements + 1)

@@ -152,5 +152,5 @@ async def test_rules_are_for_the_store_s_people_and_the_usual_ones_where_none_ar
     rules = msgspec.structs.replace(world.shop.rules, risk_by_default=True, risk_windows=False)
     world.shop = changed(world.shop, rules=rules)
     shown = (await world.client(**bearer(merchant)).get(path)).json()["data"]
-    assert (shown["phoneReviewAbove"], shown["refusalsReviewFrom"]) == (15, 3)
+    assert (shown["cardReviewAbove"], shown["refusalsReviewFrom"]) == (3, 3)
     assert shown["countsWindows"] is False

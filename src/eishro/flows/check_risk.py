@@ -1,7 +1,8 @@
 """Check orders for risk: when they are placed, when their buyer chooses cash, when they are paid.
 
-A store without rules costs nothing here; with rules an order costs one read, and where a rule
-refuses by the number of orders another, of the guard that makes the number exact under a race.
+A store without rules costs nothing here. Refused deliveries are one read, orders of the phone and
+to the address another; where a rule refuses by their number, so is the guard that makes it exact
+under a race.
 What asks for a review is placed and held: nobody confirms or ships it before the review is decided
 (flows/review_orders.py). What the store's own people place by hand is not checked.
 
@@ -31,6 +32,7 @@ from eishro.domain.risk.model import (
     RiskRules,
     address_key,
     card_key,
+    count_refusals,
     judge_order,
     judge_payment,
     refusal_of,
@@ -48,6 +50,7 @@ from eishro.ids import first_id, text_id
 KEYS = "risk"  # the purpose of the keys that phones, addresses and cards are hashed with
 _BACK = ("returning", "returned")
 _PICKUP = "pickup"
+_NEVER = "p"  # above every order's id
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,28 +231,28 @@ async def _judge(shop: Shop, rules: RiskRules, asked: Asked) -> Checked:
 async def _signals(
     shop: Shop, rules: RiskRules, asked: Asked, addresses: list[str]
 ) -> OrderSignals:
-    """Read if a rule asks for any of it."""
-    counts_phone = (rules.phone_review_above, rules.phone_refuse_above) != (None, None)
-    counts_refusals = asked.is_cod and (rules.refusals_review_from, rules.refusals_refuse_from) != (
-        None,
-        None,
-    )
+    """Read what a rule asks for, and nothing else."""
+    signals = OrderSignals(good_orders=1)
     above = rules.new_buyer_review_above_dirhams
     is_much = above is not None and asked.total_dirhams > above
-    if not (counts_phone or addresses or counts_refusals or is_much):
-        return OrderSignals(good_orders=1)
-    return await risk.read_order_signals(
-        shop.db,
-        asked.store_id,
-        asked.phone,
-        addresses=addresses,
-        refusers=_subjects(shop, "refused", asked.phone) if counts_refusals else [],
-        since={
+    counts_phone = (rules.phone_review_above, rules.phone_refuse_above) != (None, None)
+    if counts_phone or addresses or is_much:
+        since = {
             "ordered_since": _since(shop, "ord", rules.phone_hours),
+            "known_since": "ord_" if is_much else _NEVER,
             "sent_since": _since(shop, risk.WINDOWED, rules.address_hours),
-            "refused_since": _since(shop, risk.REFUSED, 24 * REFUSALS_DAYS),
-        },
-    )
+        }
+        signals = await risk.read_order_signals(
+            shop.db, asked.store_id, asked.phone, addresses, since
+        )
+    counts_refusals = (rules.refusals_review_from, rules.refusals_refuse_from) != (None, None)
+    if asked.is_cod and counts_refusals:
+        refusers = _subjects(shop, "refused", asked.phone)
+        if found := await risk.list_refusals(shop.db, refusers):
+            since_year = _since(shop, risk.REFUSED, 24 * REFUSALS_DAYS)
+            refusals = count_refusals(found, asked.store_id, since_year)
+            signals = msgspec.structs.replace(signals, refusals=refusals)
+    return signals
 
 
 def _subjects(shop: Shop, kind: str, *of: object) -> list[str]:

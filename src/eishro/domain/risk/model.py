@@ -88,10 +88,11 @@ class RiskRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_RULES = RiskRules()
-# Lenient: an honest buyer never meets one of them, and none refuses. Addresses are not counted: in
-# Libya they are descriptions that neighbours share, and counting them costs a row an order.
+# Lenient: an honest buyer never meets one of them, and none refuses. Orders of a phone are not
+# counted, since what one phone holds is limited over all stores already (orders/holding.py), nor
+# are addresses: in Libya they are descriptions that neighbours share. So the usual order costs
+# nothing, and one in cash a narrow read.
 DEFAULT_RULES = RiskRules(
-    phone_review_above=15,
     card_review_above=3,
     declines_review_above=5,
     cod_review_above_dirhams=10_000_000,
@@ -141,20 +142,30 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class OrderSignals(msgspec.Struct, frozen=True):
-    """What is known of an order's buyer, without the order itself. Refused deliveries are the
-    store's own, and the number of other stores that had one.
-    """
+    """What is known of an order's buyer, without the order itself."""
 
     phone_orders: int = 0
     address_orders: int = 0
-    refusals_here: int = 0
-    refusals_elsewhere: int = 0
-    good_orders: int = 0  # paid or delivered; no more than one is counted
+    good_orders: int = 0  # paid or delivered, among the newest
+    refusals: int = 0
 
-    @property
-    def refusals(self) -> int:
-        """All that count."""
-        return self.refusals_here + self.refusals_elsewhere
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An order that was refused at the door; the event's id tells when."""
+
+    id: str
+    store_id: int
+    order_id: str
+
+
+def count_refusals(found: Sequence[Refusal], store_id: int, since: str) -> int:
+    """The store's own orders that were refused since the event id, and one for each other store
+    that had any: nobody's word counts more than once elsewhere.
+    """
+    young = [one for one in found if one.id >= since]
+    own = {one.order_id for one in young if one.store_id == store_id}
+    others = {one.store_id for one in young if one.store_id != store_id}
+    return len(own) + len(others)
 
 
 class PaymentSignals(msgspec.Struct, frozen=True):

@@ -15,12 +15,15 @@ from eishro.db.types import Id, Int, Json, Moment, Text
 from eishro.domain.risk.model import (
     COUNT_MAX,
     OrderSignals,
+    Refusal,
     Review,
     ReviewNotFound,
 )
 from eishro.errors import Stale
 from eishro.ids import text_id
 
+NEWEST_MAX = 50  # orders of a phone that are looked at for a good one
+REFUSALS_MAX = 200
 WINDOWED, REFUSED = "rkw", "rkr"  # prefixes of events that count for a week, and for a year
 
 # What is counted beside the orders themselves: an address, a card, a refused delivery. `subject` is
@@ -91,18 +94,21 @@ _OF_PHONE = (
 )
 
 
-def _count(name: str, *conditions: sa.ColumnElement[bool], limit: int = COUNT_MAX + 1) -> Any:
-    """How many rows there are, counted to a limit."""
-    rows = sa.select(_ONE.label("one")).where(*conditions).limit(sa.literal_column(str(limit)))
+def _count(name: str, *conditions: sa.ColumnElement[bool]) -> Any:
+    """How many rows there are, counted as far as a limit may say."""
+    most: sa.ColumnElement[int] = sa.literal_column(str(COUNT_MAX + 1))
+    rows = sa.select(_ONE.label("one")).where(*conditions).limit(most)
     return sa.select(sa.func.count()).select_from(rows.subquery(name)).scalar_subquery()
 
 
-_REFUSED = (
-    in_list(risk_events.c.subject, "refusers"),
-    risk_events.c.id >= sa.bindparam("refused_since", type_=Text),
+# Whoever has bought before has done so among these.
+_NEWEST = (
+    sa.select(_orders.c.status, _orders.c.payment_status)
+    .where(*_OF_PHONE, _orders.c.id >= sa.bindparam("known_since", type_=Text))
+    .order_by(_orders.c.id.desc())
+    .limit(sa.literal_column(str(NEWEST_MAX)))
+    .subquery("newest_of_phone")
 )
-# One journey for all that an order is judged by. It reads its own store's rows, but for refused
-# deliveries: of those it learns the number of other stores that had one.
 _ORDER_SIGNALS = Query(
     sa.select(
         _count("of_phone", *_OF_PHONE, _orders.c.id >= sa.bindparam("ordered_since", type_=Text)),
@@ -112,23 +118,25 @@ _ORDER_SIGNALS = Query(
             in_list(risk_events.c.subject, "addresses"),
             risk_events.c.id >= sa.bindparam("sent_since", type_=Text),
         ),
-        sa.select(sa.func.count(risk_events.c.order_id.distinct()))
-        .where(*_REFUSED, risk_events.c.store_id == _STORE)
-        .scalar_subquery(),
-        sa.select(sa.func.count(risk_events.c.store_id.distinct()))
-        .where(*_REFUSED, risk_events.c.store_id != _STORE)
-        .scalar_subquery(),
-        _count(
-            "good",
-            *_OF_PHONE,
+        sa.select(sa.func.count())
+        .select_from(_NEWEST)
+        .where(
             sa.or_(
-                _orders.c.status == sa.literal_column("'delivered'"),
-                _orders.c.payment_status == sa.literal_column("'paid'"),
-            ),
-            limit=1,
-        ),
+                _NEWEST.c.status == sa.literal_column("'delivered'"),
+                _NEWEST.c.payment_status == sa.literal_column("'paid'"),
+            )
+        )
+        .scalar_subquery(),
     ),
     OrderSignals,
+)
+# Of other stores nothing but this is read, and nobody is shown whose they are.
+_REFUSALS = Query(
+    sa.select(risk_events.c.id, risk_events.c.store_id, risk_events.c.order_id)
+    .where(in_list(risk_events.c.subject, "refusers"))
+    .order_by(risk_events.c.id.desc())
+    .limit(sa.literal_column(str(REFUSALS_MAX))),
+    Refusal,
     across_stores=True,
 )
 _CARD_PHONES = Query(
@@ -227,32 +235,25 @@ _FORGET_REASONS = Write(
 
 
 async def read_order_signals(
-    db: Database,
-    store_id: int,
-    phone: str,
-    *,
-    addresses: Sequence[str],
-    refusers: Sequence[str],
-    since: Mapping[str, str],
+    db: Database, store_id: int, phone: str, addresses: Sequence[str], since: Mapping[str, str]
 ) -> OrderSignals:
-    """What is known of a buyer.
+    """What the store knows of a buyer by the orders, in one read.
 
     Args:
         phone: E.164.
-        addresses: what stands for the address, empty where it is not asked about; so `refusers`
-            for who refused deliveries.
-        since: the first ids that count (`ids.first_id`): `ordered_since` of orders, `sent_since`
-            and `refused_since` of events.
+        addresses: what stands for the address; empty where it is not asked about.
+        since: the first ids that count (`ids.first_id`): `ordered_since` and `known_since` of
+            orders, `sent_since` of events.
     """
     found = await db.one(
-        _ORDER_SIGNALS,
-        store_id=store_id,
-        phone=phone,
-        addresses=list(addresses),
-        refusers=list(refusers),
-        **since,
+        _ORDER_SIGNALS, store_id=store_id, phone=phone, addresses=list(addresses), **since
     )
     return found or OrderSignals()
+
+
+async def list_refusals(db: Database, refusers: Sequence[str]) -> list[Refusal]:
+    """The newest deliveries that a phone (all that stands for it) has refused, in all stores."""
+    return await db.all(_REFUSALS, refusers=list(refusers))
 
 
 async def count_other_phones(

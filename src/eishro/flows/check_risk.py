@@ -1,8 +1,8 @@
 """Check orders for risk: when they are placed, when their buyer chooses cash, when they are paid.
 
 A store without rules costs nothing here. Refused deliveries are one read, orders of the phone and
-to the address another; where a rule refuses by their number, so is the guard that makes it exact
-under a race.
+to the address another, with the guard that makes a number exact under a race where a rule refuses
+by it.
 What asks for a review is placed and held: nobody confirms or ships it before the review is decided
 (flows/review_orders.py). What the store's own people place by hand is not checked.
 
@@ -18,7 +18,6 @@ import msgspec
 from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Statement
-from eishro.domain.orders import holding
 from eishro.domain.orders.model import COD, Order
 from eishro.domain.payments.model import Payment
 from eishro.domain.payments.port import Receipt
@@ -104,11 +103,7 @@ async def check_order(
         total_dirhams=total_dirhams,
         is_cod=command.payment_method == COD,
     )
-    if rules.phone_refuse_above is not None:
-        guard = f"risk:{_subjects(shop, 'guard', asked.store_id, asked.phone)[0][:4]}"
-        if guard not in guards:  # of two stores that share one, the first look counts
-            guards |= await holding.read_guards(shop.db, [guard])
-    return await _judge(shop, rules, asked)
+    return await _judge(shop, rules, asked, guards)
 
 
 async def check_cash(shop: Shop, order: Order) -> Checked:
@@ -129,7 +124,7 @@ async def check_cash(shop: Shop, order: Order) -> Checked:
         total_dirhams=order.total_dirhams,
         is_cod=True,
     )
-    return await _judge(shop, rules.of_cash(), asked)
+    return await _judge(shop, rules.of_cash(), asked, {})
 
 
 async def check_paid(
@@ -216,11 +211,11 @@ def _rules(shop: Shop, store: Store) -> RiskRules | None:
     )
 
 
-async def _judge(shop: Shop, rules: RiskRules, asked: Asked) -> Checked:
+async def _judge(shop: Shop, rules: RiskRules, asked: Asked, guards: dict[str, int]) -> Checked:
     addresses: list[str] = []
     if asked.address is not None:
         addresses = _subjects(shop, "address", asked.store_id, asked.address)
-    signals = await _signals(shop, rules, asked, addresses)
+    signals = await _signals(shop, rules, asked, addresses, guards)
     findings = judge_order(rules, signals, asked.total_dirhams, is_cod=asked.is_cod)
     refusal = refusal_of(findings)
     if refusal is not None:
@@ -229,7 +224,7 @@ async def _judge(shop: Shop, rules: RiskRules, asked: Asked) -> Checked:
 
 
 async def _signals(
-    shop: Shop, rules: RiskRules, asked: Asked, addresses: list[str]
+    shop: Shop, rules: RiskRules, asked: Asked, addresses: list[str], guards: dict[str, int]
 ) -> OrderSignals:
     """Read what a rule asks for, and nothing else."""
     signals = OrderSignals(good_orders=1)
@@ -242,9 +237,15 @@ async def _signals(
             "known_since": "ord_" if is_much else _NEVER,
             "sent_since": _since(shop, risk.WINDOWED, rules.address_hours),
         }
-        signals = await risk.read_order_signals(
-            shop.db, asked.store_id, asked.phone, addresses, since
+        guard = ""
+        if rules.phone_refuse_above is not None:
+            guard = f"risk:{_subjects(shop, 'guard', asked.store_id, asked.phone)[0][:5]}"
+        seen = await risk.count_orders(
+            shop.db, asked.store_id, asked.phone, addresses, guard, since
         )
+        if guard:  # of two stores that share one, it guards from the first count
+            guards.setdefault(guard, seen.guard_version)
+        signals = OrderSignals(seen.phone_orders, seen.address_orders, seen.good_orders)
     counts_refusals = (rules.refusals_review_from, rules.refusals_refuse_from) != (None, None)
     if asked.is_cod and counts_refusals:
         refusers = _subjects(shop, "refused", asked.phone)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from eishro.db.database import Database
@@ -14,7 +15,6 @@ from eishro.db.statements import Query, Statement, Write, in_list
 from eishro.db.types import Id, Int, Json, Moment, Text
 from eishro.domain.risk.model import (
     COUNT_MAX,
-    OrderSignals,
     Refusal,
     Review,
     ReviewNotFound,
@@ -85,6 +85,19 @@ _payments = sa.table(
     sa.column("store_id", Int),
     sa.column("status", Text),
 )
+_guards = sa.table("buyer_guards", sa.column("subject", Text), sa.column("version", Int))
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """A buyer's orders in the store, those to the address, good ones among the newest, and the
+    version of the guard at that instant.
+    """
+
+    phone_orders: int = 0
+    address_orders: int = 0
+    good_orders: int = 0
+    guard_version: int = 0
+
 
 _STORE = sa.bindparam("store_id", type_=Int)
 _ONE: sa.ColumnElement[int] = sa.literal_column("1")
@@ -109,7 +122,8 @@ _NEWEST = (
     .limit(sa.literal_column(str(NEWEST_MAX)))
     .subquery("newest_of_phone")
 )
-_ORDER_SIGNALS = Query(
+# One statement, so that counts and version are of one instant.
+_COUNTED = Query(
     sa.select(
         _count("of_phone", *_OF_PHONE, _orders.c.id >= sa.bindparam("ordered_since", type_=Text)),
         _count(
@@ -127,8 +141,14 @@ _ORDER_SIGNALS = Query(
             )
         )
         .scalar_subquery(),
+        sa.func.coalesce(
+            sa.select(_guards.c.version)
+            .where(_guards.c.subject == sa.bindparam("guard", type_=Text))
+            .scalar_subquery(),
+            0,
+        ),
     ),
-    OrderSignals,
+    Counted,
 )
 # Of other stores nothing but this is read, and nobody is shown whose they are.
 _REFUSALS = Query(
@@ -234,21 +254,32 @@ _FORGET_REASONS = Write(
 )
 
 
-async def read_order_signals(
-    db: Database, store_id: int, phone: str, addresses: Sequence[str], since: Mapping[str, str]
-) -> OrderSignals:
+async def count_orders(
+    db: Database,
+    store_id: int,
+    phone: str,
+    addresses: Sequence[str],
+    guard: str,
+    since: Mapping[str, str],
+) -> Counted:
     """What the store knows of a buyer by the orders, in one read.
 
     Args:
         phone: E.164.
         addresses: what stands for the address; empty where it is not asked about.
+        guard: of the phone (`holding.move_guards`); any text where nothing is guarded.
         since: the first ids that count (`ids.first_id`): `ordered_since` and `known_since` of
             orders, `sent_since` of events.
     """
     found = await db.one(
-        _ORDER_SIGNALS, store_id=store_id, phone=phone, addresses=list(addresses), **since
+        _COUNTED,
+        store_id=store_id,
+        phone=phone,
+        addresses=list(addresses),
+        guard=guard,
+        **since,
     )
-    return found or OrderSignals()
+    return found or Counted()
 
 
 async def list_refusals(db: Database, refusers: Sequence[str]) -> list[Refusal]:

@@ -133,6 +133,11 @@ def test_holds_of_one_buyer_are_limited_outside_development_unless_rates_are_off
             holds(EISHRO_HOLD_ORDERS_PER_PHONE=wrong)
 
 
+def test_risk_counts_buyers_unless_rates_are_off() -> None:
+    assert load({}).limits_are_on
+    assert not load({"EISHRO_RATE_LIMIT_PAYMENTS": "off"}).limits_are_on
+
+
 def test_a_limit_can_be_switched_off(tmp_path: Path) -> None:
     settings = load({"EISHRO_DATA_DIR": str(tmp_path), "EISHRO_RATE_LIMIT_ANONYMOUS": "off"})
     assert settings.rate_limit_anonymous is None

@@ -200,6 +200,8 @@ def rules_of(settings: Settings) -> Rules:
         transfer_check=timedelta(hours=settings.transfer_check_hours),
         transfer_account=account_of(settings.gateways.get("bank_transfer", {})),
         holds=None if settings.holds == (None, None, None) else HoldLimits(*settings.holds),
+        risk_by_default=settings.env != "development",
+        risk_windows=settings.limits_are_on,
     )
 
 

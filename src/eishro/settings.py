@@ -360,12 +360,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return timedelta(days=days) if days else None
 
     @property
+    def limits_are_on(self) -> bool:
+        """False where a rate limit is off, which switches all that count buyers off as well."""
+        rates = (self.rate_limit_authenticated, self.rate_limit_anonymous, self.rate_limit_payments)
+        return None not in rates
+
+    @property
     def holds(self) -> tuple[int | None, int | None, int | None]:
         """The most orders and pieces of a phone, and orders of a customer. A rate limit that is off
         switches these off as well.
         """
-        rates = (self.rate_limit_authenticated, self.rate_limit_anonymous, self.rate_limit_payments)
-        if None in rates:
+        if not self.limits_are_on:
             return None, None, None
         is_off = self.env == "development"
         orders = Ceiling(None if is_off else HOLD_ORDERS)

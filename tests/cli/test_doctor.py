@@ -296,6 +296,10 @@ _WITHOUT_MONEY = "paid orders without their money in the books"
         ("UPDATE order_promotions SET is_counted = 0", _USES),
         ("UPDATE order_promotions SET is_counted = 1", "says 0, its orders 2"),
         ("DELETE FROM order_promotions", _USES),
+        ("UPDATE orders SET is_held = 1", "orders held without a review"),
+        (("INSERT INTO order_reviews (id, store_id, order_id, state, findings, opened_at, version)"
+         " SELECT 'rev_1', store_id, id, 'open', '[]', 0, 1 FROM orders LIMIT 1"),
+         "orders that went on while their review is open"),
         ("UPDATE outbox SET is_dead = 1 WHERE topic = 'order.paid'", "events nobody could work off"),
     ],
 )  # fmt: skip

@@ -84,6 +84,9 @@ _REFUSED = {
     "PUT /api/returns/{return_id}/approve": 404,  # nothing was asked for
     "PUT /api/returns/{return_id}/reject": 404,
     "PUT /api/returns/{return_id}/receive": 404,
+    "GET /api/stores/{store_id}/order-reviews/{review_id}": 404,  # nothing was held
+    "PUT /api/stores/{store_id}/order-reviews/{review_id}/approve": 404,
+    "PUT /api/stores/{store_id}/order-reviews/{review_id}/reject": 404,
     "GET /api/orders/{order_id}/invoice": 409,  # nothing was confirmed
     "GET /api/orders/{order_id}/credit-notes/{number}": 404,  # nothing was refunded
 }

@@ -110,6 +110,9 @@ _HOLDS_NOBODY = {
     "what a buyer showed of a transfer, deleted whole with the buyer": """
         payment_proofs.bank payment_proofs.bank_reference payment_proofs.file_key
         payment_proofs.file_type payment_proofs.sender_name payment_proofs.sent_on""",
+    "who is counted, as a keyed hash, deleted with the buyer": "risk_events.subject",
+    "why an order was looked at: numbers, and what people wrote, which goes with the buyer": """
+        order_reviews.decided_by order_reviews.findings order_reviews.reason order_reviews.state""",
     "the bank's own statement, a record of the books like the ledger": """
         bank_statements.counts bank_statements.created_by bank_statements.file_hash
         bank_statements.file_name bank_statements.rows""",
@@ -130,7 +133,7 @@ _HOLDS_NOBODY = {
         products.status promotions.code promotions.code_key promotions.name promotions.scope
         return_lines.name shipping_zones.name shipping_zones.name_en shipping_zones.places
         shipping_zones.rates stores.description stores.logo stores.name stores.name_en
-        stores.settings stores.slug stores.standing_reason variants.options variants.sku""",
+        stores.risk_rules stores.settings stores.slug stores.standing_reason variants.options variants.sku""",
 }
 _LAWFUL = {"invoices.content"}  # documents of the books: issued once, never changed
 _PASSING = {

@@ -108,7 +108,7 @@ async def test_expired_codes_and_old_texts_go(world: World) -> None:
     client = world.client(**bearer(await world.customer()))
     await client.post("/api/auth/phone/start", json={"phone": "0912345678"})
     await world.texted("+218912345678")
-    assert await clean(world.shop, is_dry=True) == Done(0, 0, 0, 0, 0)
+    assert await clean(world.shop, is_dry=True) == Done(0, 0, 0, 0, 0, 0)
     world.clock.turn(11 * timedelta(minutes=1))
     assert (await clean(world.shop, is_dry=True)).codes == 1
     assert (await clean(world.shop, is_dry=False)).codes == 1

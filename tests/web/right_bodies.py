@@ -216,6 +216,14 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/returns/{return_id}/receive": {
         "lines": [{"variantId": 1, "outcome": "written_off"}], "note": "x",
     },
+    "PUT /api/stores/{store_id}/risk-rules": {
+        "phoneHours": 24, "phoneReviewAbove": 900, "phoneRefuseAbove": 1000, "addressHours": 24,
+        "addressReviewAbove": 900, "cardHours": 168, "cardReviewAbove": 900, "declinesHours": 24,
+        "declinesReviewAbove": 900, "codReviewAbove": 900000.5, "newBuyerReviewAbove": 900000,
+        "refusalsReviewFrom": 900, "refusalsRefuseFrom": None,
+    },
+    "PUT /api/stores/{store_id}/order-reviews/{review_id}/approve": {"reason": "x"},
+    "PUT /api/stores/{store_id}/order-reviews/{review_id}/reject": {"reason": "a test"},
     "POST /api/orders/{order_id}/payments": {
         "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",
@@ -261,4 +269,5 @@ NOBODYS: dict[str, Any] = {
     "draft_id": "drf_0",
     "proof_id": "prf_0",
     "statement_id": "sta_0",
+    "review_id": "rev_0",
 }

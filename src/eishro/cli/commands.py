@@ -98,6 +98,7 @@ async def clean_up(settings: Settings, *, is_dry: bool) -> int:
     print(f"raw payment news {verb}: {done.news}")
     print(f"expired codes {verb}: {done.codes}")
     print(f"contents of events that failed for good {verb}: {done.events}")
+    print(f"what risk was counted from {verb}: {done.signals}")
     print(f"mails and texts of the outbox {verb}: {done.mails}")
     return 0
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from eishro.adapters.payments.moamalat_fields import TEST_MERCHANT_ID
 from eishro.app import open_shop
-from eishro.cli import doctor_discounts, doctor_shipping
+from eishro.cli import doctor_discounts, doctor_risk, doctor_shipping
 from eishro.cli.doctor_amounts import find_wrong_amounts
 from eishro.cli.doctor_books import SHOWN_MAX, find_faults_of_books
 from eishro.cli.doctor_money import MONEY_LISTS, find_money_adrift
@@ -113,6 +113,7 @@ _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     ("stores whose count of products on sale is wrong", _MISCOUNTED),
     *doctor_shipping.LISTS,
     *doctor_discounts.LISTS,
+    *doctor_risk.LISTS,
     ("events nobody could work off", _DEAD),
 )
 

@@ -94,6 +94,8 @@ PRIVATE = frozenset(
         "cod_cases",
         "cod_remittances",
         "cod_remittance_rows",
+        "risk_events",
+        "order_reviews",
     }
 )
 

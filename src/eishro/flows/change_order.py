@@ -28,6 +28,7 @@ from eishro.domain.shipping.shipments import PartlyShipped
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.flows import parcels
+from eishro.flows.check_risk import closing_review, note_return
 from eishro.flows.parcels import Load
 from eishro.flows.pay_order import closing_attempts
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
@@ -62,6 +63,17 @@ async def cancel_order(
     return await _move(shop, order, "cancelled", actor, reason)
 
 
+async def reject_order(
+    shop: Shop, order: Order, actor: Actor, decided: Sequence[Statement]
+) -> Order:
+    """Cancel an order that was looked at, with what says so. Its history does not tell why.
+
+    Raises:
+        InvalidTransition, PartlyShipped, Stale
+    """
+    return await _move(shop, order, "cancelled", actor, None, decided=decided)
+
+
 @again_if_stale
 async def expire_order(shop: Shop, order_id: str) -> Order:
     """Cancel an order whose time is over: an unpaid online one, or one to be paid on delivery that
@@ -80,6 +92,7 @@ async def _move(
     actor: Actor,
     note: str | None,
     closes_as: AttemptStatus = "cancelled",
+    decided: Sequence[Statement] = (),
 ) -> Order:
     at = shop.clock.now()
     after = order.move(to, at)
@@ -91,7 +104,8 @@ async def _move(
             if not load.is_all_back:
                 raise PartlyShipped()
             after = msgspec.structs.replace(after, fulfilment_status="returned")
-        after = after.owe_no_more()
+        after = msgspec.structs.replace(after.owe_no_more(), is_held=False)
+        batch.add(*(decided or await closing_review(shop, order, actor, at)))
         lines = await orders.list_lines(shop.db, [order.id])
         batch.add(*_given_back(lines, load.shipped if load else {}, order.id, at))
     elif to in ("shipped", "delivered", "returned"):
@@ -100,6 +114,7 @@ async def _move(
         batch.add(*parcels.follow(load, to, actor.name, at, arrived))
         if to == "returned":
             after = after.owe_no_more()
+            batch.add(*note_return(shop, load, at))
     batch.add(
         orders.save_order(after, seen=order),
         orders.note_history(after, f"order.{to}", actor.name, at, note),

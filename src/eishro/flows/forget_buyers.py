@@ -20,6 +20,7 @@ from eishro.domain.payments import transfers_sql as transfers
 from eishro.domain.payments.model import Payment
 from eishro.domain.payments.transfers import PROVIDER as TRANSFER
 from eishro.domain.returns import sql as returns
+from eishro.domain.risk import sql as risk
 from eishro.domain.shipping import cod_sql
 from eishro.domain.shipping import shipments_sql as shipments
 from eishro.flows.shop import Shop
@@ -54,6 +55,7 @@ async def forget_buyers(shop: Shop, found: list[Order]) -> list[Statement]:
         *returns.forget_words(keys),
         *shipments.forget_words(keys),
         cod_sql.forget_words(keys),
+        *risk.forget_buyers(keys),
         *await _drafts_of(shop, found, at),
         *await _proofs_of(shop, attempts, at),
     ]

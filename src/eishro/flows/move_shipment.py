@@ -29,6 +29,7 @@ from eishro.domain.shipping.shipments import (
 from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.flows import parcels
+from eishro.flows.check_risk import note_parcel
 from eishro.flows.parcels import Load
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 
@@ -104,6 +105,7 @@ async def _write(
         _, arrived = await returns.count_pieces(shop.db, order.store_id, order.id)
         out = parcels.pieces_out(load, arrived)
         batch.add(*_goods(load, before, after, out, at), *_order(load, after, actor, at))
+        batch.add(*note_parcel(shop, load, before, after, at))
         batch.add(outbox.publish(f"shipment.{after.status}", after.id, at, store_id=after.store_id))
     changes = audit.difference(before, after)
     batch.add(

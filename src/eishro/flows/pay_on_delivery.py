@@ -24,6 +24,7 @@ from eishro.domain.payments.model import (
 from eishro.domain.payments.port import Offline
 from eishro.domain.shipping.rates import NotServed
 from eishro.errors import Words
+from eishro.flows.check_risk import check_cash
 from eishro.flows.pay_order import closing_attempts
 from eishro.flows.price_order import Trace, calculate
 from eishro.flows.shop import Once, Shop, again_if_stale
@@ -43,7 +44,7 @@ async def choose_cash(
 
     Raises:
         NotEditable: some of it has been shipped.
-        MethodNotOffered: cash is not taken there. TotalDiffers, Stale.
+        MethodNotOffered: cash is not taken there. TotalDiffers, CashNotAccepted, Stale.
     """
     order.check_editable()
     if order.total_dirhams <= 0 or order.due_dirhams != order.total_dirhams:
@@ -55,9 +56,14 @@ async def choose_cash(
         await shop.db.commit(Batch(*once.claim(known), orders.save_order(order, seen=order)))
         return known
     trace = await _in_cash(shop, order)
+    checked = await check_cash(shop, order)
     payment = _attempt(order, return_url, language, at)
     after = msgspec.structs.replace(
-        order, payment_method=COD, payment_status="pending", updated_at=at
+        order,
+        payment_method=COD,
+        payment_status="pending",
+        updated_at=at,
+        is_held=order.is_held or bool(checked.findings),
     )
     if order.payment_method != COD:
         waits = shop.rules.cod_confirmation if order.status == "pending" else None
@@ -66,6 +72,7 @@ async def choose_cash(
     if trace is not None:
         batch.add(orders.replace_trace(after, trace))
     batch.add(
+        *checked.statements(after, actor, at),
         *await closing_attempts(shop, order, at),
         payments.insert_payment(payment),
         orders.note_history(after, "payment.in_cash", actor.name, at),

@@ -30,6 +30,7 @@ from eishro.domain.payments.model import (
 )
 from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Proof, Receipt, Unknown
 from eishro.domain.suspense import sql as suspense
+from eishro.flows.check_risk import check_paid
 from eishro.flows.gateways import intent_of, provider_of
 from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.receipts import stored_receipt, stranded_item
@@ -77,7 +78,10 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     if is_foreign and after.review is None:
         after = msgspec.structs.replace(after, review="receipt_of_another_payment")
     order = await orders.get_order(shop.db, before.order_id)
-    batch = Batch()
+    batch, noted = Batch(), list[Statement]()
+    paying_now = [one for one in fresh if why_stranded(order, after, one) is None]
+    if paying_now and by is _NOBODY:  # what people book has been looked at
+        order, noted = await check_paid(shop, order, after, paying_now, at)
     for receipt in fresh:
         order, stranded = _receive(shop, batch, order, after, (receipt, by.actor), at)
         after = msgspec.structs.replace(after, review=after.review or stranded)
@@ -85,6 +89,7 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
         _fail(batch, order, at)
     if after.status == "paid" != before.status:
         batch.add(*await closing_attempts(shop, order, at, but=before.id))
+    batch.add(*noted)
     if is_foreign and before.review is None:
         batch.add(
             outbox.publish("payment.flagged", before.id, at, store_id=before.store_id),

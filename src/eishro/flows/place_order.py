@@ -18,6 +18,7 @@ from eishro.db.statements import Batch, Statement
 from eishro.domain.discounts import uses
 from eishro.domain.discounts.model import subjects_of
 from eishro.domain.ledger import sql as ledger
+from eishro.domain.orders import holding
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import (
     COD,
@@ -36,6 +37,7 @@ from eishro.domain.stock.sql import Taking
 from eishro.domain.stores.model import NONE_OWN, Store, StoreNotFound, StoreSettings
 from eishro.errors import Invalid, ShopError, Stale
 from eishro.flows.beneficiary import can_pay_into
+from eishro.flows.check_risk import check_order
 from eishro.flows.limit_holds import guard_holds
 from eishro.flows.price_list import PricedStore
 from eishro.flows.price_order import PlaceOrder, PricedOrder, price_order
@@ -57,7 +59,8 @@ async def place_order(shop: Shop, command: PlaceOrder, actor: Actor, once: Once)
     """Place the order; the same idempotency key never places two.
 
     Raises:
-        Invalid, OutOfStock, MethodNotOffered, StoreNotFound, idempotency.AlreadyClaimed.
+        Invalid, OutOfStock, MethodNotOffered, StoreNotFound, idempotency.AlreadyClaimed,
+        TooManyOpenOrders, OrderNotAccepted, CashNotAccepted.
     """
     (placed,) = await _place(shop, (command,), actor, once.claim, alone=True)
     return placed
@@ -88,6 +91,7 @@ async def _place(
 ) -> tuple[Placed, ...]:
     at = shop.clock.now()
     batch, all_placed = Batch(*await guard_holds(shop, commands)), []
+    guards: dict[str, int] = {}
     for position, command in enumerate(commands):
         try:
             store, priced = await _from_memory(shop, command, at) or await _from_database(
@@ -98,9 +102,17 @@ async def _place(
                 raise
             named = {f"orders[{position}].{name}": words for name, words in error.faults.items()}
             raise Invalid(named) from error
+        total = priced.basket.total_dirhams
+        checked = await check_order(shop, store, command, total, guards)
         placed = _decide(shop, command, priced, store, actor, at)
+        if checked.findings:
+            held = msgspec.structs.replace(placed.order, is_held=True)
+            placed = msgspec.structs.replace(placed, order=held)
         all_placed.append(placed)
         batch.add(*_statements(placed, priced, store.version, actor, at))
+        batch.add(*checked.statements(placed.order, actor, at))
+    if guards:
+        batch.add(holding.move_guards(guards))
     result = tuple(all_placed)
     whole = Batch(*claim(result[0] if alone else result)).add(*batch)
     try:

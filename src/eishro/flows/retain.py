@@ -1,11 +1,11 @@
 """Let go of what is older than its time: buyers of finished orders, raw news of payments, codes,
-contents of events that failed for good.
+contents of events that failed for good, what risk was counted from.
 
 Short batches, each guarded by what it read, so it runs beside everything else and may be stopped
 anywhere. Files of the development outboxes are the job's (`jobs/retention.py`).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -15,6 +15,8 @@ from eishro.domain.customers import sql as customers
 from eishro.domain.orders import owners
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import forget_exchanges, list_old_exchanges
+from eishro.domain.risk import sql as risk
+from eishro.domain.risk.model import HOURS_MAX, REFUSALS_DAYS
 from eishro.errors import Stale
 from eishro.flows.forget_buyers import AT_ONCE, forget_buyers
 from eishro.flows.shop import SYSTEM, Shop
@@ -32,6 +34,7 @@ class Retained(msgspec.Struct, frozen=True):
     news: int = 0
     codes: int = 0
     events: int = 0
+    signals: int = 0
 
 
 async def retain(shop: Shop, *, is_dry: bool) -> Retained:
@@ -41,6 +44,7 @@ async def retain(shop: Shop, *, is_dry: bool) -> Retained:
         news=await _news(shop, is_dry=is_dry),
         codes=await _codes(shop, is_dry=is_dry),
         events=await _events(shop, is_dry=is_dry),
+        signals=await _signals(shop, is_dry=is_dry),
     )
 
 
@@ -109,3 +113,17 @@ async def _events(shop: Shop, *, is_dry: bool) -> int:
     if due and not is_dry:
         await shop.db.commit(Batch(outbox.empty_dead(before)))
     return due
+
+
+async def _signals(shop: Shop, *, is_dry: bool) -> int:
+    now, done = shop.clock.now(), 0
+    kept = {risk.WINDOWED: timedelta(hours=HOURS_MAX), risk.REFUSED: timedelta(days=REFUSALS_DAYS)}
+    for prefix, time in kept.items():
+        start, end = f"{prefix}_", first_id(prefix, now - time)
+        if is_dry:
+            done += await risk.count_old_events(shop.db, start, end)
+            continue
+        while ids := await risk.list_old_events(shop.db, start, end, NEWS_AT_ONCE):
+            await shop.db.commit(Batch(risk.forget_events(ids)))
+            done += len(ids)
+    return done

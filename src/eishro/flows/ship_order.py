@@ -40,12 +40,13 @@ async def ship_order(
 
     Raises:
         InvalidTransition: the order is not confirmed, or all of it has left.
-        NothingLeftToShip, TrackingNumberTaken
+        NothingLeftToShip, TrackingNumberTaken, OrderHeld
         Invalid: a variant that the order does not have.
     """
     before = await orders.get_order(shop.db, order_id)
     if before.status not in ("confirmed", "processing"):
         raise InvalidTransition(before.status, "shipped")
+    before.check_released()
     load = await parcels.read_load(shop, before)
     _check(load, parcel)
     at = shop.clock.now()

@@ -64,6 +64,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     retention_news: timedelta = timedelta(days=400)
     retention_mails: timedelta = timedelta(days=30)
     holds: HoldLimits | None = None
+    risk_by_default: bool = False  # stores without rules of their own have the usual ones
+    risk_windows: bool = True
     usd: UsdRate | None = None
     transfer_expiry: timedelta = timedelta(hours=72)
     transfer_check: timedelta = timedelta(hours=48)

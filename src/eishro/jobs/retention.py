@@ -26,6 +26,7 @@ class Done(msgspec.Struct, frozen=True):
     codes: int
     mails: int
     events: int
+    signals: int
 
 
 async def clean(shop: Shop, *, is_dry: bool) -> Done:
@@ -36,7 +37,7 @@ async def clean(shop: Shop, *, is_dry: bool) -> Done:
     for outbox in (shop.mail, shop.sms):
         if isinstance(outbox, KeepsLetters):
             mails += outbox.count_older(before) if is_dry else outbox.forget_older(before)
-    return Done(kept.orders, kept.news, kept.codes, mails, kept.events)
+    return Done(kept.orders, kept.news, kept.codes, mails, kept.events, kept.signals)
 
 
 async def clean_daily(shop: Shop) -> None:

@@ -87,7 +87,8 @@ class HistoryView(msgspec.Struct, frozen=True, rename="camel"):
 
 class OrderView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """An order in an answer; `accessToken` once, at creation, for guests. `paid` is the money that
-    came and is the order's, `amountDue` what the buyer still owes for it.
+    came and is the order's, `amountDue` what the buyer still owes for it. `isHeld` is shown to the
+    store's people alone, while somebody has to look at the order.
     """
 
     id: str
@@ -115,6 +116,7 @@ class OrderView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     created_at: datetime
     updated_at: datetime
     access_token: str | UnsetType = UNSET
+    is_held: bool | UnsetType = UNSET
 
 
 class QuoteLine(msgspec.Struct, frozen=True, rename="camel"):
@@ -158,6 +160,7 @@ def order_view(
     payment_id: str | None,
     *,
     token: str | UnsetType = UNSET,
+    is_held: bool | UnsetType = UNSET,
 ) -> OrderView:
     """The order as the API shows it."""
     city = city_view(order.city_code)
@@ -195,6 +198,7 @@ def order_view(
         created_at=order.created_at,
         updated_at=order.updated_at,
         access_token=token,
+        is_held=is_held,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from eishro.domain.orders import listing
 from eishro.domain.orders import sql as orders
@@ -176,7 +176,11 @@ async def list_page(call: Call, query: OrderQuery, base: OrderFilter) -> Reply:
     attempts = await payments.find_newest_attempts(db, ids) if ids else {}
     views = [
         order_view(
-            order, lines.get(order.id, []), history.get(order.id, []), attempts.get(order.id)
+            order,
+            lines.get(order.id, []),
+            history.get(order.id, []),
+            attempts.get(order.id),
+            is_held=_is_held(call, order),
         )
         for order in found
     ]
@@ -232,7 +236,12 @@ async def _whole(call: Call, order: Order) -> OrderView:
         await orders.list_lines(db, [order.id]),
         await orders.list_history(db, [order.id]),
         attempts[0].id if attempts else None,
+        is_held=_is_held(call, order),
     )
+
+
+def _is_held(call: Call, order: Order) -> bool | UnsetType:
+    return True if order.is_held and may(call, "orders:read") else UNSET
 
 
 async def _refuse_stale(call: Call) -> None:

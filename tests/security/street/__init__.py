@@ -14,6 +14,7 @@ from tests.security.street import (
     orders,
     payments,
     returns,
+    risk,
     shipments,
     staff,
     stores,
@@ -41,6 +42,7 @@ STEPS = (
     *books.STEPS,
     *invoices.STEPS,
     *returns.STEPS,
+    *risk.STEPS,
     *trail.STEPS,
 )
 

@@ -15,6 +15,7 @@ from tests.security.street.forgotten import live
 from tests.security.street.orders import MOVES
 from tests.security.street.payments import own_gateway, refund
 from tests.security.street.returns import exchange
+from tests.security.street.risk import look_closely
 from tests.security.street.shipments import ship
 from tests.security.street.step import MARK, Street
 from tests.security.street.transfers import take_transfers
@@ -157,6 +158,7 @@ async def build(world: World) -> Street:
     for things, who in ((ours, callers["owner"]), (theirs, callers["neighbour"])):
         await own_gateway(things, send, who)
         await take_transfers(things, send, who, "" if things is ours else f" {MARK}")
+        await look_closely(world, things, send, who, "" if things is ours else f" {MARK}")
     for at, who in ((ours["store"], callers["owner"]), (theirs["store"], callers["neighbour"])):
         # Something that nobody sealed yet.
         await send(

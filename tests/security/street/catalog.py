@@ -17,7 +17,7 @@ def product(side: str, number: int) -> dict[str, Any]:
         "price": 25.5,
         "category": _SHELF[side],
         "variants": [
-            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 40}
+            {"options": {"size": f"{size}{mark}"}, "sku": sku, "stock": 80}
             for size, sku in (("S", f"{side}-{number}"), ("L", f"{side}-{number}-L"))
         ],
     }

@@ -14,14 +14,14 @@ from tests.security.street.orders import MOVES
 from tests.security.street.step import MARK, STORE, Step
 from tests.shops import World, order_body
 
-_PHONE = "0928888888"
+PHONE = "0928888888"
 
 
 async def live(world: World, things: dict[str, Any], send: Any, who: Any, mark: str) -> None:
     """Orders of hers and what comes of them: nothing is open here, but at the neighbour's."""
     at, said = f"/api/stores/{things['store']}", f"x{mark}"
 
-    async def order(phone: str = _PHONE, method: str = "moamalat") -> str:
+    async def order(phone: str = PHONE, method: str = "moamalat") -> str:
         # One of them uses a promotion, once: its count goes with it.
         number = 1 if method == "moamalat" else 0
         product, variant = things[f"product{number}"], things[f"variant{number}"]
@@ -32,8 +32,8 @@ async def live(world: World, things: dict[str, Any], send: Any, who: Any, mark: 
 
     await _pay(world, things, send, who, await order(), said)
     await _send_parcel(things, send, who, await order(method="cod"), said)
-    await send("POST", f"{at}/drafts", {"customer": {"phone": _PHONE}, "note": said}, who)
-    for phone in (_PHONE, "0927777777") if mark else ():
+    await send("POST", f"{at}/drafts", {"customer": {"phone": PHONE}, "note": said}, who)
+    for phone in (PHONE, "0927777777") if mark else ():
         await send("PUT", f"{await order(phone)}/status", {"status": "confirmed"}, who)
 
 
@@ -88,6 +88,6 @@ async def _send_parcel(things: dict[str, Any], send: Any, who: Any, order: str, 
 
 
 STEPS = (
-    Step("a customer's orders", "GET", f"{STORE}/customers/{_PHONE}/orders"),
-    Step("forget a customer", "POST", f"{STORE}/customers/{_PHONE}/erase", {"reason": "x"}),
+    Step("a customer's orders", "GET", f"{STORE}/customers/{PHONE}/orders"),
+    Step("forget a customer", "POST", f"{STORE}/customers/{PHONE}/erase", {"reason": "x"}),
 )

@@ -52,7 +52,8 @@ async def _request(world: World, street: Street, step: Step) -> None:
     page = body.get("pagination") or {}
     total, shown = page.get("total"), len(body["data"]) if page else 0
     while total is not None and shown < total and page.get("nextCursor"):
-        path = f"{step.path.format(**names)}&cursor={page['nextCursor']}"
+        path = step.path.format(**names)
+        path += f"{'&' if '?' in path else '?'}cursor={page['nextCursor']}"
         more = await world.client().get(path, headers=street.callers[step.who])
         if MARK in more.text:
             raise Trespass(f"{step.name}: the answer shows what is the neighbour's")

@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True):
     basis points, fixed at the time of sale; `refunds_opened_dirhams` is what refunds come to,
     `refunded_dirhams` what of that has left. `due_dirhams` is what the buyer still owes for it,
     `paid_dirhams` the money that came and is the order's; `revision` counts the changes that made
-    an invoice void.
+    an invoice void. `is_held`: somebody has to look at it before it is confirmed or shipped.
     """
 
     id: str
@@ -77,6 +77,7 @@ class Order(msgspec.Struct, frozen=True):
     due_dirhams: int = 0
     paid_dirhams: int = 0
     revision: int = 0
+    is_held: bool = False
 
     @property
     def is_payable(self) -> bool:
@@ -112,14 +113,36 @@ class Order(msgspec.Struct, frozen=True):
         if not (self.is_payable or is_as_paid):
             raise OrderPaid(details={"paymentStatus": self.payment_status})
 
+    def check_released(self) -> None:
+        """Nothing, unless somebody has to look at it first.
+
+        Raises:
+            OrderHeld
+        """
+        if self.is_held:
+            raise OrderHeld()
+
+    def release(self, at: datetime) -> "Order":
+        """The order that somebody has looked at; one that is paid confirms itself."""
+        is_waiting = self.status == "pending" and self.payment_status == "paid"
+        return msgspec.structs.replace(
+            self,
+            is_held=False,
+            status="confirmed" if is_waiting else self.status,
+            updated_at=at,
+        )
+
     def move(self, to: Status, at: datetime) -> "Order":
         """The order in another status.
 
         Raises:
             InvalidTransition: the move is not in `MOVES`.
+            OrderHeld: it is to go on, and somebody has to look at it first.
         """
         if to not in MOVES[self.status]:
             raise InvalidTransition(self.status, to)
+        if to in ("confirmed", "processing", "shipped"):
+            self.check_released()
         fulfilment: FulfilmentStatus = self.fulfilment_status
         if to in ("shipped", "delivered"):
             fulfilment = "fulfilled"
@@ -152,11 +175,12 @@ class Order(msgspec.Struct, frozen=True):
         )
 
     def pay(self, at: datetime) -> "Order":
-        """The order paid in full; a pending one confirms itself."""
+        """The order paid in full; a pending one confirms itself, unless it is held."""
+        confirms = self.status == "pending" and not self.is_held
         return msgspec.structs.replace(
             self,
             payment_status="paid",
-            status="confirmed" if self.status == "pending" else self.status,
+            status="confirmed" if confirms else self.status,
             expires_at=None,
             updated_at=at,
         )
@@ -257,6 +281,16 @@ class InvalidTransition(Conflict):
             ),
             details={"from": seen, "to": asked, "allowed": list(MOVES[seen])},
         )
+
+
+class OrderHeld(Conflict):
+    """Somebody has to look at the order before it goes on."""
+
+    code = "ORDER_HELD"
+    words = Words(
+        "This order waits for a review; approve or reject it first.",
+        "هذا الطلب في انتظار المراجعة؛ اقبله أو ارفضه أولا.",
+    )
 
 
 class OrderPaid(Conflict):

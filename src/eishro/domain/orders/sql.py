@@ -55,6 +55,7 @@ orders = table(
     sa.Column("due_dirhams", Int, nullable=False, server_default="0"),
     sa.Column("paid_dirhams", Int, nullable=False, server_default="0"),
     sa.Column("revision", Int, nullable=False, server_default="0"),
+    sa.Column("is_held", Flag, nullable=False, server_default="0"),
     sa.UniqueConstraint("store_id", "id"),
     sa.UniqueConstraint("store_id", "number"),
     sa.CheckConstraint(

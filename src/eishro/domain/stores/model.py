@@ -72,7 +72,8 @@ class Store(msgspec.Struct, frozen=True):
     `is_active` is what the public sees; `standing` is the platform's word, and a store whose
     standing is not `approved` cannot be opened by its owner. `commission_bp` is the platform's
     share in basis points where it is not everybody's, `own_gateways` names the payment gateways
-    (JSON) that it has credentials of its own for.
+    (JSON) that it has credentials of its own for, `risk_rules` (JSON) are what it looks at in
+    orders, None the installation's.
     """
 
     id: int
@@ -90,6 +91,7 @@ class Store(msgspec.Struct, frozen=True):
     standing_reason: str | None = None
     commission_bp: int | None = None
     own_gateways: msgspec.Raw = NONE_OWN
+    risk_rules: msgspec.Raw | None = None
     owner_id: int | None = None
 
     def settings_value(self) -> StoreSettings:

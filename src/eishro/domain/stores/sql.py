@@ -30,6 +30,7 @@ stores = table(
     sa.Column("standing_reason", Text),
     sa.Column("commission_bp", Int),
     sa.Column("own_gateways", Json, nullable=False, server_default="[]"),
+    sa.Column("risk_rules", Json),
     sa.Index("ix_stores_is_active_id", "is_active", "id"),
 )
 

@@ -1,16 +1,17 @@
 """One-time codes: charge with the one the payer typed, or have another sent.
 
 Before a code leaves the house the payment is written as `processing`: nobody sends a second one
-beside it, and after a crash it is known that this one may have been charged. It is sent once; only
-a clear "wrong code" lets the payer try again.
+beside it, on no other attempt of the order either, and after a crash it is known that this one may
+have been charged. It is sent once; only a clear "wrong code" lets the payer try again.
 """
 
 import msgspec
 
 from eishro.db.statements import Batch
+from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
-from eishro.domain.payments.model import NoCodeExpected, Payment
+from eishro.domain.payments.model import MayBeCharged, NoCodeExpected, NotPayable, Payment
 from eishro.domain.payments.port import (
     Otp,
     PaymentProvider,
@@ -32,6 +33,8 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
 
     Raises:
         PaymentNotFound, NoCodeExpected, TooManyCodes, ProviderBusy.
+        NotPayable: the order is closed, or owes another amount by now.
+        MayBeCharged: another attempt on the order may have been charged.
         Invalid: the code is wrong or has run out; nothing was charged.
     """
     sending, provider = await _begin(shop, payment_id)
@@ -49,14 +52,25 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
 
 @again_if_stale
 async def _begin(shop: Shop, payment_id: str) -> tuple[Payment, PaymentProvider]:
-    before = await payments.get_payment(shop.db, payment_id)
-    provider = await provider_of(shop, before)
-    if not isinstance(_action_of(before), Otp):
+    named = await payments.get_payment(shop.db, payment_id)
+    if not isinstance(_action_of(named), Otp) or named.status != "action_required":
         raise NoCodeExpected()
+    order = await orders.get_order(shop.db, named.order_id)
+    attempts = await payments.list_payments_of_order(shop.db, order.store_id, order.id)
+    # As it is after the order was read, not before.
+    before = next((one for one in attempts if one.id == payment_id), named)
+    provider = await provider_of(shop, before)
     if provider is None:
         raise ProviderBusy()
     after = before.sending_code(shop.clock.now())
-    await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
+    if any(one.may_be_charged for one in attempts if one.id != payment_id):
+        raise MayBeCharged()
+    if not order.is_payable or order.due_dirhams != before.amount_dirhams:
+        raise NotPayable()  # it would be charged for what is not owed any more
+    # Moving the order's version lets one attempt of it send a code at a time.
+    await shop.db.commit(
+        Batch(orders.save_order(order, seen=order), payments.save_payment(after, seen=before))
+    )
     return msgspec.structs.replace(after, version=before.version + 1), provider
 
 
@@ -65,7 +79,11 @@ async def _take_back(shop: Shop, payment_id: str) -> None:
     before = await payments.get_payment(shop.db, payment_id)
     if before.status != "processing":
         return
-    after = before.code_refused(shop.clock.now())
+    at = shop.clock.now()
+    after = before.code_refused(at)
+    order = await orders.get_order(shop.db, before.order_id)
+    if order.status == "cancelled" and not after.is_final:
+        after = after.closed("cancelled", at)  # while the code was on its way
     await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
 
 

@@ -217,6 +217,8 @@ class Payment(msgspec.Struct, frozen=True):
         """
         if self.status == "unknown" and self.review == "no_answer":
             return self
+        if self.status == "processing" and self.code_tries:
+            return self  # a code is on its way
         if self.status in SETTLED or self.status == status:
             return self
         return msgspec.structs.replace(self, status=status, updated_at=at)

@@ -169,7 +169,12 @@ def _parser() -> argparse.ArgumentParser:
     add("retention", _retention).add_argument(
         "--dry-run", action="store_true", help="only print how many of each would go"
     )
-    reconciling = add("reconcile", _reconcile)
+    _reconcile_options(add("reconcile", _reconcile))
+    add("doctor", _doctor)
+    return parser
+
+
+def _reconcile_options(reconciling: argparse.ArgumentParser) -> None:
     reconciling.add_argument("--provider", required=True, help="the gateway, such as moamalat")
     reconciling.add_argument(
         "--date", type=_day, help="the day, as 2026-01-31 (default: yesterday in Tripoli)"
@@ -183,8 +188,6 @@ def _parser() -> argparse.ArgumentParser:
     reconciling.add_argument(
         "--account", help="whose statement it is, where money came by several accounts"
     )
-    add("doctor", _doctor)
-    return parser
 
 
 def _port(text: str) -> int:

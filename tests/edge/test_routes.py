@@ -48,6 +48,10 @@ _REFUSED = {
     "POST /api/payments/{payment_id}/otp": 409,  # it waits for none
     "POST /api/payments/{payment_id}/otp/resend": 409,
     "POST /api/moamalat/hash": 422,  # of no payment
+    "POST /api/stores/{store_id}/gateways/{provider}/check": 404,  # it has no credentials
+    "GET /api/stores/{store_id}/gateway-log": 422,  # of no order
+    "GET /api/payments/{payment_id}/return": 303,  # on to where it is shown
+    "POST /api/payments/{payment_id}/return": 303,
     "GET /media/{key:path}": 404,  # nothing was uploaded
     "PUT /api/auth/addresses/{address_id}": 404,  # no such address
     "DELETE /api/auth/addresses/{address_id}": 404,

@@ -1,8 +1,8 @@
 """One-time codes: charge with the one the payer typed, or have another sent.
 
 Before a code leaves the house the payment is written as `processing`: nobody sends a second one
-beside it, on no other attempt of the order either, and after a crash it is known that this one may
-have been charged. It is sent once; only a clear "wrong code" lets the payer try again.
+beside it, and after a crash it is known that this one may have been charged. It is sent once; only
+a clear "wrong code" lets the payer try again.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
-from eishro.domain.payments.model import MayBeCharged, NoCodeExpected, NotPayable, Payment
+from eishro.domain.payments.model import NoCodeExpected, NotPayable, Payment
 from eishro.domain.payments.port import (
     Otp,
     PaymentProvider,
@@ -24,7 +24,7 @@ from eishro.domain.payments.port import (
 from eishro.errors import Invalid, Words
 from eishro.flows.gateways import intent_of, provider_of, seal_session
 from eishro.flows.note_exchanges import keep_exchanges
-from eishro.flows.pay_order import check_payment, record_answer
+from eishro.flows.pay_order import check_payment, record_answer, refuse_unclear
 from eishro.flows.shop import Shop, again_if_stale
 
 
@@ -33,8 +33,8 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
 
     Raises:
         PaymentNotFound, NoCodeExpected, TooManyCodes, ProviderBusy.
-        NotPayable: the order is closed, or owes another amount by now.
-        MayBeCharged: another attempt on the order may have been charged.
+        MayBeCharged: a code of another attempt at the same order is on its way.
+        NotPayable: the order waits for no money any more, or for another amount.
         Invalid: the code is wrong or has run out; nothing was charged.
     """
     sending, provider = await _begin(shop, payment_id)
@@ -52,24 +52,22 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
 
 @again_if_stale
 async def _begin(shop: Shop, payment_id: str) -> tuple[Payment, PaymentProvider]:
-    named = await payments.get_payment(shop.db, payment_id)
-    if not isinstance(_action_of(named), Otp) or named.status != "action_required":
-        raise NoCodeExpected()
-    order = await orders.get_order(shop.db, named.order_id)
-    attempts = await payments.list_payments_of_order(shop.db, order.store_id, order.id)
-    # As it is after the order was read, not before.
-    before = next((one for one in attempts if one.id == payment_id), named)
+    before = await payments.get_payment(shop.db, payment_id)
     provider = await provider_of(shop, before)
+    if not isinstance(_action_of(before), Otp):
+        raise NoCodeExpected()
     if provider is None:
         raise ProviderBusy()
-    after = before.sending_code(shop.clock.now())
-    if any(one.may_be_charged for one in attempts if one.id != payment_id):
-        raise MayBeCharged()
+    at = shop.clock.now()
+    after = before.sending_code(at)
+    order = await orders.get_order(shop.db, before.order_id)
     if not order.is_payable or order.due_dirhams != before.amount_dirhams:
-        raise NotPayable()  # it would be charged for what is not owed any more
-    # Moving the order's version lets one attempt of it send a code at a time.
+        raise NotPayable()
+    await refuse_unclear(shop, order)
+    # The order is saved so that of two attempts whose codes come at once, one is sent.
+    touched = msgspec.structs.replace(order, updated_at=at)
     await shop.db.commit(
-        Batch(orders.save_order(order, seen=order), payments.save_payment(after, seen=before))
+        Batch(payments.save_payment(after, seen=before), orders.save_order(touched, seen=order))
     )
     return msgspec.structs.replace(after, version=before.version + 1), provider
 

@@ -33,6 +33,7 @@ _SETTINGS = {
         "showsTax": True,
     },
     "returnUrl": "https://shop.example.ly/",
+    "returnOrigins": ["https://www.example.ly"],
 }
 # Switched off, so that it does not change what the others' orders cost.
 _ZONE = {
@@ -217,7 +218,7 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
         "lines": [{"variantId": 1, "outcome": "written_off"}], "note": "x",
     },
     "POST /api/orders/{order_id}/payments": {
-        "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
+        "method": "moamalat", "returnUrl": "/thanks", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",
     },
     "POST /api/payments/{payment_id}/otp": {"code": "123456"},

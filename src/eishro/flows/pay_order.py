@@ -323,13 +323,16 @@ async def _believe(shop: Shop, payment: Payment, news: News) -> Payment:
     return await check_payment(shop, payment.id)
 
 
-async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> Payment:
-    """A browser came back from the gateway's page with this; not `authentic="no"`."""
+async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> tuple[Payment, bool]:
+    """A browser came back from the gateway's page with this (not `authentic="no"`): the payment as
+    it is now, and whether the gateway is to be asked about it.
+    """
     provider = await provider_of(shop, payment)
-    if claim.proof is not None and provider is not None and not provider.can_query:
-        return await record_answer(shop, payment.id, claim.proof)
+    can_ask = provider is not None and provider.can_query
+    if claim.proof is not None and not can_ask and provider is not None:
+        return await record_answer(shop, payment.id, claim.proof), False
     noted = await note_claim(shop, payment.id, claim)
-    return noted if claim.kind == "cancelled" else await check_payment(shop, payment.id)
+    return noted, can_ask and claim.kind != "cancelled"
 
 
 @again_if_stale

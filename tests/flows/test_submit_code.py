@@ -23,9 +23,11 @@ from eishro.domain.payments.port import (
     Answer,
     Failed,
     Intent,
+    NotSent,
     Otp,
     Paid,
     PaymentMethod,
+    ProviderBusy,
     Receipt,
     ResendTooSoon,
     Started,
@@ -55,7 +57,7 @@ class Wallet(Defaults):
         self._world = world
         self.codes: list[str] = []
         self.sessions: list[str] = []
-        self.says: Answer | WrongCode | None = None
+        self.says: Answer | WrongCode | NotSent | None = None
         self.pause = asyncio.Event()
         self.pause.set()
 
@@ -67,7 +69,7 @@ class Wallet(Defaults):
     async def resend_otp(self, intent: Intent) -> Started:
         return Started(Otp(length=6, masked_phone="09•••••678"), {"process": "again"})
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
         self.codes.append(code)
         self.sessions.append(intent.session["process"])
         await self.pause.wait()
@@ -208,6 +210,21 @@ async def test_silence_after_a_code_is_unclear_and_waits_for_people(world: World
     with pytest.raises(NoCodeExpected):
         await submit_code(world.shop, payment.id, GOOD)
     assert len(wallet.codes) == 1
+
+
+async def test_a_code_that_never_left_is_no_try_and_charged_nothing(world: World) -> None:
+    wallet, payment = await _begun(world)
+    wallet.says = NotSent("no connection")
+    for _ in range(CODE_TRIES_MAX + 1):
+        with pytest.raises(ProviderBusy):
+            await submit_code(world.shop, payment.id, GOOD)
+    waiting = await payments.get_payment(world.db, payment.id)
+    assert (waiting.status, waiting.code_tries, waiting.review) == ("action_required", 0, None)
+    assert not waiting.may_be_charged
+    assert (await _again(world, payment.order_id)).status == "action_required"
+    wallet.says = None
+    assert (await submit_code(world.shop, payment.id, GOOD)).status == "paid"
+    assert await find_faults(world.db) == []
 
 
 async def test_a_code_in_flight_at_a_crash_is_found_unclear(world: World) -> None:

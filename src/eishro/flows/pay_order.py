@@ -57,7 +57,9 @@ async def check_payment(shop: Shop, payment_id: str) -> Payment:
     payment = await payments.get_payment(shop.db, payment_id)
     provider = await provider_of(shop, payment)
     if provider is None or not provider.can_query:
-        return await record_answer(shop, payment_id, Unknown("nobody can be asked"))
+        # Credentials that are missing now may be there again before it is too late to ask.
+        silence = Unknown("nobody can be asked", is_unreachable=provider is None)
+        return await record_answer(shop, payment_id, silence)
     with speaking_of(payment.reference):
         answer = await provider.query(intent_of(shop, payment))
     await keep_exchanges(shop, payment)

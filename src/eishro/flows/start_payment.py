@@ -58,7 +58,8 @@ async def start_payment(
 
     Raises:
         NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
-        ProviderRefused, Invalid (what the payer gave, or where to come back to), idempotency.AlreadyClaimed.
+        ProviderRefused, idempotency.AlreadyClaimed.
+        Invalid: what the payer gave, or an address to come back to that is nobody's here.
         TotalDiffers, NotEditable: paid in cash.
     """
     order = await orders.get_order(shop.db, order_id)

@@ -190,6 +190,12 @@ class Payment(msgspec.Struct, frozen=True):
             )
         return msgspec.structs.replace(self, status="action_required", updated_at=at)
 
+    def code_not_sent(self, at: datetime) -> "Payment":
+        """The code never left: it is no try, and the payer may send the same one."""
+        return msgspec.structs.replace(
+            self, status="action_required", code_tries=self.code_tries - 1, updated_at=at
+        )
+
     def in_the_dark(self, at: datetime) -> "Payment":
         """It may have been charged and the gateway cannot be asked: people have to look."""
         return msgspec.structs.replace(

@@ -79,6 +79,13 @@ NOT_NAMED: dict[str, set[Kind]] = {
     "sadad": {"another merchant"},
 }
 
+# Money that came, says the gateway, but not as it was asked for: it waits in suspense, as it was
+# told, and the payment is flagged.
+STRANDED: set[tuple[str, Kind]] = {
+    *((gateway, "another amount") for gateway in CASHIERS),
+    ("moamalat", "another currency"),
+}
+
 
 def _each(value: Any, change: Change, name: str = "") -> Any:
     """The JSON value with every member as `change` has it."""
@@ -213,10 +220,13 @@ async def test_a_hostile_answer_moves_no_money_and_is_found_by_people(
                 await till.look(payment["id"])
             assert http.lies > 0, kind
             lied.add(kind)
-            await _moved_nothing(till, before.id, kind)
+            is_stranded = (gateway, kind) in STRANDED
+            await _moved_nothing(till, before.id, kind, is_stranded=is_stranded)
             assert await _noted(till) > noted, kind
             http.kind = None
-            await _truth_counts(till, before.id, kind)
+            if "query" in till.cashier.features and not is_stranded:
+                await till.look(before.id)  # once it is told what is true, that counts
+                assert (await till.payment(before.id))["status"] == "paid", kind
         assert await find_faults(world.db) == []
     assert lied | NOT_NAMED.get(gateway, set()) == set(KINDS)
 
@@ -227,8 +237,8 @@ async def _noted(till: Till) -> int:
     return (await list_exchanges(till.world.db, order.store_id, order.id, 100, 0))[1]
 
 
-async def _moved_nothing(till: Till, payment_id: str, kind: Kind) -> None:
-    """The order waits for its money; another amount is in suspense and nowhere else."""
+async def _moved_nothing(till: Till, payment_id: str, kind: Kind, *, is_stranded: bool) -> None:
+    """The order waits for its money; what came otherwise is in suspense and nowhere else."""
     db = till.world.db
     order = await orders.get_order(db, till.order_id)
     assert (order.paid_dirhams, order.payment_status) == (0, "pending"), kind
@@ -236,11 +246,13 @@ async def _moved_nothing(till: Till, payment_id: str, kind: Kind) -> None:
     receipts = await payments.list_receipts(db, payment_id)
     moved = dict(await db.all(_ENTRIES, order_id=order.id))
     items, _ = await suspense.list_items(db, order.store_id, 100, 0, waiting=True)
-    if kind == "another amount":
+    if is_stranded:
         assert [(one.applied, one.reason) for one in receipts] == [(False, "amount_differs")]
         assert payment.review == "amount_differs"
         assert moved[payment.account] == -moved["suspense"] == receipts[0].amount_dirhams
-        assert [item.payment_id for item in items] == [payment_id]
+        assert [(item.payment_id, item.currency) for item in items] == [
+            (payment_id, receipts[0].currency)
+        ]
         return
     assert receipts == [], kind
     assert items == [], kind
@@ -249,11 +261,3 @@ async def _moved_nothing(till: Till, payment_id: str, kind: Kind) -> None:
         assert (payment.status, payment.review) == ("unknown", "no_answer"), kind
     else:
         assert payment.status in ("action_required", "processing"), kind
-
-
-async def _truth_counts(till: Till, payment_id: str, kind: Kind) -> None:
-    """Once the gateway says what is true, that is believed where it can be asked."""
-    if "query" not in till.cashier.features or kind == "another amount":
-        return
-    await till.look(payment_id)
-    assert (await till.payment(payment_id))["status"] == "paid", kind

@@ -83,7 +83,7 @@ async def _take_back(shop: Shop, payment_id: str, *, was_sent: bool) -> None:
     if before.status != "processing":
         return
     at = shop.clock.now()
-    after = before.code_refused(at) if was_sent else before.code_not_sent(at)
+    after = before.code_refused(at, was_sent=was_sent)
     order = await orders.get_order(shop.db, before.order_id)
     if order.status == "cancelled" and not after.is_final:
         after = after.closed("cancelled", at)  # while the code was on its way

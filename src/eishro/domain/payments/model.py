@@ -182,18 +182,15 @@ class Payment(msgspec.Struct, frozen=True):
             self, status="processing", code_tries=self.code_tries + 1, updated_at=at
         )
 
-    def code_refused(self, at: datetime) -> "Payment":
-        """Nothing was charged: the payer may try another code, or has tried too often."""
-        if self.code_tries >= CODE_TRIES_MAX:
+    def code_refused(self, at: datetime, *, was_sent: bool = True) -> "Payment":
+        """Nothing was charged: another code may follow, up to a limit; an unsent one is no try."""
+        tries = self.code_tries if was_sent else self.code_tries - 1
+        if tries >= CODE_TRIES_MAX:
             return msgspec.structs.replace(
                 self, status="failed", failure="too many codes", updated_at=at
             )
-        return msgspec.structs.replace(self, status="action_required", updated_at=at)
-
-    def code_not_sent(self, at: datetime) -> "Payment":
-        """The code never left: it is no try, and the payer may send the same one."""
         return msgspec.structs.replace(
-            self, status="action_required", code_tries=self.code_tries - 1, updated_at=at
+            self, status="action_required", code_tries=tries, updated_at=at
         )
 
     def in_the_dark(self, at: datetime) -> "Payment":

@@ -1,7 +1,12 @@
-"""Internet addresses as limits see them."""
+"""Addresses: of networks as limits see them, of sites as browsers do."""
 
 import functools
 import ipaddress
+import re
+from urllib.parse import urlsplit
+
+# What may stand in a policy: nothing that could end a source or a directive.
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -19,3 +24,16 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, 64), strict=False).network_address) + "/64"
+
+
+def origin_of(address: str) -> str | None:
+    """Scheme, host and port of an absolute http or https address; None for anything else."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.netloc.rpartition("@")[2], parts.port
+    except ValueError:
+        return None
+    name = host.removesuffix(f":{port}") if port is not None else host.removesuffix(":")
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(name):
+        return None
+    return f"{parts.scheme}://{name}" + (f":{port}" if port is not None else "")

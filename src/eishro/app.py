@@ -199,6 +199,8 @@ def rules_of(settings: Settings) -> Rules:
         transfer_expiry=timedelta(hours=settings.transfer_hours),
         transfer_check=timedelta(hours=settings.transfer_check_hours),
         transfer_account=account_of(settings.gateways.get("bank_transfer", {})),
+        storefronts=tuple(origin for origin in settings.cors_origins if origin != "*"),
+        is_development=settings.env == "development",
         holds=None if settings.holds == (None, None, None) else HoldLimits(*settings.holds),
         risk_by_default=settings.env != "development",
         risk_windows=settings.limits_are_on,

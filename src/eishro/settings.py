@@ -128,7 +128,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = '{"to": "{phone}", "message": "{text}"}'
     cors_origins: Annotated[
         tuple[str, ...],
-        _about("Comma-separated origins of storefronts in browsers; `*` for any."),
+        _about(
+            "Comma-separated origins of storefronts in browsers; `*` for any. Payers and logins "
+            "are led back to those that are named."
+        ),
     ] = ()
     sentry_dsn: Annotated[
         str | None,

@@ -204,6 +204,44 @@ async def test_an_unknown_certificate_means_not_sent(http: HttpxHttp, tmp_path: 
     await server.wait_closed()
 
 
+async def test_a_name_that_nobody_knows_means_not_sent(http: HttpxHttp) -> None:
+    with pytest.raises(NoReply) as nothing:
+        await http.post_json("http://gateway.invalid/", {})
+    assert not nothing.value.sent
+
+
+async def test_a_server_that_hangs_up_before_it_was_told_anything_may_have_been(
+    http: HttpxHttp, gateway: Gateway
+) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", port := free_port())
+    # Connected, so bytes may have been written: what is not proven counts as sent.
+    with pytest.raises(NoReply) as nothing:
+        await http.post_json(f"http://127.0.0.1:{port}/", {})
+    assert nothing.value.sent
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_queue_of_calls_without_a_free_connection_means_not_sent(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eishro.adapters.http.CONNECTIONS_MAX", 1)
+    http, gateway.answer = HttpxHttp(), write(b"", pause_seconds=60)
+    first = asyncio.ensure_future(http.post_json(gateway.url, {}))
+    while not gateway.requests:
+        await asyncio.sleep(0.001)
+    with pytest.raises(NoReply) as nothing:
+        await http.post_json(gateway.url, {}, timeout_seconds=0.1)
+    assert not nothing.value.sent
+    assert len(gateway.requests) == 1
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await http.aclose()
+
+
 async def test_silence_after_the_request_means_perhaps_sent(
     http: HttpxHttp, gateway: Gateway
 ) -> None:

@@ -72,6 +72,10 @@ async def test_what_is_written_down_is_what_is_on_sale(world: World) -> None:
             )
         zones = await zones_sql.list_zones(world.db, store_id)
         assert [zone.name_en for zone in zones] == [zone.name_en for zone in zones_of(demo)]
+        # Its own account, so that its merchant says what has come there.
+        account = (await stores.get_store(world.db, store_id)).settings_value().transfer_account
+        assert account is not None
+        assert account.beneficiary == demo.name
     assert await find_faults(world.db) == []
 
 

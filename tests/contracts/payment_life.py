@@ -31,6 +31,7 @@ from eishro.flows.refund_order import open_refunds
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import NotOnce
 from eishro.jobs.schedule import check_due_payments
+from eishro.outward import WebHttp
 from eishro.sandbox.simulators import SIMULATORS, Simulated
 from eishro.web.api import ROUTES
 from eishro.web.asgi import build_app
@@ -103,10 +104,12 @@ class Till:
             rules=msgspec.structs.replace(world.shop.rules, public_url=self.url, usd=RATE),
         )
 
-    def restart(self) -> None:
-        """The adapter anew, as after a crash: what it kept in memory is gone."""
+    def restart(self, http: WebHttp | None = None) -> None:
+        """The adapter anew, as after a crash: what it kept in memory is gone. `http` is its way
+        to the gateway from now on.
+        """
         journal = self.world.shop.journal
-        tools = Tools(self.http, self.stamps, self.world.clock, self.url, journal)
+        tools = Tools(http or self.http, self.stamps, self.world.clock, self.url, journal)
         gateway = self.cashier.gateway
         self._providers[gateway.provider] = gateway.build(self.fields, tools.of(gateway.provider))
 

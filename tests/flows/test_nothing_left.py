@@ -234,7 +234,8 @@ async def _live(world: World) -> tuple[SignedIn, Till]:
     limits = HoldLimits(orders_per_phone=50, pieces_per_phone=500, orders_per_customer=50)
     rules = msgspec.structs.replace(world.shop.rules, holds=limits)
     world.shop = changed(world.shop, rules=rules)
-    person, owner = await world.customer(), await world.merchant()
+    person = await world.customer()
+    owner = await world.merchant(return_url="https://shop.example.ly/")
     assert owner.store is not None
     store = owner.store.id
     state = await world.product(store, stock=50)

@@ -3,10 +3,12 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from eishro.adapters.payments.defaults import Defaults
 from eishro.cli.doctor import find_faults
+from eishro.db.statements import Batch
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import (
@@ -21,9 +23,11 @@ from eishro.domain.payments.port import (
     Answer,
     Failed,
     Intent,
+    NotSent,
     Otp,
     Paid,
     PaymentMethod,
+    ProviderBusy,
     Receipt,
     ResendTooSoon,
     Started,
@@ -32,10 +36,11 @@ from eishro.domain.payments.port import (
 )
 from eishro.errors import Invalid
 from eishro.flows.change_order import cancel_order
+from eishro.flows.pay_order import Hand, expire_payment, record_answer
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.flows.submit_code import resend_code, submit_code
-from eishro.jobs.schedule import check_due_payments
+from eishro.jobs.schedule import check_due_payments, expire_unpaid_orders
 from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +57,7 @@ class Wallet(Defaults):
         self._world = world
         self.codes: list[str] = []
         self.sessions: list[str] = []
-        self.says: Answer | WrongCode | None = None
+        self.says: Answer | WrongCode | NotSent | None = None
         self.pause = asyncio.Event()
         self.pause.set()
 
@@ -64,7 +69,7 @@ class Wallet(Defaults):
     async def resend_otp(self, intent: Intent) -> Started:
         return Started(Otp(length=6, masked_phone="09•••••678"), {"process": "again"})
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
         self.codes.append(code)
         self.sessions.append(intent.session["process"])
         await self.pause.wait()
@@ -207,6 +212,21 @@ async def test_silence_after_a_code_is_unclear_and_waits_for_people(world: World
     assert len(wallet.codes) == 1
 
 
+async def test_a_code_that_never_left_is_no_try_and_charged_nothing(world: World) -> None:
+    wallet, payment = await _begun(world)
+    wallet.says = NotSent("no connection")
+    for _ in range(CODE_TRIES_MAX + 1):
+        with pytest.raises(ProviderBusy):
+            await submit_code(world.shop, payment.id, GOOD)
+    waiting = await payments.get_payment(world.db, payment.id)
+    assert (waiting.status, waiting.code_tries, waiting.review) == ("action_required", 0, None)
+    assert not waiting.may_be_charged
+    assert (await _again(world, payment.order_id)).status == "action_required"
+    wallet.says = None
+    assert (await submit_code(world.shop, payment.id, GOOD)).status == "paid"
+    assert await find_faults(world.db) == []
+
+
 async def test_a_code_in_flight_at_a_crash_is_found_unclear(world: World) -> None:
     wallet, payment = await _begun(world)
     wallet.pause.clear()
@@ -254,3 +274,55 @@ async def test_over_http_a_code_may_be_written_in_arabic_digits(world: World) ->
     again = await client.post(path, json={"code": GOOD})
     assert again.status_code == 409
     assert wallet.codes == ["000000", GOOD]
+
+
+async def test_two_attempts_of_one_order_are_not_charged_with_a_code_each(world: World) -> None:
+    wallet, first = await _begun(world)
+    second = await _again(world, first.order_id)
+    wallet.says = Unknown("no answer")
+    assert (await submit_code(world.shop, first.id, GOOD)).status == "unknown"
+    wallet.says = None
+    with pytest.raises(MayBeCharged):
+        await submit_code(world.shop, second.id, GOOD)
+    assert len(wallet.codes) == 1
+    # Once it is clear that nothing was charged, the other goes on.
+    await record_answer(world.shop, first.id, Failed("not charged"), Hand(TESTER, (), True))
+    assert (await submit_code(world.shop, second.id, GOOD)).status == "paid"
+    assert await find_faults(world.db) == []
+
+
+@pytest.mark.parametrize("closing", ["cancelled", "expired"])
+async def test_a_code_that_nobody_answers_is_looked_at_though_the_order_was_closed_meanwhile(
+    world: World, closing: str
+) -> None:
+    wallet, payment = await _begun(world)
+    wallet.pause.clear()
+    wallet.says = Unknown("no answer")
+    sending = asyncio.ensure_future(submit_code(world.shop, payment.id, GOOD))
+    while not wallet.codes:
+        await asyncio.sleep(0.001)
+    if closing == "cancelled":
+        await cancel_order(world.shop, payment.order_id, TESTER, only_pending=True)
+    else:
+        world.clock.turn(timedelta(hours=2))
+        await expire_unpaid_orders(world.shop)
+        await expire_payment(world.shop, payment.id)
+    assert (await orders.get_order(world.db, payment.order_id)).status == "cancelled"
+    wallet.pause.set()
+    after = await sending
+    assert (after.status, after.review) == ("unknown", "no_answer")
+
+
+async def test_a_code_does_not_charge_what_the_order_does_not_owe_any_more(world: World) -> None:
+    wallet, payment = await _begun(world)
+    order = await orders.get_order(world.db, payment.order_id)
+    dearer = msgspec.structs.replace(
+        order,
+        total_dirhams=order.total_dirhams + 1_000,
+        due_dirhams=order.due_dirhams + 1_000,
+        shipping_dirhams=order.shipping_dirhams + 1_000,
+    )
+    await world.db.commit(Batch(orders.save_order(dearer, seen=order)))
+    with pytest.raises(NotPayable):
+        await submit_code(world.shop, payment.id, GOOD)
+    assert wallet.codes == []

@@ -33,6 +33,7 @@ _SETTINGS = {
         "showsTax": True,
     },
     "returnUrl": "https://shop.example.ly/",
+    "returnOrigins": ["https://www.example.ly"],
 }
 # Switched off, so that it does not change what the others' orders cost.
 _ZONE = {
@@ -225,7 +226,7 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/stores/{store_id}/order-reviews/{review_id}/approve": {"reason": "x"},
     "PUT /api/stores/{store_id}/order-reviews/{review_id}/reject": {"reason": "a test"},
     "POST /api/orders/{order_id}/payments": {
-        "method": "moamalat", "returnUrl": "https://shop.example.ly/", "phone": "0912345678",
+        "method": "moamalat", "returnUrl": "/thanks", "phone": "0912345678",
         "birthYear": 1990, "card": "1234",
     },
     "POST /api/payments/{payment_id}/otp": {"code": "123456"},

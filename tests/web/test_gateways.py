@@ -112,6 +112,7 @@ async def test_money_at_the_store_s_own_account_is_not_owed_to_it(world: World) 
         ({"stamp_digits": "15"}, "fields.stamp_digits"),
         ({"merchant_id": "9" * 600}, "fields.merchant_id"),
         ({"base_url": "https://169.254.169.254/latest"}, "fields.base_url"),
+        ({"base_url": "https://[::1"}, "fields.base_url"),
         ({"base_url": "http://npg.moamalat.net/cube/"}, "fields.base_url"),
         ({"lightbox_url": "https://npg.moamalat.net@evil.example/x.js"}, "fields.lightbox_url"),
     ],

@@ -21,7 +21,7 @@ _WEBHOOK = "/api/webhooks/payments/moamalat"
 
 async def _started(world: World) -> tuple[httpx.AsyncClient, dict[str, Any], Payment]:
     """A guest's order with a payment under way; the order has its token."""
-    merchant = await world.merchant()
+    merchant = await world.merchant(return_url="https://shop.example.ly/")
     assert merchant.store is not None
     state = await world.product(merchant.store.id, stock=3, price=25_505)
     client = world.client()

@@ -10,14 +10,16 @@ from eishro.db.statements import Batch
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.port import Paid, Receipt
 from eishro.flows.pay_order import record_answer
-from tests.shops import World
+from tests.shops import World, bearer
 from tests.transferring import Counter, counter
 
 pytestmark = pytest.mark.anyio
 
 
 async def _silent(world: World) -> tuple[Counter, dict[str, Any]]:
-    """A payment that may have been charged, at a gateway that cannot be asked."""
+    """A payment that may have been charged, at a gateway that cannot be asked; the platform's
+    admin has come to the store's desk.
+    """
     desk = await counter(world)
     payment = await desk.start(await desk.order(method="moamalat"), "moamalat")
     world.provider.can_query = False
@@ -25,6 +27,7 @@ async def _silent(world: World) -> tuple[Counter, dict[str, Any]]:
     before = await payments.get_payment(world.db, payment["id"])
     dark = before.sending_code(world.clock.now()).in_the_dark(world.clock.now())
     await world.db.commit(Batch(payments.save_payment(dark, seen=before)))
+    desk.owner = bearer(await world.admin())
     return desk, payment
 
 
@@ -100,3 +103,14 @@ async def test_nobody_says_that_a_payer_s_own_attempt_failed(world: World) -> No
     assert refused.status_code == 409
     missing = await desk.say(fresh["id"], "settle", outcome="paid", note="why not")
     assert list(missing.json()["error"]["details"]) == ["providerReference"]
+
+
+async def test_a_store_does_not_say_that_the_platform_has_been_paid(world: World) -> None:
+    desk = await counter(world)
+    payment = await desk.start(await desk.order(method="moamalat"), "moamalat")
+    world.provider.can_query = False
+    said = {"outcome": "paid", "providerReference": "TX-1", "note": "believe me"}
+    refused = await desk.say(payment["id"], "settle", **said)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "FORBIDDEN")
+    assert (await desk.read(payment["id"]))["status"] == "action_required"
+    assert await find_money_adrift(world.db) == []

@@ -60,6 +60,7 @@ async def test_what_is_sent_is_what_is_read(world: World) -> None:
             "paymentMethods": ["cod"],
             "contact": {"phone": "091-234-5678", "email": "A@Example.ly", "address": "طرابلس"},
             "returnUrl": "https://shop.example.ly/thanks",
+            "returnOrigins": ["https://www.example.ly"],
         },
     }
     made = _data(await client.post("/api/stores", json=body), 201)

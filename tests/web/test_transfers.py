@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -11,10 +12,10 @@ from eishro.cli.doctor_money import find_money_adrift
 from eishro.db.statements import Query
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import sql as orders
-from eishro.domain.payments.transfers import is_reference
+from eishro.domain.payments.transfers import Beneficiary, is_reference
 from eishro.domain.stores.model import TransferAccount
 from eishro.jobs.schedule import run_once
-from tests.shops import World, bearer
+from tests.shops import World, bearer, changed
 from tests.transferring import IBAN, JPEG, counter, reference_of
 
 pytestmark = pytest.mark.anyio
@@ -360,3 +361,23 @@ async def test_banks_are_listed_in_both_languages(world: World) -> None:
     banks = {one["id"]: one for one in reply.json()["data"]}
     assert banks["wb"] == {"id": "wb", "name": "مصرف الوحدة", "nameEn": "Wahda Bank"}
     assert len(banks) >= 25
+
+
+async def test_a_store_does_not_say_what_came_to_the_platform_s_account(world: World) -> None:
+    platforms = Beneficiary(name="Platform", bank="wb", iban=IBAN)
+    rules = msgspec.structs.replace(world.shop.rules, transfer_account=platforms)
+    world.shop = changed(world.shop, rules=rules)
+    desk = await counter(world, transfer_account=None)
+    payment = await desk.payment()
+    said = {"amount": 35.5, "bankReference": "FT1"}
+    refused = await desk.say(payment["id"], "verify", **said)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "FORBIDDEN")
+    forged = f"Date,Amount,Reference,Description\n2026-01-15,35.5,FT1,{reference_of(payment)}\n"
+    imported = (await desk.statement(forged)).json()["data"]
+    assert [row["outcome"] for row in imported["rows"]] == ["platform_account"]
+    assert (await desk.read(payment["id"]))["status"] == "action_required"
+    desk.owner = bearer(await world.admin())
+    assert (await desk.statement(forged)).json()["data"]["counts"] == {"matched": 1}
+    assert (await desk.read(payment["id"]))["status"] == "paid"
+    assert (await desk.say(payment["id"], "verify", **said)).status_code == 200
+    assert await find_money_adrift(world.db) == []

@@ -10,6 +10,7 @@ import os
 import secrets
 from pathlib import Path
 
+from eishro.adapters.payments.bank_transfer import DEMO_IBAN, DEMO_INSTITUTION
 from eishro.app import open_shop
 from eishro.cli.commands import add_admin
 from eishro.db import migrate
@@ -21,7 +22,7 @@ from eishro.domain.catalog import sql as catalog
 from eishro.domain.catalog.model import Color
 from eishro.domain.shipping import zones_sql
 from eishro.domain.stores import sql as stores
-from eishro.domain.stores.model import StoreSettings
+from eishro.domain.stores.model import StoreSettings, TransferAccount
 from eishro.errors import Invalid
 from eishro.flows.edit_product import ProductDraft, VariantDraft, create_product
 from eishro.flows.edit_store import CategoryChange, create_category
@@ -133,6 +134,7 @@ async def _open(shop: Shop, demo: DemoStore, password: str) -> int:
                 contact_phone=demo.contact_phone,
                 contact_email=demo.contact_email,
                 contact_address=demo.contact_address,
+                transfer_account=_account_of(demo),
             ),
         ),
     )
@@ -141,6 +143,17 @@ async def _open(shop: Shop, demo: DemoStore, password: str) -> int:
     if signed_in.store is None:
         raise EmailTaken()
     return signed_in.store.id
+
+
+def _account_of(demo: DemoStore) -> TransferAccount:
+    """An account of its own: its merchant says what has come there."""
+    return TransferAccount(
+        beneficiary=demo.name,
+        bank="wb",
+        iban=DEMO_IBAN,
+        latin_name=demo.name_en[:25],
+        institution=DEMO_INSTITUTION,
+    )
 
 
 async def _add_product(

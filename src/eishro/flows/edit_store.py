@@ -20,7 +20,7 @@ from eishro.domain.stores.model import (
     StoreSettings,
 )
 from eishro.errors import Invalid, Words
-from eishro.flows.open_store import check_methods, new_category
+from eishro.flows.open_store import check_choices, new_category
 from eishro.flows.shop import Once, Shop, again_if_stale
 
 
@@ -60,7 +60,7 @@ async def update_store(
     check(seen)
     changes = _set_members(change)
     if isinstance(change.settings, StoreSettings):
-        check_methods(shop, change.settings)
+        check_choices(shop, change.settings)
         changes["settings"] = msgspec.Raw(msgspec.json.encode(change.settings))
     if isinstance(change.slug, str) and change.slug != seen.slug:
         other = await stores.find_store_id(shop.db, change.slug)

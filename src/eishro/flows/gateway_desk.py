@@ -78,7 +78,10 @@ class GatewayDesk:
                 *(field.default for field in gateway.fields if field.name == name),
             )
         }
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError:  # a bracket that is never closed, or such
+            return False
         named = parts.netloc.lower()
         return parts.scheme == "https" and bool(named) and named in (known | self._hosts)
 

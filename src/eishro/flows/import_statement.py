@@ -32,12 +32,15 @@ ROWS_AT_ONCE = 100  # whose references are looked up together
 
 
 class StatementFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A bank's file as it was read; the hash is of its bytes."""
+    """A bank's file as it was read; the hash is of its bytes. `by_platform`: it may tell of the
+    platform's account, too.
+    """
 
     store_id: int
     name: str
     hash: str
     rows: tuple[CreditRow, ...]
+    by_platform: bool = False
 
 
 class ImportedStatement(msgspec.Struct, frozen=True):
@@ -62,7 +65,7 @@ async def preview_statement(shop: Shop, file: StatementFile, actor: Actor) -> Im
     kept = await _kept(shop, file)
     seen: set[tuple[str, str]] = set()
     for part in _parts(file.rows):
-        for one in await _judge(shop, file.store_id, part, kept, seen):
+        for one in await _judge(shop, file, part, kept, seen):
             rows.append(one.row if isinstance(one, _Fits) else one)
     at = shop.clock.now()
     return ImportedStatement(_new(file, rows, actor, at), tuple(rows), is_dry_run=True)
@@ -84,8 +87,8 @@ async def import_statement(
     for part in _parts(file.rows):
         # Judged and booked row by row: what one has paid is known to the next.
         for row in part:
-            (one,) = await _judge(shop, file.store_id, [row], kept, seen)
-            rows.append(await _book(shop, one, actor) if isinstance(one, _Fits) else one)
+            (one,) = await _judge(shop, file, [row], kept, seen)
+            rows.append(await _book(shop, file, one, actor) if isinstance(one, _Fits) else one)
     at = shop.clock.now()
     statement = _new(file, rows, actor, at)
     if known is not None:
@@ -146,18 +149,20 @@ def _new(
 
 async def _judge(
     shop: Shop,
-    store_id: int,
+    file: StatementFile,
     part: Sequence[CreditRow],
     kept: dict[int, StatementRow],
     seen: set[tuple[str, str]],
 ) -> list[StatementRow | _Fits]:
-    """What becomes of each row.
+    """What becomes of each row of this part of the file.
 
     Args:
         seen: accounts and bank references of rows above; these rows' are added.
     """
     references = sorted({reference for row in part for reference in row.references})
-    found = await transfers.find_by_references(shop.db, store_id, references) if references else {}
+    found = (
+        await transfers.find_by_references(shop.db, file.store_id, references) if references else {}
+    )
     judged: list[StatementRow | _Fits] = []
     for row in part:
         payments_named = [found[name] for name in row.references if name in found]
@@ -169,6 +174,8 @@ async def _judge(
             judged.append(kept[row.number])
         elif plain.outcome != "matched" or row.amount_dirhams is None:
             judged.append(plain)
+        elif not (payments_named[0].is_store_s_own or file.by_platform):
+            judged.append(msgspec.structs.replace(plain, outcome="platform_account"))
         else:
             judged.append(await _placed(shop, row.amount_dirhams, plain, payments_named[0], seen))
     return judged
@@ -240,11 +247,18 @@ def _named(reason: str | None) -> Outcome:
     return outcome
 
 
-async def _book(shop: Shop, one: _Fits, actor: Actor) -> StatementRow:
+async def _book(shop: Shop, file: StatementFile, one: _Fits, actor: Actor) -> StatementRow:
     """Book the row; it says what truly became of the money."""
     payment = one.payment
     with contextlib.suppress(BankReferenceUsed):
-        await verify_transfer(shop, payment.store_id, payment.id, one.came, actor)
+        await verify_transfer(
+            shop,
+            payment.store_id,
+            payment.id,
+            one.came,
+            actor,
+            by_platform=file.by_platform,
+        )
         for receipt in await payments.list_receipts(shop.db, payment.id):
             if receipt.provider_reference == one.came.bank_reference:
                 return msgspec.structs.replace(one.row, outcome=_named(receipt.reason))

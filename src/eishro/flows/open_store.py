@@ -12,6 +12,7 @@ from eishro.domain.payments.transfers import NoAccount
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Category, HasStore, Store, StoreSettings
 from eishro.errors import Invalid, Words
+from eishro.flows import return_address
 from eishro.flows.shop import Once, Shop
 from eishro.ids import readable_code
 from eishro.text import slugify
@@ -45,7 +46,7 @@ async def prepare_store(
     shop: Shop, new: NewStore, owner_id: int, actor: Actor, at: datetime
 ) -> tuple[Store, list[Statement]]:
     """The store as a value and the statements that make it, for somebody's batch."""
-    check_methods(shop, new.settings)
+    check_choices(shop, new.settings)
     store_id = await shop.ids.next("stores")
     store = Store(
         id=store_id,
@@ -80,12 +81,14 @@ async def prepare_store(
     return store, statements
 
 
-def check_methods(shop: Shop, settings: StoreSettings) -> None:
-    """A store chooses among the methods that the platform offers, and names a whole account.
+def check_choices(shop: Shop, settings: StoreSettings) -> None:
+    """A store chooses among the methods that the platform offers, names a whole account, and
+    sites of its own to lead payers back to.
 
     Raises:
         Invalid: it names others. NoAccount: an account without any number.
     """
+    return_address.check_settings(shop, settings)
     account = settings.transfer_account
     if account is not None and account.iban is None and account.account_number is None:
         raise NoAccount("settings.transferAccount.iban")

@@ -58,7 +58,9 @@ async def check_payment(shop: Shop, payment_id: str) -> Payment:
     payment = await payments.get_payment(shop.db, payment_id)
     provider = await provider_of(shop, payment)
     if provider is None or not provider.can_query:
-        return await record_answer(shop, payment_id, Unknown("nobody can be asked"))
+        # Credentials that are missing now may be there again before it is too late to ask.
+        silence = Unknown("nobody can be asked", is_unreachable=provider is None)
+        return await record_answer(shop, payment_id, silence)
     with speaking_of(payment.reference):
         answer = await provider.query(intent_of(shop, payment))
     await keep_exchanges(shop, payment)
@@ -328,13 +330,16 @@ async def _believe(shop: Shop, payment: Payment, news: News) -> Payment:
     return await check_payment(shop, payment.id)
 
 
-async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> Payment:
-    """A browser came back from the gateway's page with this; not `authentic="no"`."""
+async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> tuple[Payment, bool]:
+    """A browser came back from the gateway's page with this (not `authentic="no"`): the payment as
+    it is now, and whether the gateway is to be asked about it.
+    """
     provider = await provider_of(shop, payment)
-    if claim.proof is not None and provider is not None and not provider.can_query:
-        return await record_answer(shop, payment.id, claim.proof)
+    can_ask = provider is not None and provider.can_query
+    if claim.proof is not None and not can_ask and provider is not None:
+        return await record_answer(shop, payment.id, claim.proof), False
     noted = await note_claim(shop, payment.id, claim)
-    return noted if claim.kind == "cancelled" else await check_payment(shop, payment.id)
+    return noted, can_ask and claim.kind != "cancelled"
 
 
 @again_if_stale

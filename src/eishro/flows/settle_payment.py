@@ -17,6 +17,7 @@ from eishro.domain.payments.model import (
     SETTLED,
     Payment,
     PaymentNotFound,
+    PlatformSays,
 )
 from eishro.domain.payments.port import Failed, Paid, Receipt
 from eishro.domain.payments.transfers import (
@@ -42,12 +43,19 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def settle_payment(
-    shop: Shop, store_id: int, payment_id: str, found: Finding, actor: Actor
+    shop: Shop,
+    store_id: int,
+    payment_id: str,
+    found: Finding,
+    actor: Actor,
+    *,
+    by_platform: bool = False,
 ) -> Payment:
     """The payment as it was found; saying the same again is a success that changes nothing.
 
     Raises:
         PaymentNotFound, AsksItself, VerifyInstead
+        PlatformSays: paid into the platform's account, says a store.
         NothingUnclear: it is not for people to say that it failed.
         BankReferenceUsed: the gateway's reference has paid something else.
     """
@@ -61,6 +69,8 @@ async def settle_payment(
     provider = await provider_of(shop, payment)
     if provider is not None and provider.can_query:
         raise AsksItself()
+    if found.outcome == "paid" and not (payment.is_store_s_own or by_platform):
+        raise PlatformSays()
     told = audit.record(
         actor,
         f"payment.settled_{found.outcome}",

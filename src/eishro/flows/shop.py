@@ -70,6 +70,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     transfer_expiry: timedelta = timedelta(hours=72)
     transfer_check: timedelta = timedelta(hours=48)
     transfer_account: Beneficiary | None = None
+    storefronts: tuple[str, ...] = ()  # origins that payers may be led back to
+    is_development: bool = False
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from eishro.domain.payments.port import Action, Payer, PaymentMethod
 from eishro.domain.payments.transfers import new_reference
 from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
+from eishro.flows import return_address
 from eishro.flows.beneficiary import beneficiary_of
 from eishro.flows.gateways import intent_of, present_provider, seal_session
 from eishro.flows.note_exchanges import keep_exchanges
@@ -57,11 +58,14 @@ async def start_payment(
 
     Raises:
         NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
-        ProviderRefused, Invalid (what the payer gave), idempotency.AlreadyClaimed.
+        ProviderRefused, idempotency.AlreadyClaimed.
+        Invalid: what the payer gave, or an address to come back to that is nobody's here.
         TotalDiffers, NotEditable: paid in cash.
     """
     order = await orders.get_order(shop.db, order_id)
     store = await stores.get_store(shop.db, order.store_id)
+    settings = store.settings_value()
+    return_url = return_address.choose(shop, settings, return_url)
     offered = find_method(methods_of(shop, store), method)
     if offered is None:
         raise MethodNotOffered("method")
@@ -69,7 +73,7 @@ async def start_payment(
         raise NotPayable()
     if await _is_collected(shop, order):
         raise NotPayable()  # a courier has brought a part of it already, and brings the rest
-    if not carries(offered, store.settings_value(), order.due_dirhams):
+    if not carries(offered, settings, order.due_dirhams):
         raise AmountNotCarried("method")
     await refuse_unclear(shop, order)
     if offered.method == COD:

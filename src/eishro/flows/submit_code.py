@@ -2,7 +2,7 @@
 
 Before a code leaves the house the payment is written as `processing`: nobody sends a second one
 beside it, and after a crash it is known that this one may have been charged. It is sent once; only
-a clear "wrong code" lets the payer try again.
+a clear "wrong code", or the proof that it never left, lets the payer try again.
 """
 
 import msgspec
@@ -13,6 +13,7 @@ from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import NoCodeExpected, NotPayable, Payment
 from eishro.domain.payments.port import (
+    NotSent,
     Otp,
     PaymentProvider,
     ProviderBusy,
@@ -32,7 +33,8 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
     """The payment after the gateway's answer to this code.
 
     Raises:
-        PaymentNotFound, NoCodeExpected, TooManyCodes, ProviderBusy.
+        PaymentNotFound, NoCodeExpected, TooManyCodes.
+        ProviderBusy: the code was not sent.
         MayBeCharged: a code of another attempt at the same order is on its way.
         NotPayable: the order waits for no money any more, or for another amount.
         Invalid: the code is wrong or has run out; nothing was charged.
@@ -42,8 +44,11 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
         answer = await provider.submit_otp(intent_of(shop, sending), code)
     await keep_exchanges(shop, sending)
     if isinstance(answer, WrongCode):
-        await _take_back(shop, payment_id)
+        await _take_back(shop, payment_id, was_sent=True)
         raise Invalid({"code": _wrong(answer)})
+    if isinstance(answer, NotSent):
+        await _take_back(shop, payment_id, was_sent=False)
+        raise ProviderBusy()
     if isinstance(answer, Unknown):
         dark = await _leave_in_the_dark(shop, payment_id)
         return await check_payment(shop, payment_id) if provider.can_query else dark
@@ -73,12 +78,12 @@ async def _begin(shop: Shop, payment_id: str) -> tuple[Payment, PaymentProvider]
 
 
 @again_if_stale
-async def _take_back(shop: Shop, payment_id: str) -> None:
+async def _take_back(shop: Shop, payment_id: str, *, was_sent: bool) -> None:
     before = await payments.get_payment(shop.db, payment_id)
     if before.status != "processing":
         return
     at = shop.clock.now()
-    after = before.code_refused(at)
+    after = before.code_refused(at, was_sent=was_sent)
     order = await orders.get_order(shop.db, before.order_id)
     if order.status == "cancelled" and not after.is_final:
         after = after.closed("cancelled", at)  # while the code was on its way

@@ -11,7 +11,7 @@ from eishro.db import audit
 from eishro.db.audit import Actor
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments import transfers_sql as transfers
-from eishro.domain.payments.model import SETTLED, Payment, PaymentNotFound
+from eishro.domain.payments.model import SETTLED, Payment, PaymentNotFound, PlatformSays
 from eishro.domain.payments.port import Failed, Paid, Receipt
 from eishro.domain.payments.transfers import (
     PROVIDER,
@@ -36,15 +36,27 @@ class Came(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def verify_transfer(
-    shop: Shop, store_id: int, payment_id: str, came: Came, actor: Actor
+    shop: Shop,
+    store_id: int,
+    payment_id: str,
+    came: Came,
+    actor: Actor,
+    *,
+    by_platform: bool = False,
 ) -> Payment:
     """The payment with this money; saying the same again is a success that changes nothing.
 
+    Args:
+        by_platform: who says so speaks for the platform, to whose account some transfers go.
+
     Raises:
         PaymentNotFound, NotByTransfer
+        PlatformSays: it is the platform's account, and a store says so.
         BankReferenceUsed: it is booked for another payment, or as another amount.
     """
     payment = await find_transfer(shop, store_id, payment_id)
+    if not (payment.is_store_s_own or by_platform):
+        raise PlatformSays()
     account = await account_of(shop, payment)
     if await is_booked(shop, payment, account, came):
         return payment

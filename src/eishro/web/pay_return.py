@@ -2,16 +2,20 @@
 
 The address holds the wire reference, which the gateway knows anyway, and shows nothing of the
 payment. Who began on the hosted page carries its cookie and is led back there; others go to the
-shop they came from. What the address brings is news, checked like any other.
+shop they came from, where the store names it. What the address brings is news, checked like any
+other; the gateway's answer is waited for a moment, then the page goes on asking.
 """
 
 from urllib.parse import parse_qsl
 
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import Payment
+from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, Words
 from eishro.flows import pay_order, refusals
 from eishro.flows.gateways import intent_of, provider_of
+from eishro.flows.return_address import allowed
+from eishro.web.asking import ask_in_time
 from eishro.web.errors import BadRequest
 from eishro.web.pay_cookie import remembered
 from eishro.web.routes import Call, Raw
@@ -36,11 +40,14 @@ async def come_back(call: Call) -> Raw:
         if claim.authentic == "no":
             await refusals.note(call.shop, call.actor, "signature", payment.id)
         else:
-            payment = await pay_order.hear_return(call.shop, payment, claim)
+            payment, is_asked = await pay_order.hear_return(call.shop, payment, claim)
+            if is_asked:
+                payment = await ask_in_time(call, payment)
     if payment.id in (named, remembered(call.request.get_header("Cookie"))):
         return _go(f"{call.shop.rules.public_url}/pay/{payment.id}")
-    if payment.return_url is not None:
-        return _go(payment.return_url)
+    onward = await _onward(call, payment)
+    if onward is not None:
+        return _go(onward)
     return message_page(
         call,
         Words("Thank you", "شكرا لك"),
@@ -50,6 +57,14 @@ async def come_back(call: Call) -> Raw:
         ),
         page_language(call, None),
     )
+
+
+async def _onward(call: Call, payment: Payment) -> str | None:
+    """The shop's page that the payment was begun with, if it is one of the store's still."""
+    if payment.return_url is None:
+        return None
+    store = await stores.get_store(call.shop.db, payment.store_id)
+    return allowed(call.shop.rules, store.settings_value(), payment.return_url)
 
 
 async def _find(call: Call, named: str) -> Payment:

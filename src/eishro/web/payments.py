@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import Payment, Status
-from eishro.domain.payments.port import Action, Claim, Payer, PaymentProvider
+from eishro.domain.payments.port import Action, Payer, PaymentProvider
 from eishro.domain.stores import sql as stores
 from eishro.errors import Invalid, NotFound, Unauthenticated, Words
 from eishro.flows import pay_order, refusals
@@ -21,13 +21,13 @@ from eishro.flows.start_payment import start_payment
 from eishro.money import EXPONENTS
 from eishro.text import fold_digits
 from eishro.web import wire
+from eishro.web.asking import ask_in_time
 from eishro.web.dispatch import headers_of
 from eishro.web.errors import BadRequest
 from eishro.web.routes import Call, Raw, Reply
 from eishro.web.wire import Phone, ShortText, WebAddress, dinars
 
 CODE_SECONDS = 25.0  # how long a payer waits for the answer to a code before being told "soon"
-ANSWER_SECONDS = 4.0  # how long a browser's news waits for the gateway before it is told "soon"
 
 
 class PaymentBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -103,7 +103,7 @@ async def start(call: Call, body: PaymentBody) -> Reply:
         call.shop,
         call.params["order_id"],
         body.method,
-        await _return_url(call, body.return_url),
+        body.return_url.url if body.return_url else None,
         call.actor,
         once,
         Payer(
@@ -115,14 +115,6 @@ async def start(call: Call, body: PaymentBody) -> Reply:
         "en" if call.language == "en" else "ar",
     )
     return once.reply(payment)
-
-
-async def _return_url(call: Call, asked: WebAddress | None) -> str | None:
-    """Where the hosted page leads back to: asked for, or the store's own setting."""
-    if asked is not None:
-        return asked.url
-    store = await stores.get_store(call.shop.db, call.store)
-    return store.settings_value().return_url
 
 
 async def read(call: Call) -> Reply:
@@ -149,21 +141,10 @@ async def report_result(call: Call) -> Reply:
         raise Invalid(
             {"SecureHash": Words("does not fit this payment", "لا يطابق عملية الدفع هذه")}
         )
-    payment = await _work_off(call, payment, claim)
-    return Reply(payment_view(call, payment))
-
-
-async def _work_off(call: Call, payment: Payment, claim: Claim) -> Payment:
-    """Remember the news, then ask the gateway; the answer is not waited for too long."""
     payment = await pay_order.note_claim(call.shop, payment.id, claim)
-    if claim.kind not in ("sale", "failed"):
-        return payment
-    asking = asyncio.ensure_future(pay_order.check_payment(call.shop, payment.id))
-    done, _ = await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
-    if done:
-        return asking.result()
-    call.door.background(asking)
-    return payment
+    if claim.kind in ("sale", "failed"):
+        payment = await ask_in_time(call, payment)
+    return Reply(payment_view(call, payment))
 
 
 async def receive_webhook(call: Call) -> Raw:

@@ -1,5 +1,6 @@
 """What a row of the route table is, and what handlers get and give."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from eishro.db.audit import Actor
 from eishro.db.statements import Statement
 from eishro.domain.accounts.model import Caller
 from eishro.domain.accounts.tokens import AccessTokens
+from eishro.domain.payments.model import Payment
 from eishro.errors import Words
 from eishro.flows.shop import Shop
 from eishro.web import wire
@@ -54,6 +56,8 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     rules: WebRules
     clock: Clock
     background: Callable[[Awaitable[object]], None]
+    # What gateways are asked because of browsers and have not answered yet, and since when.
+    questions: dict[asyncio.Future[Payment], datetime] = msgspec.field(default_factory=dict)
 
 
 class Page(msgspec.Struct, frozen=True):

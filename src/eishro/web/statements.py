@@ -19,6 +19,7 @@ from eishro.flows.import_statement import (
     preview_statement,
 )
 from eishro.sheets import SheetUnreadable, read_sheet
+from eishro.web.access import is_admin
 from eishro.web.forms import read_form
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.wire import dinars, optional_dinars
@@ -89,6 +90,7 @@ async def import_file(call: Call) -> Reply:
         name="".join(c for c in upload.name if c.isprintable()),
         hash=hashlib.sha256(upload.content).hexdigest(),
         rows=tuple(rows),
+        by_platform=is_admin(call),
     )
     if form.dry_run:
         imported = await preview_statement(call.shop, file, call.actor)

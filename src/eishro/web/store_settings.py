@@ -96,6 +96,7 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     contact: ContactSettings = ContactSettings()
     business: BusinessSettings = BusinessSettings()
     return_url: WebAddress | None = None
+    return_origins: Annotated[list[ShortText], Meta(max_length=10)] = []
     cod_max: Dinars | None = None
     transfer_account: AccountSettings | None = None
 
@@ -113,6 +114,7 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
             contact_email=contact.email.address if contact.email else None,
             contact_address=contact.address,
             return_url=self.return_url.url if self.return_url else None,
+            return_origins=tuple(self.return_origins),
             business=self.business.value(),
             cod_rounding_dirhams=rounding.dirhams if rounding else 0,
             pickup_enabled=shipping.pickup.enabled,
@@ -166,6 +168,7 @@ class SettingsView(msgspec.Struct, frozen=True, rename="camel"):
     contact: ContactView
     business: BusinessView
     return_url: str | None
+    return_origins: list[str]
     cod_max: Decimal | None
     transfer_account: AccountView | None
 
@@ -187,6 +190,7 @@ def settings_view(settings: StoreSettings) -> SettingsView:
         ),
         business=business_view(settings.business),
         return_url=settings.return_url,
+        return_origins=list(settings.return_origins),
         cod_max=optional_dinars(settings.cod_most_dirhams),
         transfer_account=_account_view(settings.transfer_account),
     )

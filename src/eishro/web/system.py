@@ -15,6 +15,7 @@ from eishro.domain.payments.port import Lightbox, Redirect
 from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
+from eishro.flows.return_address import allowed
 from eishro.web.dispatch import etag_of
 from eishro.web.order_views import city_view
 from eishro.web.pages import docs as docs_page
@@ -106,7 +107,7 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         currency=payment.currency,
         action=action,
         expires_at=payment.expires_at,
-        return_url=payment.return_url,
+        return_url=allowed(call.shop.rules, store.settings_value(), payment.return_url),
     )
     script = action.script_url if isinstance(action, Lightbox) else None
     headers = {

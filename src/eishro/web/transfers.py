@@ -22,6 +22,7 @@ from eishro.flows.settle_payment import Finding, FoundOut
 from eishro.flows.show_transfer import Shown, show_transfer
 from eishro.flows.verify_transfer import Came
 from eishro.pictures import Picture, look_at
+from eishro.web.access import is_admin
 from eishro.web.bank_wire import BankReference, Day
 from eishro.web.forms import Upload, read_optional_form
 from eishro.web.payments import action_of, payment_view
@@ -267,7 +268,7 @@ async def verify(call: Call, body: VerifyTransferBody) -> Reply:
     )
     payment_id = call.params["payment_id"]
     payment = await verify_transfer.verify_transfer(
-        call.shop, call.store, payment_id, came, call.actor
+        call.shop, call.store, payment_id, came, call.actor, by_platform=is_admin(call)
     )
     return await _transfer(call, payment)
 
@@ -290,7 +291,12 @@ async def settle(call: Call, body: SettleBody) -> Reply:
         outcome=body.outcome, provider_reference=body.provider_reference, note=body.note.strip()
     )
     payment = await settle_payment.settle_payment(
-        call.shop, call.store, call.params["payment_id"], found, call.actor
+        call.shop,
+        call.store,
+        call.params["payment_id"],
+        found,
+        call.actor,
+        by_platform=is_admin(call),
     )
     return Reply(_reviewed(payment))
 

@@ -14,6 +14,7 @@ from eishro.clock import ManualClock
 from eishro.domain.payments.port import (
     Failed,
     Intent,
+    NotSent,
     Otp,
     Paid,
     Payer,
@@ -262,7 +263,7 @@ async def test_a_good_word_with_a_bad_status_or_of_another_call_is_none(word: st
 
 async def test_a_bank_that_was_not_reached_lets_the_same_code_be_tried_again() -> None:
     adapter = adapter_of("edfali", Replies(UNREACHED, says("OK")), ManualClock(), {})
-    assert isinstance(await adapter.submit_otp(with_session(), OTP), WrongCode)
+    assert isinstance(await adapter.submit_otp(with_session(), OTP), NotSent)
     assert isinstance(await adapter.submit_otp(with_session(), OTP), Paid)
 
 

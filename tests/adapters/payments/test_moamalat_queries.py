@@ -85,7 +85,7 @@ async def test_a_clock_that_was_set_back_asks_nothing(desk: Desk) -> None:
     name = f"moamalat:{MID}:{TID}:14"
     desk.stamps.last[name] = int(desk.gateway.clock.now().timestamp()) + 3600
     (answer,) = await desk.ask(desk.intent())
-    assert answer == Unknown("the clock is behind the terminal's last stamp")
+    assert answer == Unknown("the clock is behind the terminal's last stamp", is_unreachable=True)
     assert desk.http.bodies == []
     assert desk.gateway.slept == []
 
@@ -236,7 +236,7 @@ async def test_a_full_queue_answers_unknown_at_once(desk: Desk) -> None:
     ]
     await asyncio.sleep(0)
     refused = await desk.provider.query(desk.intent(WAITING_MAX + 2))
-    assert refused == Unknown("too many questions are waiting")
+    assert refused == Unknown("too many questions are waiting", is_unreachable=True)
     joining = asyncio.create_task(desk.provider.query(desk.intent(2)))
     desk.http.hold.set()
     answers = await asyncio.gather(*asking, joining)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eishro.adapters.payments import METHODS, mobicash
-from eishro.domain.payments.port import Failed, Intent, Paid, Payer, Unknown, WrongCode
+from eishro.domain.payments.port import Failed, Intent, NotSent, Paid, Payer, Unknown, WrongCode
 from eishro.domain.stores.model import Store
 from eishro.errors import Invalid
 from eishro.flows.place_order import methods_of
@@ -158,7 +158,7 @@ async def test_names_paths_and_lengths_are_settings() -> None:
         (said({"code": "NO_MONEY", "message": "x"}, 402), Failed),
         (said({"success": False, "message": "x"}), Failed),
         (said({"message": "x"}, 401), Failed),
-        (NoReply("refused", sent=False), WrongCode),
+        (NoReply("refused", sent=False), NotSent),
         (NoReply("timed out", sent=True), Unknown),
         (said({**YES, "success": False}), Unknown),
         (said({**YES, "reference": "OTHER"}), Unknown),

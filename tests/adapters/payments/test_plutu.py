@@ -17,6 +17,7 @@ from eishro.clock import ManualClock
 from eishro.domain.payments.gateways import Tools
 from eishro.domain.payments.port import (
     Failed,
+    NotSent,
     Otp,
     Paid,
     Payer,
@@ -323,7 +324,7 @@ async def test_a_confirmation_without_a_clear_answer_is_unknown_and_not_sent_aga
 
 async def test_a_confirmation_that_never_left_charged_nothing() -> None:
     answer = await account(NoReply("refused", sent=False))[0].submit_otp(coded(), "111111")
-    assert isinstance(answer, Failed)
+    assert isinstance(answer, NotSent)
 
 
 async def test_an_input_that_is_refused_may_be_the_code() -> None:

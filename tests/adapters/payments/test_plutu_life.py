@@ -220,7 +220,7 @@ async def test_a_store_s_own_account_is_heard_where_the_platform_has_none(till: 
 async def test_who_began_on_the_hosted_page_is_led_back_there_and_others_to_the_shop(
     till: Till,
 ) -> None:
-    body = {"method": "plutu_cards", "returnUrl": "https://shop.example/thanks"}
+    body = {"method": "plutu_cards", "returnUrl": f"{till.url}/thanks"}
     await till.start()
     begun = await till.browser.post(f"/api/orders/{till.order_id}/payments", json=body)
     payment = begun.json()["data"]
@@ -228,7 +228,7 @@ async def test_who_began_on_the_hosted_page_is_led_back_there_and_others_to_the_
     way_back = paid.headers["X-Simulated-Return"]
     assert payment["id"] not in way_back
     shop = await till.browser.get(way_back)
-    assert (shop.status_code, shop.headers["Location"]) == (303, "https://shop.example/thanks")
+    assert (shop.status_code, shop.headers["Location"]) == (303, f"{till.url}/thanks")
     second = await till.again()
     page = await till.browser.get(f"/pay/{second['id']}")
     cookie = page.headers["Set-Cookie"]

@@ -13,6 +13,7 @@ from eishro.clock import ManualClock
 from eishro.domain.payments.port import (
     Failed,
     Intent,
+    NotSent,
     Otp,
     Paid,
     Payer,
@@ -154,7 +155,7 @@ async def test_pay_with_code_zero_is_money(body: dict[str, Any]) -> None:
         (said({"statusCode": 2, "message": "Expired"}), WrongCode),
         (said({"statusCode": 927, "result": "Insufficient balance"}), Failed),
         (said({"message": "Unauthorized"}, 401), Failed),
-        (NoReply("refused", sent=False), WrongCode),  # nothing was charged
+        (NoReply("refused", sent=False), NotSent),  # nothing was charged
         (NoReply("timed out", sent=True), Unknown),
         (said({"statusCode": 0}, 400), Unknown),
         (said({"statusCode": 0, "result": {"transactionId": 78}}), Unknown),

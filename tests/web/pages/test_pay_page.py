@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import msgspec
 import pytest
 
+from eishro.addresses import origin_of
 from eishro.domain.payments.model import Status
 from eishro.domain.payments.port import Lightbox, Offline, Otp, Redirect
 from eishro.errors import Words
@@ -282,7 +283,7 @@ def test_a_policy_cannot_be_widened_from_outside(nonce: str, origin: str | None)
     ],
 )
 def test_an_origin_is_scheme_host_and_port(address: str, origin: str) -> None:
-    assert rendering.origin_of(address) == origin
+    assert origin_of(address) == origin
 
 
 @pytest.mark.parametrize("name", ["pay.py", "../pay.py", "", "pay.js/", "PAY.JS", "templates"])

@@ -29,7 +29,8 @@ from eishro.money import decimal_from_dirhams
 LYPAY = "lypay_qr"
 # What the Central Bank is reported to let a person pay to merchants in a day.
 LYPAY_DIRHAMS_MAX = 500_000_000
-_DEMO_IBAN = "LY83002048000020100120361"  # of the standard's own example; nobody's account
+DEMO_IBAN = "LY83002048000020100120361"  # of the standard's own example; nobody's account
+DEMO_INSTITUTION = "002 - Wahda Bank"
 
 _TRANSFER = Words(
     "Transfer exactly {amount} LYD to {name} at {bank}, account {account}, and write the "
@@ -142,13 +143,13 @@ GATEWAY = Gateway(
             longest=25,
         ),
         Field(name="bank", about="Its bank, an id of `GET /api/banks`.", sandbox="wb", longest=120),
-        Field(name="iban", about="Its IBAN.", sandbox=_DEMO_IBAN, longest=40),
+        Field(name="iban", about="Its IBAN.", sandbox=DEMO_IBAN, longest=40),
         Field(name="account_number", about="Its number, where the bank gives no IBAN.", longest=40),
         Field(name="lypay_alias", about="Its alias at LYPay.", longest=60),
         Field(
             name="institution",
             about="The bank as LYPay codes name it, such as `002 - Wahda Bank`.",
-            sandbox="002 - Wahda Bank",
+            sandbox=DEMO_INSTITUTION,
             longest=60,
         ),
     ),

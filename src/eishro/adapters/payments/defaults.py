@@ -15,6 +15,7 @@ from eishro.domain.payments.port import (
     GatewayReply,
     GatewayTransaction,
     Intent,
+    NotSent,
     ProviderBusy,
     RefundAnswer,
     RefundIntent,
@@ -48,7 +49,7 @@ class Defaults:
     can_refund = False
     can_list = False
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
         """No codes here."""
         del intent, code
         return Unknown("this gateway takes no codes")

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 import structlog
 
 from eishro.adapters.payments.defaults import Account, Defaults
-from eishro.adapters.payments.wire import check_number, dinars_text
+from eishro.adapters.payments.wire import check_number, dinars_text, is_down
 from eishro.adapters.soap import read_answer, soap_call, soap_headers
 from eishro.clock import Clock
 from eishro.domain.payments.gateways import Field, Gateway, Tools
@@ -25,6 +25,7 @@ from eishro.domain.payments.port import (
     Answer,
     Failed,
     Intent,
+    NotSent,
     Otp,
     Paid,
     PaymentMethod,
@@ -142,7 +143,7 @@ class Edfali(Defaults):
                 raise ResendTooSoon(self._config.resend_seconds) from refused
             raise
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
         """Confirm with the payer's code, once; OK alone is a yes."""
         session = intent.session.get("session")
         if session is None or intent.session.get("amount") != str(intent.amount_dirhams):
@@ -159,9 +160,8 @@ class Edfali(Defaults):
         try:
             reply = await self._call(method, values, CONFIRM_SECONDS)
         except NoReply as error:
-            # A connection that was never made charged nothing: the same code may be tried again.
             if not error.sent:
-                return WrongCode("the bank cannot be reached")
+                return NotSent("the bank was not reached")
             _LOG.warning("edfali_unknown", reference=intent.reference, reason="no reply")
             return Unknown("no reply", is_unreachable=True)
         return self._outcome(intent, session, reply)
@@ -170,8 +170,9 @@ class Edfali(Defaults):
         word = self._word(reply, "OnlineConfTrans")
         if word is None or reply.status != 200:
             _LOG.warning("edfali_unknown", reference=intent.reference, status=reply.status)
+            is_silent = is_down(reply.status) and reply.status != 500  # which faults come with
             return Unknown(
-                f"HTTP status {reply.status} without an answer", is_unreachable=reply.status >= 502
+                f"HTTP status {reply.status} without an answer", is_unreachable=is_silent
             )
         if word == "OK":
             receipt = Receipt(

@@ -26,6 +26,7 @@ from eishro.domain.payments.port import (
     Connection,
     Failed,
     Intent,
+    NotSent,
     Otp,
     PaymentMethod,
     ProviderBusy,
@@ -76,7 +77,7 @@ class Masarat(Defaults):
             raise ProviderBusy()
         return await self._sell(intent, card, int(count) + 1)
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
         """Complete the session with the payer's code, once; only type 1 is a yes."""
         token = Token.of(intent.session)
         if token is None or intent.session.get("amount") != str(intent.amount_dirhams):
@@ -90,9 +91,8 @@ class Masarat(Defaults):
                 self._config.complete_path, {"otp": code}, token, CONFIRM_SECONDS
             )
         except NoReply as error:
-            # A connection that was never made charged nothing: the same code may be tried again.
             if not error.sent:
-                return WrongCode("the gateway cannot be reached")
+                return NotSent("the gateway was not reached")
             _LOG.warning("masarat_unknown", reference=intent.reference, reason="no reply")
             return Unknown("no reply", is_unreachable=True)
         found = read_completion(

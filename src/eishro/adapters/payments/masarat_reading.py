@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from eishro.adapters.payments.wire import is_down, read_object
 from eishro.domain.payments.port import Answer, Failed, Paid, Receipt, Unknown, WrongCode
 from eishro.money import dirhams_from_decimal
 from eishro.outward import HttpReply
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # Some answer a refusal with these; what else is no 200 comes from something in between.
 _STATUSES = (200, 400, 409, 422)
 _LONG_NUMBER = re.compile(r"[0-9]{4,}")
@@ -65,13 +65,8 @@ def read_envelope(reply: HttpReply) -> Envelope | None:
     """The envelope; None if the answer is anything else."""
     if reply.status not in _STATUSES:
         return None
-    try:
-        found = _DECODER.decode(reply.body)
-    except (ValueError, ArithmeticError, RecursionError):
-        return None
-    if not isinstance(found, dict) or not isinstance(found.get("type"), int):
-        return None
-    if isinstance(found["type"], bool):
+    found = read_object(reply.body, Decimal)
+    if found is None or not isinstance(found.get("type"), int) or isinstance(found["type"], bool):
         return None
     content, trace = found.get("content"), found.get("traceId")
     return Envelope(
@@ -104,7 +99,7 @@ def read_completion(
     envelope = read_envelope(reply)
     if envelope is None:
         return Unknown(
-            f"HTTP status {reply.status} without an answer", is_unreachable=reply.status >= 502
+            f"HTTP status {reply.status} without an answer", is_unreachable=is_down(reply.status)
         )
     if envelope.type == meanings.success_type and reply.status == 200:
         return _paid(envelope, transaction, terminal, asked_dirhams)

@@ -15,7 +15,14 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import structlog
 
-from eishro.adapters.payments.moamalat_reading import Page, Row, decide, read_page
+from eishro.adapters.payments.moamalat_reading import (
+    REPLY_BYTES_MAX,
+    Page,
+    Row,
+    decide,
+    read_page,
+)
+from eishro.adapters.payments.wire import is_down
 from eishro.clock import TRIPOLI, Clock
 from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.port import Answer, Intent, ProviderBusy, Stamps, Unknown
@@ -25,7 +32,6 @@ WAITING_MAX = 500  # references in the queue of a terminal; beyond it the answer
 PAGE_ROWS = 100  # transactions asked for at once
 PAGES_MAX = 50  # of one listing
 LIST_ROWS = 500  # of a page where whole days are read; each page takes a stamp of its own
-REPLY_BYTES_MAX = 2_000_000
 TIMEOUT_SECONDS = 30.0
 AHEAD_SECONDS_MAX = 3  # how far stamps may run ahead of the clock before a call waits
 WAIT_SECONDS_MAX = 20  # for the clock; stamps further ahead mean that the clock was set back
@@ -77,9 +83,9 @@ class TerminalQueries:
     async def ask(self, intent: Intent) -> Answer:
         """What became of the attempt, asked after this call began."""
         if self._is_closed:
-            return Unknown("the shop is closing")
+            return Unknown("the shop is closing", is_unreachable=True)
         if intent.reference not in self._waiting and len(self._waiting) >= WAITING_MAX:
-            return Unknown("too many questions are waiting")
+            return Unknown("too many questions are waiting", is_unreachable=True)
         waiting = self._waiting.setdefault(intent.reference, _Waiting(intent, []))
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         waiting.answers.append(future)
@@ -113,7 +119,7 @@ class TerminalQueries:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        _answer(list(self._waiting.values()), Unknown("the shop is closing"))
+        _answer(list(self._waiting.values()), Unknown("the shop is closing", is_unreachable=True))
         self._waiting.clear()
 
     async def _work_off(self) -> None:
@@ -275,7 +281,7 @@ class TerminalQueries:
             return Unknown(f"no reply: {error}"[:200], is_unreachable=True)
         if reply.status != 200:
             reason = f"the gateway answers with HTTP status {reply.status}"
-            return Unknown(reason, is_unreachable=reply.status >= 500)
+            return Unknown(reason, is_unreachable=is_down(reply.status))
         return read_page(reply.body, self._terminal.terminal_id)
 
     async def stamp(self) -> str | Unknown:
@@ -294,7 +300,7 @@ class TerminalQueries:
         wait = number / unit - now - AHEAD_SECONDS_MAX
         if wait > WAIT_SECONDS_MAX:
             _LOG.warning("moamalat_stamps_ahead", terminal=self._terminal.terminal_id, seconds=wait)
-            return Unknown("the clock is behind the terminal's last stamp")
+            return Unknown("the clock is behind the terminal's last stamp", is_unreachable=True)
         if wait > 0:
             await self._sleep(wait)
         return stamp_text(number, self._terminal.stamp_digits)

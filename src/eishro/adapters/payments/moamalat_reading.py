@@ -14,9 +14,11 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from eishro.adapters.payments.wire import read_object
 from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Unknown
 
 NOTIFICATION_BYTES_MAX = 64_000
+REPLY_BYTES_MAX = 2_000_000  # a page of FilterTransactions
 NOTIFICATION_FIELDS_MAX = 100
 TEXT_MAX = 200  # characters of a field that are looked at
 
@@ -65,12 +67,11 @@ def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
 
     Rows that name another terminal are left out; `count` includes them.
     """
-    try:
-        reply = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
-        return Unknown("the gateway's answer is not JSON")
-    if not isinstance(reply, dict) or reply.get("Success") is not True:
-        message = text_of(reply, "Message") if isinstance(reply, dict) else ""
+    reply = read_object(body, bytes_max=REPLY_BYTES_MAX)
+    if reply is None:
+        return Unknown("the gateway's answer is not JSON, or says one thing twice")
+    if reply.get("Success") is not True:
+        message = text_of(reply, "Message")
         return Unknown(f"the gateway refuses the question: {without_pan(message)}")
     items = _items(reply)
     if items is None:

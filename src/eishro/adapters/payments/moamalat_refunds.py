@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 import structlog
 
 from eishro.adapters.payments.moamalat_queries import (
@@ -20,6 +19,7 @@ from eishro.adapters.payments.moamalat_queries import (
     day_text,
 )
 from eishro.adapters.payments.moamalat_reading import Row, text_of, without_pan
+from eishro.adapters.payments.wire import read_object
 from eishro.clock import TRIPOLI, Clock
 from eishro.domain.payments.port import (
     RefundAnswer,
@@ -197,11 +197,8 @@ def read_refund(reply: HttpReply, *, was_void: bool) -> RefundAnswer:
         return RefundLater("the gateway does not accept our signature")
     if reply.status != 200:
         return RefundUnknown(f"the gateway answers with HTTP status {reply.status}")
-    try:
-        fields = msgspec.json.decode(reply.body)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
+    fields = read_object(reply.body)
+    if fields is None:
         return RefundUnknown("the gateway's answer cannot be read")
     return _outcome(fields, was_void=was_void)
 

@@ -22,6 +22,7 @@ from eishro.domain.payments.port import (
     Answer,
     Failed,
     Intent,
+    NotSent,
     Otp,
     Paid,
     Payer,
@@ -119,7 +120,7 @@ class Mobicash(Defaults):
         until = _moment(fields.get(names["expiry"])) or self._clock.now() + self._config.code_life
         return Started(Otp(self._config.code_length, shown, until), {"session_id": session})
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
         """Charge. Sent once; what is neither a plain yes nor a plain no is unknown."""
         names, session = self._config.names, intent.session.get("session_id", "")
         if not session:
@@ -130,7 +131,7 @@ class Mobicash(Defaults):
         except NoReply as error:
             _LOG.warning("mobicash_no_answer", call="confirm", sent=error.sent)
             if not error.sent:
-                return WrongCode("the gateway was not reached; nothing was charged")
+                return NotSent("the gateway was not reached")
             return Unknown("the gateway did not answer", is_unreachable=True)
         answer = self._confirmed(intent, reply)
         if isinstance(answer, Unknown):
@@ -170,7 +171,7 @@ class Mobicash(Defaults):
         is_readable = fields is not None and reply.status in (200, 201, *_NO)
         if fields is None or not is_readable:
             reason = f"the gateway's answer cannot be read (HTTP {reply.status})"
-            return Unknown(reason, is_unreachable=reply.status >= 500)
+            return Unknown(reason, is_unreachable=wire.is_down(reply.status))
         code = wire.text_of(fields.get("code")).lower()
         reason = wire.said_by(fields, "message", "error") or wire.masked(code)
         if code in self._config.wrong_codes or code in self._config.expired_codes:

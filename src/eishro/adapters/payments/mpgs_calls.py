@@ -15,6 +15,7 @@ from eishro.adapters.payments.defaults import Account
 from eishro.adapters.payments.mpgs_reading import (
     IN,
     OUT,
+    REPLY_BYTES_MAX,
     VOID,
     GatewayOrder,
     Line,
@@ -41,7 +42,6 @@ from eishro.money import EXPONENTS
 from eishro.outward import HttpReply, NoReply, WebHttp
 
 TIMEOUT_SECONDS = 30.0
-REPLY_BYTES_MAX = 1_000_000
 RESEND_AFTER = timedelta(minutes=2)  # longer than any call may take
 
 _LOG = structlog.get_logger("eishro.mpgs")

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import msgspec
-
+from eishro.adapters.payments.wire import is_down, read_object
 from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Unknown
 from eishro.domain.payments.rates import worth_of
 from eishro.money import EXPONENTS
@@ -24,9 +23,9 @@ STANDING = ("CAPTURED", "PARTIALLY_CAPTURED", "PARTIALLY_REFUNDED")
 GONE = ("REFUNDED", "EXCESSIVELY_REFUNDED", "CANCELLED")
 ENDED = ("FAILED", "CANCELLED", "EXPIRED", "AUTHENTICATION_UNSUCCESSFUL")
 LINES_MAX = 200
+REPLY_BYTES_MAX = 1_000_000
 MINOR_MAX = 10**15
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _WORD = re.compile(r"[A-Z_]{1,40}")
 _MASKED = re.compile(r"[0-9]{0,8}[xX*]{3,13}[0-9]{0,4}")
@@ -85,11 +84,7 @@ class GatewayOrder(NamedTuple):
 
 def read_json(reply: HttpReply) -> dict[str, Any] | None:
     """The body as an object with exact numbers; None if it is anything else."""
-    try:
-        body = _DECODER.decode(reply.body)
-    except (ValueError, ArithmeticError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
+    return read_object(reply.body, Decimal, bytes_max=REPLY_BYTES_MAX)
 
 
 def cause_of(reply: HttpReply) -> str:
@@ -105,7 +100,7 @@ def read_order(reply: HttpReply, merchant_id: str, reference: str) -> GatewayOrd
     body = read_json(reply)
     if reply.status != 200 or body is None:
         return Unknown(
-            f"HTTP status {reply.status} without an order", is_unreachable=reply.status >= 502
+            f"HTTP status {reply.status} without an order", is_unreachable=is_down(reply.status)
         )
     if (body.get("id"), body.get("merchant")) != (reference, merchant_id):
         return Unknown("an order of somebody else")

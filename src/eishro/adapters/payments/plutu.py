@@ -45,6 +45,7 @@ from eishro.domain.payments.port import (
     Connection,
     Failed,
     Intent,
+    NotSent,
     Otp,
     Paid,
     ProviderBusy,
@@ -110,7 +111,7 @@ class Plutu(Defaults):
             return await self._send_code(intent, way, payer)
         return await self._open_page(intent, way, payer)
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
         """Confirm once; a try has an invoice number of its own."""
         way = WAYS.get(intent.method)
         process_id = intent.session.get("process_id", "")
@@ -129,7 +130,7 @@ class Plutu(Defaults):
         except NoReply as error:
             _LOG.warning("plutu_no_answer", call=f"{way.gateway}/confirm", error=str(error))
             if not error.sent:
-                return Failed("the gateway could not be reached; nothing was sent")
+                return NotSent("the gateway was not reached")
             return Unknown("no answer to the confirmation", is_unreachable=True)
         return self._confirmed(intent, way, reply)
 
@@ -272,9 +273,14 @@ class Plutu(Defaults):
             return _no(said)
         amount = amount_of(said.get("amount"), EXPONENTS["LYD"]) if said else None
         transaction = transaction_of(said.get("transaction_id")) if said else None
-        if amount is None or transaction is None:
+        if said is None or amount is None or transaction is None:
             _LOG.warning("plutu_unclear", call=f"{way.gateway}/confirm", status=reply.status)
             return Unknown("the answer to the confirmation cannot be read")
+        # It need not name these; what it names must be ours.
+        invoice, currency = text_of(said.get("invoice_no")), text_of(said.get("currency"))
+        if invoice not in ("", _invoice_no(intent)) or currency.upper() not in ("", "LYD", "434"):
+            _LOG.warning("plutu_unclear", call=f"{way.gateway}/confirm", status=reply.status)
+            return Unknown("the answer is of something else")
         details = {"gateway": way.gateway, "invoice_no": _invoice_no(intent)}
         return Paid((self._callbacks.receipt(transaction, amount, details),))
 

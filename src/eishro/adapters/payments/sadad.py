@@ -27,6 +27,7 @@ from eishro.domain.payments.port import (
     Connection,
     Failed,
     Intent,
+    NotSent,
     Otp,
     Payer,
     PaymentMethod,
@@ -123,7 +124,7 @@ class Sadad(Defaults):
         phone = mask_phone(COUNTRY + national)
         return Started(self._code(phone), {"transaction_id": transaction, "phone": phone})
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
         """Charge. Sent once; what is neither a plain yes nor a plain no is unknown."""
         transaction = intent.session.get("transaction_id", "")
         if not transaction.isdigit():
@@ -134,7 +135,7 @@ class Sadad(Defaults):
         except NoReply as error:
             _LOG.warning("sadad_no_answer", call="pay", sent=error.sent)
             if not error.sent:
-                return WrongCode("the gateway was not reached; nothing was charged")
+                return NotSent("the gateway was not reached")
             return Unknown("the gateway did not answer", is_unreachable=True)
         answer = reading.read_payment(reply, intent, self._terminal, self._config.codes)
         if isinstance(answer, Unknown) or reply.status in (401, 403):

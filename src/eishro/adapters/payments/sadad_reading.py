@@ -16,6 +16,7 @@ import msgspec
 from eishro.adapters.payments.wire import (
     dirhams_of,
     id_of,
+    is_down,
     masked,
     read_object,
     said_by,
@@ -88,9 +89,8 @@ def read_payment(
         return Failed("the gateway does not accept the shop's token")
     said = read_reply(reply)
     if said is None:
-        is_down = reply.status >= 500
         reason = f"the gateway's answer cannot be read (HTTP {reply.status})"
-        return Unknown(reason, is_unreachable=is_down)
+        return Unknown(reason, is_unreachable=is_down(reply.status))
     if said.code in codes.wrong or said.code in codes.expired:
         return WrongCode(said.reason, is_expired=said.code in codes.expired)
     if said.is_no:
@@ -105,7 +105,7 @@ def read_enquiry(reply: HttpReply, intent: Intent, terminal: str, codes: Codes) 
     said = read_reply(reply)
     if said is None:
         reason = f"the gateway's answer cannot be read (HTTP {reply.status})"
-        return Unknown(reason, is_unreachable=reply.status >= 500)
+        return Unknown(reason, is_unreachable=is_down(reply.status))
     if not said.is_yes:
         return Unknown(f"the gateway does not know the invoice: {said.reason}")
     state = text_of(said.fields.get(codes.state_field)).lower()

@@ -12,6 +12,7 @@ from typing import Any
 from eishro.adapters.payments.wire import (
     dirhams_of,
     id_of,
+    is_down,
     is_page,
     masked,
     read_fields,
@@ -72,7 +73,7 @@ def read_receipt(reply: HttpReply, intent: Intent, store_id: str, id_field: str)
         return Unknown("the gateway does not know the transaction")
     if reply.status != 200:
         reason = f"the gateway answers with HTTP status {reply.status}"
-        return Unknown(reason, is_unreachable=reply.status >= 500)
+        return Unknown(reason, is_unreachable=is_down(reply.status))
     body = read_object(reply.body)
     if body is None:
         return Unknown("the gateway's answer cannot be read")

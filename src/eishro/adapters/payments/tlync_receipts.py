@@ -13,6 +13,7 @@ from eishro.domain.payments.port import Answer, Intent, Unknown
 
 WAITING_MAX = 60  # references; beyond it the answer is Unknown, and the shop asks again later
 
+_CLOSING = Unknown("the shop is closing", is_unreachable=True)  # nobody was asked
 _LOG = structlog.get_logger("eishro.tlync")
 
 
@@ -29,11 +30,11 @@ class Receipts:
     async def ask(self, intent: Intent) -> Answer:
         """What became of the attempt, asked after this call began."""
         if self._is_closed:
-            return Unknown("the shop is closing")
+            return _CLOSING
         task = self._waiting.get(intent.reference)
         if task is None:
             if len(self._waiting) >= WAITING_MAX:
-                return Unknown("too many questions are waiting")
+                return Unknown("too many questions are waiting", is_unreachable=True)
             task = asyncio.get_running_loop().create_task(self._answer(intent))
             self._waiting[intent.reference] = task
             self._tasks.add(task)
@@ -43,7 +44,7 @@ class Receipts:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled():
-                return Unknown("the shop is closing")
+                return _CLOSING
             raise
 
     async def aclose(self) -> None:
@@ -63,8 +64,8 @@ class Receipts:
                 # Who asks from now on wants a newer answer.
                 del self._waiting[intent.reference]
             if not may_go:
-                return Unknown("too many questions to this gateway")
+                return Unknown("too many questions to this gateway", is_unreachable=True)
             return await self._ask_gateway(intent)
         except Exception:  # noqa: BLE001 - whatever happened, money is not decided by it
             _LOG.exception("tlync_question_failed", reference=intent.reference)
-            return Unknown("asking failed")
+            return Unknown("asking failed", is_unreachable=True)

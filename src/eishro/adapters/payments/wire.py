@@ -23,11 +23,13 @@ _LONG_NUMBER = re.compile(r"\+?\d(?:[ -]?\d){5,}", re.ASCII)
 _MOBILE = re.compile(r"9[1-6]\d{7}", re.ASCII)
 
 
-def read_object(body: bytes, number: Callable[[str], object] = str) -> dict[str, Any] | None:
+def read_object(
+    body: bytes, number: Callable[[str], object] = str, *, bytes_max: int = BODY_BYTES_MAX
+) -> dict[str, Any] | None:
     """A JSON object, decimals as the text that stood there (made a `number`); None for anything
     else, such as one that says a member twice.
     """
-    if len(body) > BODY_BYTES_MAX:
+    if len(body) > bytes_max:
         return None
     try:
         found = json.loads(
@@ -39,6 +41,11 @@ def read_object(body: bytes, number: Callable[[str], object] = str) -> dict[str,
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def is_down(status: int) -> bool:
+    """True for an answer of a gateway that does not answer now: down, or with too much to do."""
+    return status >= 500 or status in (408, 425, 429)
 
 
 def read_fields(body: bytes) -> dict[str, str] | None:

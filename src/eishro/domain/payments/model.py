@@ -7,7 +7,7 @@ import msgspec
 
 from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Unknown
 from eishro.domain.payments.transfers import PROVIDER as TRANSFER
-from eishro.errors import Conflict, Invalid, NotFound, Words
+from eishro.errors import Conflict, Forbidden, Invalid, NotFound, Words
 
 Status = Literal[
     "created",
@@ -83,8 +83,12 @@ class Payment(msgspec.Struct, frozen=True):
         """Where its money stands in the books: at the platform's gateway account, which is owed to
         the store, or at the store's own, which is not.
         """
-        is_own = self.credentials_id is not None or self.is_own_account
-        return f"{'own' if is_own else 'clearing'}:{self.provider}"
+        return f"{'own' if self.is_store_s_own else 'clearing'}:{self.provider}"
+
+    @property
+    def is_store_s_own(self) -> bool:
+        """True where the store itself gets the money: nobody owes it to the store."""
+        return self.credentials_id is not None or self.is_own_account
 
     @property
     def intent(self) -> Intent:
@@ -178,13 +182,16 @@ class Payment(msgspec.Struct, frozen=True):
             self, status="processing", code_tries=self.code_tries + 1, updated_at=at
         )
 
-    def code_refused(self, at: datetime) -> "Payment":
-        """Nothing was charged: the payer may try another code, or has tried too often."""
-        if self.code_tries >= CODE_TRIES_MAX:
+    def code_refused(self, at: datetime, *, was_sent: bool = True) -> "Payment":
+        """Nothing was charged: another code may follow, up to a limit; an unsent one is no try."""
+        tries = self.code_tries if was_sent else self.code_tries - 1
+        if tries >= CODE_TRIES_MAX:
             return msgspec.structs.replace(
                 self, status="failed", failure="too many codes", updated_at=at
             )
-        return msgspec.structs.replace(self, status="action_required", updated_at=at)
+        return msgspec.structs.replace(
+            self, status="action_required", code_tries=tries, updated_at=at
+        )
 
     def in_the_dark(self, at: datetime) -> "Payment":
         """It may have been charged and the gateway cannot be asked: people have to look."""
@@ -340,6 +347,15 @@ class TooManyCodes(Conflict):
     words = Words(
         "Too many wrong codes; please begin the payment again.",
         "رموز خاطئة كثيرة؛ يرجى بدء الدفع من جديد.",
+    )
+
+
+class PlatformSays(Forbidden):
+    """The money would be the platform's to owe: a store's word is no proof of it."""
+
+    words = Words(
+        "This money comes to the platform's account; only the platform says that it came.",
+        "تصل هذه الأموال إلى حساب المنصة؛ والمنصة وحدها تؤكد وصولها.",
     )
 
 

@@ -142,7 +142,8 @@ class Failed(msgspec.Struct, frozen=True, tag_field="outcome", tag="failed"):
 
 class Unknown(msgspec.Struct, frozen=True):
     """Neither yes nor no: not found yet, no answer, an answer that makes no sense.
-    `is_unreachable`: the gateway did not answer at all, or as one that is down.
+    `is_unreachable`: the gateway did not answer at all, or as one that is down or busy, or was not
+    even asked: that was no look. It says nothing about what may have been charged.
     """
 
     reason: str
@@ -160,6 +161,14 @@ class WrongCode(msgspec.Struct, frozen=True):
 
     reason: str
     is_expired: bool = False
+
+
+class NotSent(msgspec.Struct, frozen=True):
+    """It is proven that no byte of the call left (no connection, no free one, no turn): nothing
+    was charged, and the same code may be sent again.
+    """
+
+    reason: str
 
 
 class RefundIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -359,9 +368,10 @@ class PaymentProvider(Protocol):
         """
         ...
 
-    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode:
-        """Charge with the payer's one-time code: sent at most once by this call, and `Unknown`
-        when it may have arrived without a clear answer. Never raises for what the outside does.
+    async def submit_otp(self, intent: Intent, code: str) -> Answer | WrongCode | NotSent:
+        """Charge with the payer's one-time code: sent at most once by this call, `NotSent` where
+        that is proven, and `Unknown` when it may have arrived without a clear answer. Never raises
+        for what the outside does.
         """
         ...
 

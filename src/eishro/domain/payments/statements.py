@@ -13,8 +13,9 @@ ROWS_MAX = 1_000  # of one file
 # `paid_already`, `order_closed`. Not booked: `already_booked` (this very transfer is),
 # `other_bank_reference` (the payment has its money, under another one), `unknown_reference`
 # (nobody here waits for it), `no_reference` (its text names none), `several_references`,
-# `no_bank_reference`, `no_amount`, `duplicate_row` (a row above is the same transfer), and
-# `reference_used` (the transfer paid something else).
+# `no_bank_reference`, `no_amount`, `duplicate_row` (a row above is the same transfer),
+# `reference_used` (the transfer paid something else), and `platform_account` (it goes to the
+# platform's account, whose statement the platform imports).
 Outcome = Literal[
     "matched",
     "amount_differs",
@@ -29,6 +30,7 @@ Outcome = Literal[
     "no_amount",
     "duplicate_row",
     "reference_used",
+    "platform_account",
 ]
 BOOKED: frozenset[Outcome] = frozenset(
     {"matched", "amount_differs", "paid_already", "order_closed"}

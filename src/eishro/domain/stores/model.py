@@ -58,6 +58,7 @@ class StoreSettings(msgspec.Struct, frozen=True):
     contact_email: str | None = None
     contact_address: str | None = None
     return_url: str | None = None
+    return_origins: tuple[str, ...] = ()
     cod_rounding_dirhams: int = 0
     pickup_enabled: bool = False
     pickup_address: str | None = None

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from eishro.addresses import origin_of
 from eishro.domain.payments.model import Status
 from eishro.domain.payments.port import Action, Lightbox, Offline, Otp, Redirect
 from eishro.errors import Words
@@ -21,7 +22,6 @@ from eishro.web.pages.rendering import (
     check_nonce,
     currency_text,
     json_for_html,
-    origin_of,
     render,
     time_text,
     web_address,

@@ -7,12 +7,12 @@ import functools
 import re
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import jinja2
 import msgspec
 
+from eishro.addresses import origin_of
 from eishro.money import EXPONENTS
 from eishro.web.pages.assets import asset_address
 
@@ -21,8 +21,6 @@ Language = Literal["ar", "en"]
 LIBYA = ZoneInfo("Africa/Tripoli")
 
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]{8,128}={0,2}")
-# What may stand in a policy: nothing that could end a source or a directive.
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 # Inside <script> a JSON text must hold nothing that HTML reads; U+2028 and U+2029 end lines in
 # old JavaScript.
 _JSON_ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in ("<", ">", "&", "\u2028", "\u2029")})
@@ -82,19 +80,6 @@ def web_address(address: str | None) -> str | None:
     if address is None:
         return None
     return address if origin_of(address) is not None else None
-
-
-def origin_of(address: str) -> str | None:
-    """Scheme, host and port of an absolute http or https address; None for anything else."""
-    try:
-        parts = urlsplit(address)
-        host, port = parts.netloc.rpartition("@")[2], parts.port
-    except ValueError:
-        return None
-    name = host.removesuffix(f":{port}") if port is not None else host.removesuffix(":")
-    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(name):
-        return None
-    return f"{parts.scheme}://{name}" + (f":{port}" if port is not None else "")
 
 
 def check_nonce(nonce: str) -> str:

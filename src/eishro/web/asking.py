@@ -1,0 +1,40 @@
+"""Asking a gateway because a browser has come with news: the browser waits a moment, the question
+goes on without it, and a process has only so many of them on their way.
+
+A gateway that never answers then costs a few waiting requests, not all of them: who comes beyond
+is answered at once, and the sweep asks within seconds, since the news has been written down.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from eishro.domain.payments.model import Payment
+from eishro.flows.pay_order import check_payment
+from eishro.web.routes import Call
+
+ANSWER_SECONDS = 4.0  # how long a browser waits for the gateway before it is told "soon"
+QUESTIONS_MAX = 64  # begun by browsers and not answered, in one process
+# Longer than any question takes: what is older was broken off with its invocation, on the edge.
+QUESTION_LIFETIME = timedelta(minutes=2)
+
+
+async def ask_in_time(call: Call, payment: Payment) -> Payment:
+    """The payment after the gateway's answer, or as it is where that is not waited for: its page
+    then says that it is being checked, and asks again.
+    """
+    questions, now = call.door.questions, call.shop.clock.now()
+    for question, since in list(questions.items()):
+        if now - since > QUESTION_LIFETIME:
+            del questions[question]
+    if len(questions) >= QUESTIONS_MAX:
+        return payment
+    asking = asyncio.ensure_future(check_payment(call.shop, payment.id))
+    questions[asking] = now
+    asking.add_done_callback(lambda done: questions.pop(done, None))
+    try:
+        await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
+    finally:
+        # Also where the browser has gone away meanwhile.
+        if not asking.done():
+            call.door.background(asking)
+    return asking.result() if asking.done() else payment

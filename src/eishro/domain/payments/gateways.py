@@ -22,6 +22,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     `default` is used where nothing is given; `sandbox` is what the built-in simulator knows, used
     under `eishro dev` where nothing is given. `published` are values that anybody may read in the
     vendor's papers: refused in production. `choices` empty: any text up to `longest` characters.
+    `bounds_amounts`: an account may carry less by it than its methods say.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     published: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     longest: int = 500
+    bounds_amounts: bool = False
 
 
 class Tools(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -38,13 +38,17 @@ class Wire:
     async def get(self, url: str, **_: Any) -> HttpReply:
         return self._answer(url)
 
-    async def post_json(self, url: str, _body: Mapping[str, object], **_: Any) -> HttpReply:
+    async def post_json(self, url: str, body: Mapping[str, object], **_: Any) -> HttpReply:
+        del body
         return self._answer(url)
 
-    async def post_form(self, url: str, _form: Mapping[str, str], **_: Any) -> HttpReply:
+    async def post_form(self, url: str, form: Mapping[str, str], **_: Any) -> HttpReply:
+        del form
         return self._answer(url)
 
-    async def send(self, _method: str, url: str, _content: bytes, **_: Any) -> HttpReply:
+    async def send(
+        self, method: Literal["POST", "PUT"], url: str, content: bytes, **_: Any
+    ) -> HttpReply:
         return self._answer(url)
 
     def _answer(self, url: str) -> HttpReply:

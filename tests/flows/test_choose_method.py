@@ -3,6 +3,7 @@
 import asyncio
 import random
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -38,7 +39,7 @@ PAID = said({"statusCode": 0, "result": {"transactionId": 77}})
 REFUSED = said({"statusCode": 927, "result": "Not allowed"}, 400)
 
 
-async def _order(world: World, method: str = "moamalat", **settings: object) -> Order:
+async def _order(world: World, method: str = "moamalat", **settings: Any) -> Order:
     merchant = await world.merchant(shipping_rate_dirhams=0, **settings)
     assert merchant.store is not None
     state = await world.product(merchant.store.id, stock=1)
@@ -128,7 +129,7 @@ async def test_silence_at_one_store_s_own_account_is_that_store_s_alone(world: W
         fields = gateway.simulated({}, "https://gateway.test")
         desk = world.shop.gateways
         desk.may_call = lambda *_: True  # type: ignore[method-assign]
-        desk._tools = desk._tools._replace(http=wire)  # type: ignore[arg-type]
+        desk._tools = desk._tools._replace(http=wire)
         await put_credentials(world.shop, order.store_id, "sadad", "test", fields, TESTER)
         await _fall_silent(world, wire, order)
         assert (await _reasons(world, order))["sadad"] == ["gateway_silent"]

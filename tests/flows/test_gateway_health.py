@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from eishro.adapters.cache import open_key_value
 from eishro.adapters.cache.memory import MemoryKeyValue
 from eishro.clock import ManualClock
 from eishro.db.keyvalue import VALUE_BYTES_MAX, Count, KeyValueUnavailable
@@ -22,6 +23,7 @@ from eishro.domain.payments.health import (
 from eishro.flows.gateway_health import RESTS_MAX, WELL, Breakers
 from eishro.outward import HttpReply, NoReply
 from tests.adapters.payments.http_script import Answer, Script
+from tests.servers.valkey import Valkey
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +43,7 @@ class Street:
     async def call(self, *answers: Answer, account: str = "sadad") -> None:
         for answer in answers:
             script = Script(answer)
-            watched = self.breakers.watch(script, account)  # type: ignore[arg-type]
+            watched = self.breakers.watch(script, account)
             if isinstance(answer, NoReply):
                 with pytest.raises(NoReply):
                     await watched.post_json("https://gateway.test", {})
@@ -208,6 +210,28 @@ async def test_processes_that_share_a_store_share_what_they_learnt(street: Stree
     assert [await street.lets_through(), await other.lets_through()] == [True, True]
 
 
+async def test_the_same_with_a_real_server_between_them(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eishro.flows.gateway_health.NOTE_SECONDS_MAX", 60)  # a busy machine
+    monkeypatch.setattr("eishro.adapters.cache.redis.CONNECT_SECONDS_MAX", 60)
+    monkeypatch.setattr("eishro.adapters.cache.redis.REPLY_SECONDS_MAX", 60)
+    valkey.clear()
+    one, two = (open_key_value(valkey.url, ManualClock()) for _ in range(2))
+    street, other = Street(one), Street(two)
+    other.clock = street.clock
+    other.breakers = Breakers(two, street.clock)
+    await asyncio.gather(*(s.call(SILENCE) for s in [street, other] * FAILURES_MAX))
+    assert [await street.lets_through(), await other.lets_through()] == [False, False]
+    street.clock.turn(PAUSE_FIRST)
+    through = await asyncio.gather(*(s.lets_through() for s in [street, other] * 10))
+    assert through.count(True) == 1
+    await other.call(HELLO)
+    assert [await street.lets_through(), await other.lets_through()] == [True, True]
+    await one.aclose()
+    await two.aclose()
+
+
 async def test_processes_without_one_learn_alone() -> None:
     first, second = Street(), Street()
     await first.open()
@@ -242,8 +266,9 @@ async def test_without_the_store_gateways_count_as_well(
 async def test_on_a_store_that_loses_and_delays_nothing_breaks(rng: random.Random) -> None:
     street = Street()
     street.breakers = Breakers(MemoryKeyValue(street.clock, hostile=rng), street.clock)
+    answers: list[Answer] = [SILENCE, SILENCE, SILENCE, HELLO]
     for _ in range(300):
-        await street.call(rng.choice([SILENCE, SILENCE, SILENCE, HELLO]))
+        await street.call(rng.choice(answers))
         await street.lets_through()
         street.clock.turn(timedelta(seconds=rng.uniform(0, 60)))
     street.clock.turn(PAUSE_FIRST + PAUSE_MAX * 2)

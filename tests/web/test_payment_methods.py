@@ -157,7 +157,8 @@ async def test_admins_see_which_gateways_are_silent_and_since_when(world: World)
             found = {one["provider"]: one for one in reply.json()["data"]}
             assert set(found) == set(world.shop.gateways.catalog)
             assert all(one["state"] == "closed" for name, one in found.items() if name != "sadad")
-            return found["sadad"]
+            sadad: dict[str, Any] = found["sadad"]
+            return sadad
 
         assert (await state())["state"] == "closed"
         client, payments = await _buyer(world, merchant.store.id)

@@ -17,7 +17,9 @@ from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
 
-EACH = [pytest.param(method, id=f"{method.method}-{method.provider}") for method in METHODS]
+
+def _name(method: PaymentMethod) -> str:
+    return f"{method.method}-{method.provider}"
 
 
 def _unfit(method: PaymentMethod) -> list[int]:
@@ -50,7 +52,7 @@ def _intent(method: PaymentMethod, dirhams: int) -> Intent:
     )
 
 
-@pytest.mark.parametrize("method", EACH)
+@pytest.mark.parametrize("method", METHODS, ids=_name)
 async def test_an_order_that_it_cannot_carry_is_refused_before_sending(
     world: World, method: PaymentMethod
 ) -> None:
@@ -71,7 +73,7 @@ async def test_an_order_that_it_cannot_carry_is_refused_before_sending(
         assert wire.sent == []
 
 
-@pytest.mark.parametrize("method", [one for one in EACH if one.values[0].provider])
+@pytest.mark.parametrize("method", [one for one in METHODS if one.provider], ids=_name)
 async def test_the_adapter_itself_rounds_nothing_either(
     world: World, method: PaymentMethod
 ) -> None:

@@ -21,6 +21,7 @@ from eishro.domain.suspense.model import SuspenseItem
 from eishro.errors import Invalid
 from eishro.flows.choose_method import every_method, offered_methods
 from eishro.flows.edit_gateways import put_credentials
+from eishro.flows.gateway_health import Breakers
 from eishro.flows.pay_order import check_payment
 from eishro.flows.place_order import carries, methods_of
 from eishro.flows.shop import NotOnce
@@ -30,6 +31,7 @@ from eishro.jobs.schedule import run_once
 from eishro.outward import HttpReply
 from tests.adapters.payments.http_script import said
 from tests.every_gateway import PAYER, SILENCE, Wire, every_gateway
+from tests.flows.refunding import refund
 from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +122,31 @@ async def test_what_has_begun_goes_on_while_nothing_new_may_begin(world: World) 
         assert paid.status == "paid"
         assert (await _reasons(world, others))["sadad"] == []  # its answer let everybody in again
         assert await find_faults(world.db) == []
+
+
+async def test_money_that_moved_is_heard_of_and_given_back_while_nothing_new_may_begin(
+    world: World,
+) -> None:
+    order, others = await _order(world), await _order(world)
+    payment = await _start(world, order, "moamalat")
+    health = world.shop.gateways.health
+    assert isinstance(health, Breakers)
+    for _ in range(FAILURES_MAX):
+        await health.silent("moamalat")
+    with pytest.raises(GatewayResting):
+        await _start(world, others, "moamalat")
+    world.provider.pay(payment.reference, payment.amount_dirhams)
+    news = {"signature": "good", "reference": payment.reference, "event": "e1"}
+    told = await world.client().post("/api/webhooks/payments/moamalat", json=news)
+    assert told.status_code == 200
+    await world.settle()
+    assert (await orders.get_order(world.db, order.id)).is_captured
+    await refund(world, order.id)
+    await run_once(world.shop)
+    assert world.provider.refunds.total == order.total_dirhams
+    with pytest.raises(GatewayResting):
+        await _start(world, others, "moamalat")
+    assert await find_faults(world.db) == []
 
 
 async def test_silence_at_one_store_s_own_account_is_that_store_s_alone(world: World) -> None:

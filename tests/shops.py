@@ -49,6 +49,7 @@ from eishro.flows.edit_promotion import PromotionChange, create_promotion
 from eishro.flows.edit_staff import Newcomer
 from eishro.flows.edit_zones import ZoneChange, create_zone
 from eishro.flows.gateway_desk import GatewayDesk
+from eishro.flows.gateway_health import Breakers
 from eishro.flows.open_store import NewStore
 from eishro.flows.parcels import Parcel
 from eishro.flows.pay_order import check_payment
@@ -352,10 +353,12 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
     hasher = BcryptHasher(4)
     http = HttpxHttp()
     journal = MemoryJournal(clock)
+    kv = MemoryKeyValue(clock)
+    tools = Tools(http, DatabaseStamps(db), clock, "http://shop.test", journal, Breakers(kv, clock))
     try:
         shop = Shop(
             db=db,
-            kv=MemoryKeyValue(clock),
+            kv=kv,
             files=FolderFiles(folder / "files"),
             mail=OutboxMail(folder / "mail"),
             press=TypstPress(),
@@ -368,12 +371,7 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             providers={"moamalat": provider, PROVIDER: BankTransfer()},
             methods=tuple(m for m in METHODS if m.provider in (None, provider.name, PROVIDER)),
             journal=journal,
-            gateways=GatewayDesk(
-                GATEWAYS,
-                Tools(http, DatabaseStamps(db), clock, "http://shop.test", journal),
-                is_production=False,
-                keeps=True,
-            ),
+            gateways=GatewayDesk(GATEWAYS, tools, is_production=False, keeps=True),
             rules=Rules(public_url="http://shop.test"),
         )
         yield World(shop, clock, provider)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import eishro
+from eishro.adapters.payments import GATEWAYS, METHODS
 from eishro.domain.accounts.permissions import (
     PERMISSIONS,
     PERMISSIONS_OF,
@@ -26,6 +27,7 @@ from eishro.domain.payments.gateways import Field, Gateway
 from eishro.errors import ShopError
 from eishro.gateway_settings import described
 from eishro.jobs.events import HANDLERS
+from eishro.money import decimal_from_dirhams
 from eishro.settings import PREFIX, Rate, setting_fields
 from eishro.web.api import ROUTES
 from eishro.web.errors import status_of
@@ -43,6 +45,7 @@ def main() -> int:
         "errors.md": errors_page(),
         "events.md": events_page(),
         "orders.md": orders_page(),
+        "gateways.md": gateways_page(),
     }
     if "--check" not in sys.argv[1:]:
         TARGET.mkdir(parents=True, exist_ok=True)
@@ -185,6 +188,48 @@ def orders_page() -> str:
         "| Status | Next | Fulfilment by then | Its pieces | Takes money while unpaid |",
         rows,
     )
+
+
+def gateways_page() -> str:
+    """What each way to pay can carry, and which settings narrow it."""
+    narrowing = {
+        gateway.provider: [
+            f"`EISHRO_{gateway.prefix}_{field.name.upper()}`"
+            for field in gateway.fields
+            if field.bounds_amounts
+        ]
+        for gateway in GATEWAYS
+    }
+    rows = [
+        f"| `{method.method}` | {method.name_en} | {method.provider or 'none'} | {method.kind} | "
+        f"{method.currency} | {_dinars(method.least_dirhams)} | {_dinars(method.most_dirhams)} | "
+        f"{_dinars(method.step_dirhams)} | "
+        f"{', '.join(narrowing.get(method.provider or '', ())) or _NARROWED.get(method.method, '')}"
+        " |"
+        for method in METHODS
+    ]
+    return _page(
+        "What payment gateways carry",
+        "Orders are in dinars to the dirham (three decimals). Least, most and step are dinars: an "
+        "amount outside them, or between two steps, is refused with 422 before anything is sent, "
+        "when the order is placed and when its payment begins; it is never rounded. A step of "
+        "0.010 is a gateway that takes two decimals. Of several rows of one name the first that "
+        "can be used counts. What is settled in dollars is sent in cents, rounded up at the rate "
+        "of `EISHRO_USD_RATE`; the payment keeps the dinars, the cents, the rate and its source. "
+        "Where an account of the gateway's is held to less than its methods (last column), the "
+        "adapter refuses such an amount, before sending as well: 422 `PAYMENT_REFUSED`.\n\n"
+        "`least`, `most` and `step` of `GET /api/stores/:storeId/payment-methods` are these. "
+        "Proven for every row by `tests/adapters/payments/test_precision.py`.",
+        "| Method | Name | Gateway | Kind | Settled in | Least | Most | Step | Narrowed by |",
+        rows,
+    )
+
+
+_NARROWED = {"cod": "the store's setting `codMax`"}
+
+
+def _dinars(dirhams: int) -> str:
+    return f"{decimal_from_dirhams(dirhams):,}"
 
 
 _SHELF = {

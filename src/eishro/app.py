@@ -38,6 +38,7 @@ from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.domain.payments.rates import UsdRate, rate_of
 from eishro.flows.gateway_desk import GatewayDesk
+from eishro.flows.gateway_health import Breakers
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import HoldLimits, Rules, Shop
 from eishro.jobs.schedule import Background
@@ -89,7 +90,9 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         http = HttpxHttp()
         stack.push_async_callback(http.aclose)
         journal = MemoryJournal(clock)
-        tools = Tools(http, DatabaseStamps(db), clock, settings.public_url, journal)
+        tools = Tools(
+            http, DatabaseStamps(db), clock, settings.public_url, journal, Breakers(kv, clock)
+        )
         providers: dict[str, PaymentProvider] = {}
         for gateway, fields in usable_gateways(settings):
             provider = providers[gateway.provider] = gateway.build(

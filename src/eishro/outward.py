@@ -19,12 +19,14 @@ class NoReply(Exception):
     """Nothing usable came back: refused, timed out, cut off or too large.
 
     `sent` says whether the other side may have seen the request; only if it is False may a
-    call with an effect be repeated without asking first.
+    call with an effect be repeated without asking first. `is_silence` is False where the other
+    side did answer, too much of it, or could not be asked because of ourselves.
     """
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
+    def __init__(self, reason: str, *, sent: bool, is_silence: bool = True) -> None:
         super().__init__(reason)
         self.sent = sent
+        self.is_silence = is_silence
 
 
 class Http(Protocol):

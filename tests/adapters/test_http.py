@@ -313,3 +313,35 @@ async def test_fifty_calls_go_out_at_once(http: HttpxHttp, gateway: Gateway) -> 
     replies = await asyncio.gather(*(http.post_json(gateway.url, {"n": n}) for n in range(50)))
     assert [reply.status for reply in replies] == [200] * 50
     assert len(gateway.requests) == 50
+
+
+async def test_silence_is_told_from_what_is_our_own_doing(
+    http: HttpxHttp, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that answers too much is there; one we had no connection for was never asked."""
+    with pytest.raises(NoReply) as refused:
+        await http.get(f"http://127.0.0.1:{free_port()}/")
+    assert refused.value.is_silence
+    with pytest.raises(NoReply) as large:
+        await http.get(gateway.url, limit_bytes=1)
+    assert not large.value.is_silence
+    for url, headers in ((gateway.url, {"X": "a\nb"}), ("http://127.0.0.1:99999/", None)):
+        with pytest.raises(NoReply) as unusable:
+            await http.get(url, headers=headers)
+        assert not unusable.value.is_silence
+    monkeypatch.setattr("eishro.adapters.http.CONNECTIONS_MAX", 1)
+    narrow = HttpxHttp()
+    gateway.requests.clear()
+    gateway.answer = write(b"", pause_seconds=600)
+    first = asyncio.ensure_future(narrow.get(gateway.url, timeout_seconds=600))
+    while not gateway.requests:
+        await asyncio.sleep(0.001)
+    with pytest.raises(NoReply) as waited:
+        await narrow.get(gateway.url, timeout_seconds=0.05)
+    assert not waited.value.is_silence
+    first.cancel()
+    gateway.requests.clear()
+    with pytest.raises(NoReply) as silent:
+        await http.get(gateway.url, timeout_seconds=0.2)
+    assert silent.value.is_silence
+    await narrow.aclose()

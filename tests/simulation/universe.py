@@ -19,9 +19,11 @@ from eishro.db.id_blocks import IntegerIds
 from eishro.db.statements import Statement
 from eishro.domain.accounts.model import Caller
 from eishro.domain.orders.model import Wanted
+from eishro.domain.payments.gateways import Tools
 from eishro.flows import pay_out
 from eishro.flows.edit_product import ProductDraft, create_product
 from eishro.flows.gateway_desk import GatewayDesk
+from eishro.flows.gateway_health import Breakers
 from eishro.flows.pay_out import BankDetails
 from eishro.flows.price_list import PriceList
 from eishro.flows.price_order import PlaceOrder
@@ -99,9 +101,13 @@ class Universe:
     def start(self) -> None:
         """A new process: nothing is remembered but what the database holds."""
         self.db = MortalDatabase(self._real, self.rng, self.trail)
+        kv, journal = MemoryKeyValue(self.clock), MemoryJournal(self.clock)
+        nobody: Any = None  # no store has credentials of its own here
+        health = Breakers(kv, self.clock)
+        tools = Tools(nobody, nobody, self.clock, "http://shop.test", journal, health)
         self.shop = Shop(
             db=self.db,
-            kv=MemoryKeyValue(self.clock),
+            kv=kv,
             files=FolderFiles(self._folder / "files"),
             mail=OutboxMail(self._folder / "mail"),
             press=TypstPress(),
@@ -113,9 +119,8 @@ class Universe:
             keyring=Keyring([SECRET]),
             providers={"moamalat": self.gateway},
             methods=tuple(m for m in METHODS if m.provider in (None, "moamalat")),
-            journal=MemoryJournal(self.clock),
-            # No store has credentials of its own here.
-            gateways=GatewayDesk((), None, is_production=False, keeps=True),  # type: ignore[arg-type]
+            journal=journal,
+            gateways=GatewayDesk((), tools, is_production=False, keeps=True),
             rules=Rules(public_url="http://shop.test"),
         )
 

@@ -131,11 +131,15 @@ class HttpxHttp:
                     method, url, content, headers, timeout_seconds, limit_bytes, progress
                 )
         except TimeoutError as fault:
-            raise NoReply("timed out", sent=progress.sent) from fault
+            raise NoReply("timed out", sent=progress.sent, is_silence=progress.began) from fault
         except httpx.LocalProtocolError as fault:  # e.g. a line break in a header: not written
-            raise NoReply(f"the request cannot be written: {fault}", sent=False) from fault
+            raise NoReply(
+                f"the request cannot be written: {fault}", sent=False, is_silence=False
+            ) from fault
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as fault:
-            raise NoReply(f"{type(fault).__name__}: {fault}", sent=progress.sent) from fault
+            raise NoReply(
+                f"{type(fault).__name__}: {fault}", sent=progress.sent, is_silence=progress.began
+            ) from fault
 
     async def _exchange(
         self,
@@ -163,7 +167,7 @@ class HttpxHttp:
             async for part in reply.aiter_bytes():
                 received += part
                 if len(received) > limit_bytes:
-                    raise NoReply(f"more than {limit_bytes} bytes", sent=True)
+                    raise NoReply(f"more than {limit_bytes} bytes", sent=True, is_silence=False)
             return HttpReply(reply.status_code, bytes(received))
 
 
@@ -174,12 +178,16 @@ def _trusted() -> ssl.SSLContext:
 
 
 class _Progress:
-    """How far a request got: from the moment its first byte is written, it may have arrived."""
+    """How far a request got: from the moment its first byte is written, it may have arrived. One
+    that never began waited for a connection of ours, or had an address that cannot be used.
+    """
 
     def __init__(self) -> None:
+        self.began = False
         self.sent = False
 
     async def note(self, event: str, _details: object) -> None:
         """Called by httpx's transport at each step."""
+        self.began = True
         if event.endswith("send_request_headers.started"):
             self.sent = True

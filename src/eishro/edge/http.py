@@ -91,7 +91,7 @@ async def _ask(
     limit_bytes: int,
 ) -> HttpReply:
     if not url.startswith(("https://", "http://")):
-        raise NoReply("not an address of HTTP", sent=False)
+        raise NoReply("not an address of HTTP", sent=False, is_silence=False)
     # Names in one case: two spellings of one header would be sent as one with two values.
     own = {name.lower(): value for name, value in (headers or {}).items()}
     abort = runtime.js().AbortController.new()
@@ -122,4 +122,4 @@ async def _read(reply: Any, limit_bytes: int) -> bytes:
             return bytes(received)
         received += runtime.bytes_from_js(part.value)
         if len(received) > limit_bytes:
-            raise NoReply(f"more than {limit_bytes} bytes", sent=True)
+            raise NoReply(f"more than {limit_bytes} bytes", sent=True, is_silence=False)

@@ -52,6 +52,7 @@ from eishro.edge.places import PlacedDatabase, PlacedIds, Places
 from eishro.edge.r2 import R2Files
 from eishro.errors import ShopError
 from eishro.flows.gateway_desk import GatewayDesk
+from eishro.flows.gateway_health import Breakers
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import Shop
 from eishro.jobs import schedule
@@ -179,7 +180,13 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
     """
     clock = SystemClock()
     db = PlacedDatabase(places)
-    kv = binding_of(env, KEY_VALUE, "getWithMetadata")
+    kv = CloudflareKeyValue(
+        binding_of(env, KEY_VALUE, "getWithMetadata"),
+        KEY_VALUE,
+        places.home,
+        clock,
+        LOCAL_COUNTERS,
+    )
     http = FetchHttp()
     mail = (
         ApiMail(edge.mail_api_url, edge.mail_api_key, settings.mail_sender, http)
@@ -188,11 +195,12 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
     )
     # Stamps of a terminal only grow, whichever place asks: they are counted at home.
     journal = MemoryJournal(clock)
-    tools = Tools(http, DatabaseStamps(places.home), clock, settings.public_url, journal)
+    stamps, health = DatabaseStamps(places.home), Breakers(kv, clock)
+    tools = Tools(http, stamps, clock, settings.public_url, journal, health)
     providers = InvocationProviders(usable_gateways(settings), tools)
     return Shop(
         db=db,
-        kv=CloudflareKeyValue(kv, KEY_VALUE, places.home, clock, LOCAL_COUNTERS),
+        kv=kv,
         files=R2Files(binding_of(env, FILES, "createMultipartUpload"), FILES),
         mail=mail,
         press=TypstPress(),

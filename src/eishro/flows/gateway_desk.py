@@ -6,6 +6,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from eishro.domain.payments.gateways import Gateway, Tools
+from eishro.domain.payments.health import Health
 from eishro.domain.payments.port import PaymentProvider
 
 KEPT_MAX = 200  # adapters; each is small, but some hold a queue of questions
@@ -34,6 +35,7 @@ class GatewayDesk:
             gateway.provider: gateway for gateway in catalog if not gateway.is_always_there
         }
         self.is_production = is_production
+        self.health: Health = tools.health
         self._hosts = {host.lower() for host in hosts}
         self._tools = tools
         self._keeps = keeps
@@ -57,7 +59,8 @@ class GatewayDesk:
             return found
         gateway = self.catalog[provider]
         made = gateway.build(
-            gateway.completed(fields, is_live=mode == "live"), self._tools.of(provider)
+            gateway.completed(fields, is_live=mode == "live"),
+            self._tools.of(provider, credentials_id),
         )
         if self._keeps:
             self._kept[credentials_id] = made

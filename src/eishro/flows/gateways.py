@@ -1,11 +1,13 @@
 """Which adapter speaks for a payment, and what it is told."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from eishro.domain.payments import credentials
 from eishro.domain.payments.credentials import Credentials
+from eishro.domain.payments.health import account_name
 from eishro.domain.payments.model import Payment
 from eishro.domain.payments.port import Intent, PaymentProvider, ProviderBusy
 from eishro.flows.shop import Shop
@@ -46,6 +48,22 @@ def speak_for(shop: Shop, own: Credentials) -> PaymentProvider:
         return shop.gateways.speak(own.id, own.provider, own.mode, open_fields(shop, own))
     except (BadSeal, ValueError, KeyError) as error:
         raise ProviderBusy() from error
+
+
+@asynccontextmanager
+async def beginning(shop: Shop, payment: Payment) -> AsyncIterator[None]:
+    """Around asking a gateway to begin a payment: held back where it has not answered lately.
+
+    Raises:
+        GatewayResting: it was not asked, nothing was charged.
+    """
+    account = account_name(payment.provider, payment.credentials_id)
+    await shop.gateways.health.begin(account)
+    try:
+        yield
+    except Exception:  # what the payer gave does not do: another may find out how the gateway is
+        await shop.gateways.health.untried(account)
+        raise
 
 
 def open_fields(shop: Shop, own: Credentials) -> dict[str, str]:

@@ -240,6 +240,7 @@ def _methods(shop: Shop, store: Store, settings: StoreSettings) -> tuple[Payment
             method.provider is None or method.provider in shop.providers or method.provider in own
         )
         is_wanted = not chosen or method.method in chosen
+        is_wanted = is_wanted and (method.currency == "LYD" or shop.rules.usd is not None)
         if is_usable and is_wanted and can_pay_into(shop, settings, method):
             usable.setdefault(method.method, method)  # of several ways to it, the first
     return tuple(usable.values())

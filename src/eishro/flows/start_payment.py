@@ -29,7 +29,7 @@ from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
 from eishro.flows import return_address
 from eishro.flows.beneficiary import beneficiary_of
-from eishro.flows.gateways import intent_of, present_provider, seal_session
+from eishro.flows.gateways import beginning, intent_of, present_provider, seal_session
 from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.pay_on_delivery import choose_cash
 from eishro.flows.pay_order import refuse_unclear
@@ -57,7 +57,7 @@ async def start_payment(
     """A new attempt to pay what is due, with what the payer has to do; in cash on delivery, too.
 
     Raises:
-        NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
+        NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, GatewayResting, ProviderBusy,
         ProviderRefused, idempotency.AlreadyClaimed.
         Invalid: what the payer gave, or an address to come back to that is nobody's here.
         TotalDiffers, NotEditable: paid in cash.
@@ -149,8 +149,9 @@ async def new_attempt(
         beneficiary=account,
         language=language,
     )
-    with speaking_of(payment.reference):
-        started = await provider.start(intent)
+    async with beginning(shop, payment):
+        with speaking_of(payment.reference):
+            started = await provider.start(intent)
     return msgspec.structs.replace(
         payment,
         status="action_required",

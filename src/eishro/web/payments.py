@@ -16,7 +16,6 @@ from eishro.errors import Invalid, NotFound, Unauthenticated, Words
 from eishro.flows import pay_order, refusals
 from eishro.flows import submit_code as codes
 from eishro.flows.gateways import intent_of, provider_of
-from eishro.flows.place_order import methods_of
 from eishro.flows.start_payment import start_payment
 from eishro.money import EXPONENTS
 from eishro.text import fold_digits
@@ -40,17 +39,6 @@ class PaymentBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     card: Annotated[str, Meta(max_length=20, pattern=r"^[0-9]*$")] | None = None
 
 
-class MethodView(msgspec.Struct, frozen=True, rename="camel"):
-    """A way to pay that the store offers."""
-
-    method: str
-    kind: str
-    name: str
-    name_en: str
-    currency: str
-    asks: tuple[str, ...]
-
-
 class CodeBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """The one-time code that the payer was sent, digits of any script."""
 
@@ -71,25 +59,6 @@ class PaymentView(msgspec.Struct, frozen=True, rename="camel"):
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
-
-
-async def list_methods(call: Call) -> Reply:
-    """The payment methods the store offers."""
-    store = await stores.get_store(call.shop.db, call.store)
-    language = call.language
-    return Reply(
-        [
-            MethodView(
-                method=m.method,
-                kind=m.kind,
-                name=m.name if language == "ar" else m.name_en,
-                name_en=m.name_en,
-                currency=m.currency,
-                asks=m.asks,
-            )
-            for m in methods_of(call.shop, store)
-        ]
-    )
 
 
 async def start(call: Call, body: PaymentBody) -> Reply:

@@ -46,6 +46,13 @@ class PlaceMoneyBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
     reason: Note | None = None
 
 
+class ProposalView(msgspec.Struct, frozen=True, rename="camel"):
+    """What to do with the money, as `resolve` takes it, and why."""
+
+    action: Literal["apply", "refund"]
+    reason: str
+
+
 class SuspenseView(msgspec.Struct, frozen=True, rename="camel"):
     """Money of one receipt; `orderId` is the order whose payment brought it."""
 
@@ -67,6 +74,7 @@ class SuspenseView(msgspec.Struct, frozen=True, rename="camel"):
     resolved_order_id: str | None
     resolved_by: str | None
     resolved_at: datetime | None
+    proposal: ProposalView | None
 
 
 async def list_of_store(call: Call, query: SuspenseQuery) -> Reply:
@@ -122,7 +130,7 @@ def _view(call: Call, item: SuspenseItem) -> SuspenseView:
     shown = {
         name: getattr(item, name)
         for name in SuspenseView.__struct_fields__
-        if name not in ("amount", "owner", "is_overdue")
+        if name not in ("amount", "owner", "is_overdue", "proposal")
     }
     is_late = item.status != "resolved" and item.due_at < call.door.clock.now()
     return SuspenseView(
@@ -130,4 +138,15 @@ def _view(call: Call, item: SuspenseItem) -> SuspenseView:
         amount=dinars(item.amount_dirhams),
         owner="platform" if item.assigned_to is None else f"user:{item.assigned_to}",
         is_overdue=is_late,
+        proposal=_proposal(call, item),
+    )
+
+
+def _proposal(call: Call, item: SuspenseItem) -> ProposalView | None:
+    found = item.proposal
+    if found is None:
+        return None
+    return ProposalView(
+        action="refund" if found.action == "refund" else "apply",
+        reason=found.why.in_(call.language),
     )

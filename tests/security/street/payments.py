@@ -77,6 +77,7 @@ STEPS = (
     Step("gateways", "GET", f"{STORE}/gateways"),
     Step("own gateway again", "PUT", f"{STORE}/gateways/moamalat",
          {"mode": "live", "fields": _TERMINAL}),
+    Step("methods explained", "GET", f"{STORE}/gateway-methods?amount=25.505"),
     Step("gateway log", "GET", f"{STORE}/gateway-log?order={{ours[paid order]}}"),
     Step("their gateway log", "GET", f"{STORE}/gateway-log?order={{theirs[paid order]}}"),
     Step("try own gateway", "POST", f"{STORE}/gateways/moamalat/check"),

@@ -339,6 +339,7 @@ GATEWAY = Gateway(
             about="Dinars with two decimals, or whole ones.",
             default="decimals",
             choices=("decimals", "whole"),
+            bounds_amounts=True,
         ),
         Field(
             name="payer_form",

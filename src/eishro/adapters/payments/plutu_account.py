@@ -101,8 +101,16 @@ GATEWAY = Gateway(
             about="Address of the API.",
             default="https://api.plutus.ly/api/v1",
         ),
-        Field(name="minimum", about="Least amount of a payment, dinars; empty: any."),
-        Field(name="maximum", about="Largest amount of a payment, dinars; empty: any."),
+        Field(
+            name="minimum",
+            about="Least amount of a payment, dinars; empty: any.",
+            bounds_amounts=True,
+        ),
+        Field(
+            name="maximum",
+            about="Largest amount of a payment, dinars; empty: any.",
+            bounds_amounts=True,
+        ),
         Field(
             name="code_minutes",
             about="How long a one-time code is taken (assumed).",

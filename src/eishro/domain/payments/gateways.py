@@ -11,6 +11,7 @@ import msgspec
 
 from eishro.clock import Clock
 from eishro.domain.payments.exchanges import Journal
+from eishro.domain.payments.health import Carefree, Health, account_name
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider, Stamps
 from eishro.outward import WebHttp
 
@@ -21,6 +22,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     `default` is used where nothing is given; `sandbox` is what the built-in simulator knows, used
     under `eishro dev` where nothing is given. `published` are values that anybody may read in the
     vendor's papers: refused in production. `choices` empty: any text up to `longest` characters.
+    `bounds_amounts`: an account may carry less by it than its methods say.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     published: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     longest: int = 500
+    bounds_amounts: bool = False
 
 
 class Tools(NamedTuple):
@@ -42,10 +45,14 @@ class Tools(NamedTuple):
     clock: Clock
     public_url: str
     journal: Journal
+    health: Health = Carefree()
 
-    def of(self, provider: str) -> "Tools":
-        """The same for one gateway: its calls are noted."""
-        return self._replace(http=self.journal.watch(self.http, provider))
+    def of(self, provider: str, credentials_id: str | None = None) -> "Tools":
+        """The same for one gateway: its calls are noted, and whether it answers there.
+        `credentials_id` None is the platform's account.
+        """
+        noted = self.journal.watch(self.http, provider)
+        return self._replace(http=self.health.watch(noted, account_name(provider, credentials_id)))
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,31 @@ Status = Literal["open", "assigned", "resolved"]
 Resolution = Literal["apply_to_order", "refund"]
 
 
+class Proposal(msgspec.Struct, frozen=True):
+    """What to do with the money, and why; people decide."""
+
+    action: Resolution
+    why: Words
+
+
+# As a rule it goes back to whoever sent it: nobody ordered anything for it.
+_PROPOSALS = {
+    "paid_already": Words(
+        "The order had been paid before this money came: give it back.",
+        "كان الطلب مدفوعا قبل وصول هذا المبلغ: يُقترح رده.",
+    ),
+    "order_closed": Words(
+        "The order was closed when this money came: give it back, or pay another order of the same "
+        "buyer with it.",
+        "كان الطلب مغلقا عند وصول هذا المبلغ: يُقترح رده، أو سداد طلب آخر للمشتري نفسه به.",
+    ),
+    "amount_differs": Words(
+        "It is not the amount that the order waits for: give it back and have the order paid anew.",
+        "ليس هذا هو المبلغ الذي ينتظره الطلب: يُقترح رده وإعادة سداد الطلب.",
+    ),
+}
+
+
 class SuspenseItem(msgspec.Struct, frozen=True):
     """Money of one receipt that waits to be placed.
 
@@ -66,6 +91,12 @@ class SuspenseItem(msgspec.Struct, frozen=True):
             resolved_by=by,
             resolved_at=at,
         )
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """What to do with it; None once that is decided, or where nothing can be said."""
+        words = _PROPOSALS.get(self.reason)
+        return None if self.status == "resolved" or words is None else Proposal("refund", words)
 
     def must_wait(self) -> None:
         """Nothing, while the money waits.

@@ -36,6 +36,7 @@ function openStream({ name, work, rate, connections, ...given }) {
     under_way: 0,
     failures: 0,
     created: 0,
+    unauthenticated: 0,
     times: [],
   }
   for (let i = 0; i < connections; i++) {
@@ -50,6 +51,7 @@ function take(stream, connection, status) {
   stream.under_way -= 1
   stream.idle.push(connection)
   if (status === 201) stream.created += 1
+  if (status === 401) stream.unauthenticated += 1
   if (status === 0 || status >= 400) stream.failures += 1
   // A schedule counts by the instant of sending; a closed loop by that of the answer, so that
   // slow work shows what came out of it in the time.
@@ -64,9 +66,11 @@ function serve(stream, now) {
     const scheduled = stream.gap > 0
     if (scheduled && stream.taken === stream.waiting.length) break
     const intended = scheduled ? stream.waiting[stream.taken++] : now
+    const text = stream.request()
+    if (text === undefined) return // all that was prepared is sent
     stream.sent += 1
     stream.under_way += 1
-    stream.idle.pop().send(stream.request(), intended)
+    stream.idle.pop().send(text, intended)
   }
   if (stream.taken > 1024 && stream.taken === stream.waiting.length) {
     stream.waiting.length = 0
@@ -98,6 +102,7 @@ function finish() {
       name: stream.name,
       sent: stream.sent,
       created: stream.created,
+      unauthenticated: stream.unauthenticated,
       failures: stream.failures + unanswered,
       per_second: stream.times.length / plan.seconds,
       ...percentiles(stream.times),

@@ -15,16 +15,24 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import structlog
 
-from eishro.adapters.payments.moamalat_reading import Page, Row, decide, read_page
+from eishro.adapters.payments.moamalat_reading import (
+    Listing,
+    Page,
+    Row,
+    decide,
+    read_long_page,
+)
 from eishro.clock import TRIPOLI, Clock
 from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.port import Answer, Intent, ProviderBusy, Stamps, Unknown
 from eishro.outward import Http, NoReply
 
-WAITING_MAX = 500  # references in the queue of a terminal; beyond it the answer is Unknown
+WAITING_MAX = 2_000  # references in the queue of a terminal; beyond it the answer is Unknown
 PAGE_ROWS = 100  # transactions asked for at once
 PAGES_MAX = 50  # of one listing
 LIST_ROWS = 500  # of a page where whole days are read; each page takes a stamp of its own
+MANY_WAITING = 20  # references for which whole days are read in such pages
+DECIDED_IN_A_TURN = 50  # references, without a pause
 REPLY_BYTES_MAX = 2_000_000
 TIMEOUT_SECONDS = 30.0
 AHEAD_SECONDS_MAX = 3  # how far stamps may run ahead of the clock before a call waits
@@ -174,8 +182,9 @@ class TerminalQueries:
         else:
             filters, worth = self._days(intents), len(intents)
         # A list of many payments belongs to none of them: it is not noted.
+        length = LIST_ROWS if len(intents) > MANY_WAITING else PAGE_ROWS
         with speaking_of(intents[0].reference if len(intents) == 1 else None):
-            rows = await self._listing(filters, stamp, worth)
+            rows = await self._listing(filters, stamp, worth, length)
         if rows is None and len(intents) > 1:
             return {}
         if rows is None:
@@ -185,8 +194,16 @@ class TerminalQueries:
                 "moamalat_no_answer", terminal=self._terminal.terminal_id, reason=rows.reason
             )
             return {intent.reference: rows for intent in intents}
-        terminal_id = self._terminal.terminal_id
-        return {intent.reference: decide(intent, rows, terminal_id) for intent in intents}
+        return await self._decided(intents, Listing(rows))
+
+    async def _decided(self, intents: Sequence[Intent], listing: Listing) -> dict[str, Answer]:
+        """What it says of each; others get their turn of the loop in between."""
+        answers: dict[str, Answer] = {}
+        for number, intent in enumerate(intents, 1):
+            answers[intent.reference] = decide(intent, listing, self._terminal.terminal_id)
+            if number % DECIDED_IN_A_TURN == 0:
+                await asyncio.sleep(0)
+        return answers
 
     def _days(self, intents: Sequence[Intent]) -> dict[str, str]:
         """From the first attempt's day to today, in the gateway's time zone."""
@@ -195,24 +212,29 @@ class TerminalQueries:
         return {"DateFrom": day_text(first - DAY_SLACK), "DateTo": day_text(last + DAY_SLACK)}
 
     async def _listing(
-        self, filters: Mapping[str, str], first_stamp: str, pages_worth: int
+        self,
+        filters: Mapping[str, str],
+        first_stamp: str,
+        pages_worth: int,
+        length: int | None = None,
     ) -> list[Row] | Unknown | None:
         """All rows, page by page; None if it is too long for `pages_worth` or `PAGES_MAX`."""
         rows: list[Row] = []
+        known: set[str] = set()
         seen = 0
         stamp: str | Unknown = first_stamp
         for _ in range(PAGES_MAX):
             if isinstance(stamp, Unknown):
                 return stamp
-            page = await self._call(filters, seen, stamp)
+            page = await self._call(filters, seen, stamp, length or PAGE_ROWS)
             if isinstance(page, Unknown):
                 return page
-            known = {row.transaction_id for row in rows}
             # Pages overlap while transactions arrive, but a whole page that was here before
             # means that the gateway does not turn pages.
             if page.rows and known.issuperset(row.transaction_id for row in page.rows):
                 return Unknown("the gateway repeats a page")
             rows += page.rows
+            known.update(row.transaction_id for row in page.rows)
             seen += page.count
             if seen >= page.total:
                 return rows
@@ -250,7 +272,7 @@ class TerminalQueries:
                 raise ProviderBusy()  # it counts more than it lists, or turns no pages
 
     async def _call(
-        self, filters: Mapping[str, str], start: int, stamp: str, length: int | None = None
+        self, filters: Mapping[str, str], start: int, stamp: str, length: int
     ) -> Page | Unknown:
         signed = {
             "DateTimeLocalTrxn": stamp,
@@ -260,7 +282,7 @@ class TerminalQueries:
         body = {
             **signed,
             **filters,
-            "DisplayLength": str(length or PAGE_ROWS),
+            "DisplayLength": str(length),
             "DisplayStart": str(start),
             "SecureHash": self._terminal.sign(signed),
         }
@@ -276,7 +298,7 @@ class TerminalQueries:
         if reply.status != 200:
             reason = f"the gateway answers with HTTP status {reply.status}"
             return Unknown(reason, is_unreachable=reply.status >= 500)
-        return read_page(reply.body, self._terminal.terminal_id)
+        return await read_long_page(reply.body, self._terminal.terminal_id)
 
     async def stamp(self) -> str | Unknown:
         """The next DateTimeLocalTrxn; waits where stamps would run too far ahead of time."""

@@ -5,6 +5,7 @@ not documented (how a void is spelled, whether it repeats the sale's reference) 
 care: only an Approved Sale that nothing contradicts is money, only Declined is a no.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, U
 
 NOTIFICATION_BYTES_MAX = 64_000
 NOTIFICATION_FIELDS_MAX = 100
+ROWS_IN_A_TURN = 25  # read without a pause
 TEXT_MAX = 200  # characters of a field that are looked at
 
 # 13 digits and more, in one piece or in groups, may be a card number.
@@ -60,11 +62,37 @@ class Page(msgspec.Struct, frozen=True):
     total: int
 
 
+async def read_long_page(body: bytes, terminal_id: str) -> Page | Unknown:
+    """The same as `read_page`, with pauses in which others get their turn of the loop."""
+    page = _read_items(body)
+    if isinstance(page, Unknown):
+        return page
+    items, total = page
+    rows: list[Row] = []
+    for first in range(0, len(items), ROWS_IN_A_TURN):
+        rows += _rows(items[first : first + ROWS_IN_A_TURN], terminal_id)
+        await asyncio.sleep(0)
+    return Page(rows, len(items), total)
+
+
 def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
     """The rows of an answer, or why it cannot be used.
 
     Rows that name another terminal are left out; `count` includes them.
     """
+    page = _read_items(body)
+    if isinstance(page, Unknown):
+        return page
+    items, total = page
+    return Page(_rows(items, terminal_id), len(items), total)
+
+
+def _rows(items: Sequence[dict[str, Any]], terminal_id: str) -> list[Row]:
+    return [_row(item) for item in items if text_of(item, "TerminalId") in ("", terminal_id)]
+
+
+def _read_items(body: bytes) -> tuple[list[dict[str, Any]], int] | Unknown:
+    """The transactions of an answer as they stand there, and how many there are in all."""
     try:
         reply = msgspec.json.decode(body)
     except (ValueError, RecursionError):
@@ -78,17 +106,40 @@ def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
     if items and "not found" in text_of(reply, "Message").lower():
         return Unknown("the gateway's answer contradicts itself")
     total = text_of(reply, "TotalCountAllTransaction")
-    rows = [_row(item) for item in items if text_of(item, "TerminalId") in ("", terminal_id)]
-    return Page(rows, len(items), int(total) if re.fullmatch(r"\d{1,9}", total) else len(items))
+    return items, int(total) if re.fullmatch(r"\d{1,9}", total) else len(items)
 
 
-def decide(intent: Intent, rows: Sequence[Row], terminal_id: str) -> Answer:
+class Listing:
+    """All rows of a complete listing, found by what they are of: a flood of news asks for hundreds
+    of attempts in one listing of thousands.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.contradicts = _contradict(rows)
+        self.undone = {row.original_id for row in rows if _is_done(row, "void_refund")}
+        self._of_reference: dict[str, list[Row]] = {}
+        self._of_original: dict[str, list[Row]] = {}
+        for row in rows:
+            self._of_reference.setdefault(row.reference, []).append(row)
+            self._of_original.setdefault(row.original_id, []).append(row)
+
+    def of_reference(self, reference: str) -> Sequence[Row]:
+        """Rows of one attempt."""
+        return self._of_reference.get(reference, ())
+
+    def of_original(self, transaction_id: str) -> Sequence[Row]:
+        """What was done to one transaction afterwards."""
+        return self._of_original.get(transaction_id, ())
+
+
+def decide(intent: Intent, rows: Sequence[Row] | Listing, terminal_id: str) -> Answer:
     """What all rows of a complete listing say about one attempt."""
-    if _contradict(rows):
+    listing = rows if isinstance(rows, Listing) else Listing(rows)
+    if listing.contradicts:
         return Unknown("the gateway tells one transaction in two ways")
-    ours = [row for row in rows if row.reference == intent.reference]
+    ours = listing.of_reference(intent.reference)
     sales = [row for row in ours if row.kind == "sale" and row.outcome == "approved"]
-    standing = {sale.transaction_id: _standing(sale, rows) for sale in sales}
+    standing = {sale.transaction_id: _standing(sale, listing) for sale in sales}
     receipts = {
         sale.transaction_id: Receipt(
             provider_reference=sale.transaction_id,
@@ -258,20 +309,19 @@ def _contradict(rows: Sequence[Row]) -> bool:
     return False
 
 
-def _standing(sale: Row, rows: Sequence[Row]) -> Literal["stands", "gone", "doubtful"]:
+def _standing(sale: Row, listing: Listing) -> Literal["stands", "gone", "doubtful"]:
     """Whether an approved sale's money is still there."""
     if not sale.transaction_id or not sale.amount_dirhams or not sale.currency or sale.is_refund:
         return "doubtful"
-    undone = {row.original_id for row in rows if _is_done(row, "void_refund")}
     refunded: dict[str, int] = {}
-    for row in rows:
-        if row.original_id != sale.transaction_id or row.outcome == "declined":
+    for row in listing.of_original(sale.transaction_id):
+        if row.outcome == "declined":
             continue
         if _is_done(row, "void"):
             return "gone"
         if not _is_done(row, "refund") or not row.transaction_id or row.amount_dirhams is None:
             return "doubtful"
-        if row.transaction_id not in undone:
+        if row.transaction_id not in listing.undone:
             refunded[row.transaction_id] = row.amount_dirhams
     return "gone" if sum(refunded.values()) >= sale.amount_dirhams else "stands"
 

@@ -203,8 +203,7 @@ class Measurement:
                         self._take(server, provider, is_forged=forged) for forged in (True, False)
                     ]
                     floods.append(self._flood(server, provider, reads * TAIL_SHARE))
-                if self.plan.wanted:
-                    self._pay_rest(server)
+                self._pay_rest(server)
                 stored = count_stored(server.database)
             if stored != (expected := sum(self.used.values())):
                 self.faults.append(f"{stored} notifications are stored, {expected} were answered")
@@ -283,12 +282,12 @@ class Measurement:
         file = self._file(provider, due, is_forged=is_forged)
         seconds = max(1, self.plan.seconds - 1)
         before = usage(server.pid).cpu_seconds
-        timing = self._send(server, [Stream("prepared", 0, file=str(file))], seconds).streams[0]
+        stream = Stream("prepared", 0, file=str(file))
+        timing = self._send(server, [stream], seconds, warm_seconds=0).streams[0]
         self._judge(provider, timing, is_forged=is_forged)
         self._settle(server, provider)
         cpu = (usage(server.pid).cpu_seconds - before) * 1_000_000 / max(1, timing.sent)
         kind = "forged" if is_forged else "true"
-        # The closed loop may have sent all there was before the time was over.
         print(
             f"news      {provider:9} {kind:7} {timing.per_second:7.0f}/s  p50"
             f" {timing.p50 / 1000:6.2f}  p99 {timing.p99 / 1000:7.2f} ms  cpu {cpu:5.0f} us",
@@ -379,8 +378,17 @@ class Measurement:
         write_requests(file, [news_of(provider, one, is_forged=is_forged) for one in due])
         return file
 
-    def _send(self, server: Server, streams: Sequence[Stream], seconds: int) -> Schedule:
-        return send(server, streams, self.goods, seconds=seconds, run="payments")
+    def _send(
+        self, server: Server, streams: Sequence[Stream], seconds: int, warm_seconds: int = 1
+    ) -> Schedule:
+        return send(
+            server,
+            streams,
+            self.goods,
+            seconds=seconds,
+            warm_seconds=warm_seconds,
+            run="payments",
+        )
 
     def _compare(self, source: Source) -> list[Comparing]:
         """The day by the gateway's own list, and by a statement with differences planted."""

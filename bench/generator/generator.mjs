@@ -37,6 +37,8 @@ function openStream({ name, work, rate, connections, ...given }) {
     failures: 0,
     created: 0,
     unauthenticated: 0,
+    last: 0,
+    exhausted: false,
     times: [],
   }
   for (let i = 0; i < connections; i++) {
@@ -56,7 +58,10 @@ function take(stream, connection, status) {
   // A schedule counts by the instant of sending; a closed loop by that of the answer, so that
   // slow work shows what came out of it in the time.
   const counts = stream.gap > 0 ? connection.intended >= counted : now >= counted && now < end
-  if (counts) stream.times.push((now - connection.intended) * 1000)
+  if (counts) {
+    stream.times.push((now - connection.intended) * 1000)
+    stream.last = now
+  }
   if (stream.gap > 0 ? stream.taken < stream.waiting.length : now < end) serve(stream, now)
 }
 
@@ -67,7 +72,10 @@ function serve(stream, now) {
     if (scheduled && stream.taken === stream.waiting.length) break
     const intended = scheduled ? stream.waiting[stream.taken++] : now
     const text = stream.request()
-    if (text === undefined) return // all that was prepared is sent
+    if (text === undefined) {
+      stream.exhausted = true // all that was prepared is sent
+      return
+    }
     stream.sent += 1
     stream.under_way += 1
     stream.idle.pop().send(text, intended)
@@ -104,12 +112,18 @@ function finish() {
       created: stream.created,
       unauthenticated: stream.unauthenticated,
       failures: stream.failures + unanswered,
-      per_second: stream.times.length / plan.seconds,
+      per_second: stream.times.length / secondsOf(stream),
       ...percentiles(stream.times),
     }
   })
   for (const stream of streams) stream.connections.forEach((connection) => connection.end())
   console.log(JSON.stringify({ streams: found, lag_p99: percentiles(lags).p99 }))
+}
+
+// Where all that was prepared is sent before the time is over, it counts until the last answer.
+function secondsOf(stream) {
+  const until = stream.last > counted ? (stream.last - counted) / 1000 : plan.seconds
+  return stream.exhausted ? Math.min(plan.seconds, until) : plan.seconds
 }
 
 function percentiles(times) {

@@ -130,6 +130,35 @@ async def test_every_kind_of_difference_is_named(world: World) -> None:
     assert all(difference.proposal for difference in report.differences)
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("paid", "says it is paid"),
+        ("declined", "was declined"),
+        ("absent", "does not know it"),
+        ("unknown", "ask the gateway about it"),
+    ],
+)
+async def test_of_what_the_gateway_does_not_list_it_is_asked_by_its_number(
+    world: World, monkeypatch: pytest.MonkeyPatch, said: str, words: str
+) -> None:
+    lister = _lister(world)
+    paid = await paid_order(world)
+    lister.listed = [_told(world, provider_reference="d1", status="declined")]
+    asked: list[str] = []
+
+    async def status_of(reference: str) -> str:
+        asked.append(reference)
+        return said
+
+    monkeypatch.setattr(lister, "status_of", status_of)
+    (difference,) = (await _report(world, lister)).differences
+    assert asked == [f"tx-{paid.payment.reference}"]
+    assert difference.kind == "extra"
+    assert words in difference.proposal
+    assert await find_faults(world.db) == []
+
+
 async def test_what_was_noticed_after_midnight_is_no_difference(world: World) -> None:
     lister = _lister(world)
     told = _told(world)

@@ -10,13 +10,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
+import msgspec
+
 from eishro.clock import TRIPOLI
 from eishro.db.statements import Batch
 from eishro.domain.payments import credentials, reconciling_sql
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.port import GatewayTransaction, Paid, PaymentProvider, ProviderBusy
-from eishro.domain.payments.reconciling import Booked, Difference, Report, compare
+from eishro.domain.payments.reconciling import (
+    PROPOSALS_OF_EXTRA,
+    Booked,
+    Difference,
+    Report,
+    compare,
+)
 from eishro.flows.gateways import intent_of, provider_of, speak_for
 from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.pay_order import check_payment
@@ -25,6 +33,7 @@ from eishro.flows.shop import Shop
 # Days before and after, in which what happened around midnight may be listed or noticed.
 AROUND = timedelta(days=1)
 ASKED_AT_ONCE = 500
+SINGLY_MAX = 20  # transactions that the gateway is asked about by their numbers
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
@@ -150,9 +159,8 @@ async def _account(
     matched, found = await _compared(shop, name, terminal, listed, of_day, day)
     if await _mend(shop, name, found):
         matched, found = await _compared(shop, name, terminal, listed, of_day, day)
-    return Report(
-        provider=name, terminal=terminal, day=day, matched=matched, differences=tuple(found)
-    )
+    told = await _with_what_is_said(shop, found)
+    return Report(provider=name, terminal=terminal, day=day, matched=matched, differences=told)
 
 
 async def _compared(
@@ -187,6 +195,23 @@ async def _ask_about(shop: Shop, name: str, reference: str) -> bool:
         return False
     await check_payment(shop, payment.id)
     return True
+
+
+async def _with_what_is_said(shop: Shop, found: Sequence[Difference]) -> tuple[Difference, ...]:
+    """Of what we booked and the gateway does not list, it is asked about each, up to some."""
+    told: list[Difference] = []
+    asked = 0
+    for difference in found:
+        proposal = difference.proposal
+        if difference.kind == "extra" and difference.payment_id and asked < SINGLY_MAX:
+            asked += 1
+            payment = await payments.get_payment(shop.db, difference.payment_id)
+            provider = await provider_of(shop, payment)
+            if provider is not None:
+                said = await provider.status_of(difference.provider_reference)
+                proposal = PROPOSALS_OF_EXTRA.get(said, proposal)
+        told.append(msgspec.structs.replace(difference, proposal=proposal))
+    return tuple(told)
 
 
 def _distinct(known: Sequence[Booked]) -> list[Booked]:

@@ -53,6 +53,7 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
     terminal_id: str
     url: str
     refund_url: str
+    status_url: str
     sign: Callable[[Mapping[str, str]], str]
     stamp_digits: int
 

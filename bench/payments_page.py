@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bench.gateway import SADAD_SECONDS
+from bench.session import OTHERS_SHARE_MAX
 
 if TYPE_CHECKING:
     from bench.payments import Flood, Numbers, Plan
@@ -22,6 +23,7 @@ def page(found: "Numbers", plan: "Plan") -> str:
             f" cores, {machine.file_system}, load before {machine.load_before:.2f}."
         ),
         "",
+        *_caution(found),
         (
             "EISHRO on SQLite, no response cache, server on the first core, load and gateways on the"
             f" second. {plan.payments:,} payments of each of two gateways wait for their money:"
@@ -85,6 +87,14 @@ def page(found: "Numbers", plan: "Plan") -> str:
     ]
     lines += ["", *(f"**Fault**: {fault}" for fault in found.faults)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _caution(found: "Numbers") -> list[str]:
+    """A word of warning where somebody else used the machine, too."""
+    most = max((one.others_share for one in found.floods), default=0.0)
+    if most <= OTHERS_SHARE_MAX:
+        return []
+    return [f"**Others used up to {most:.0%} of the machine meanwhile: times say little.**", ""]
 
 
 def _flood_row(one: "Flood") -> str:

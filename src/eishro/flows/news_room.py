@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-TURNS_AT_ONCE = 4  # pieces of news at the database; more would take turns from requests
+TURNS_AT_ONCE = 1  # pieces of news at the database; each more takes turns from requests
 IN_HAND_MAX = 2_000  # pieces of news that a process has taken on
 BUSY_SECONDS = 0.002  # how long a turn of the loop takes where requests are waiting
 PAUSE_SECONDS_MAX = 0.02

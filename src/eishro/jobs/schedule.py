@@ -37,7 +37,7 @@ NEWS_GRACE = timedelta(seconds=10)  # the request that stored a notification wor
 KEEP_EVENTS = timedelta(days=7)
 KEEP_SESSIONS = timedelta(days=30)  # after their time is over
 TIDY_EVERY = timedelta(minutes=10)
-NEWS_AT_ONCE = 200
+NEWS_AT_ONCE = 500
 PAYMENTS_AT_ONCE = 50
 REFUNDS_AT_ONCE = 20
 EVENTS_MAX = 100  # in one turn

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 TURNS_AT_ONCE = 1  # pieces of news at the database; each more takes turns from requests
 IN_HAND_MAX = 2_000  # pieces of news that a process has taken on
 BUSY_SECONDS = 0.002  # how long a turn of the loop takes where requests are waiting
-PAUSE_SECONDS_MAX = 0.02
+PAUSE_SECONDS_MAX = 0.05
 
 
 class NewsRoom:
@@ -45,5 +45,5 @@ class NewsRoom:
             await asyncio.sleep(0)
             taken = time.monotonic() - begun
             if taken > BUSY_SECONDS:
-                await asyncio.sleep(min(taken, PAUSE_SECONDS_MAX))
+                await asyncio.sleep(min(2 * taken, PAUSE_SECONDS_MAX))
             yield

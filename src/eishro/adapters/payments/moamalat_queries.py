@@ -32,7 +32,8 @@ PAGE_ROWS = 100  # transactions asked for at once
 PAGES_MAX = 50  # of one listing
 LIST_ROWS = 500  # of a page where whole days are read; each page takes a stamp of its own
 MANY_WAITING = 20  # references for which whole days are read in such pages
-DECIDED_IN_A_TURN = 50  # references, without a pause
+ROWS_IN_A_TURN = 200  # of a listing, looked through without a pause
+DECIDED_IN_A_TURN = 20  # references, without a pause
 REPLY_BYTES_MAX = 2_000_000
 TIMEOUT_SECONDS = 30.0
 AHEAD_SECONDS_MAX = 3  # how far stamps may run ahead of the clock before a call waits
@@ -146,7 +147,7 @@ class TerminalQueries:
                 _LOG.exception("moamalat_question_failed", terminal=self._terminal.terminal_id)
                 group = group or self._take()
             finally:
-                self._settle(group, answers, fallback)
+                await self._settle_in_turns(group, answers, fallback)
 
     def _take(self) -> list[_Waiting]:
         """Whom the next call answers: all new ones together, in turn with one left-over."""
@@ -161,6 +162,20 @@ class TerminalQueries:
         for waiting in group:
             del self._waiting[waiting.intent.reference]
         return group
+
+    async def _settle_in_turns(
+        self, group: Sequence[_Waiting], answers: Mapping[str, Answer], fallback: Answer | None
+    ) -> None:
+        """Answer some at a time: hundreds who go on at once would hold up everybody else."""
+        left = list(group)
+        try:
+            while left:
+                some, left = left[:DECIDED_IN_A_TURN], left[DECIDED_IN_A_TURN:]
+                self._settle(some, answers, fallback)
+                if left:
+                    await asyncio.sleep(0)
+        finally:
+            self._settle(left, answers, fallback)
 
     def _settle(
         self, group: Sequence[_Waiting], answers: Mapping[str, Answer], fallback: Answer | None
@@ -195,10 +210,14 @@ class TerminalQueries:
                 "moamalat_no_answer", terminal=self._terminal.terminal_id, reason=rows.reason
             )
             return {intent.reference: rows for intent in intents}
-        return await self._decided(intents, Listing(rows))
+        return await self._decided(intents, rows)
 
-    async def _decided(self, intents: Sequence[Intent], listing: Listing) -> dict[str, Answer]:
-        """What it says of each; others get their turn of the loop in between."""
+    async def _decided(self, intents: Sequence[Intent], rows: Sequence[Row]) -> dict[str, Answer]:
+        """What they say of each; others get their turn of the loop in between."""
+        listing = Listing()
+        for first in range(0, len(rows), ROWS_IN_A_TURN):
+            listing.add(rows[first : first + ROWS_IN_A_TURN])
+            await asyncio.sleep(0)
         answers: dict[str, Answer] = {}
         for number, intent in enumerate(intents, 1):
             answers[intent.reference] = decide(intent, listing, self._terminal.terminal_id)

@@ -114,12 +114,24 @@ class Listing:
     of attempts in one listing of thousands.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.contradicts = _contradict(rows)
-        self.undone = {row.original_id for row in rows if _is_done(row, "void_refund")}
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        self.contradicts = False
+        self.undone: set[str] = set()
+        self._seen: dict[str, tuple[object, ...]] = {}
         self._of_reference: dict[str, list[Row]] = {}
         self._of_original: dict[str, list[Row]] = {}
+        self.add(rows)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """More of its rows. Pages can overlap while transactions arrive; the same transaction
+        must then read the same.
+        """
         for row in rows:
+            facts = (row.reference, row.kind, row.outcome, row.amount_dirhams, row.currency)
+            if row.transaction_id and self._seen.setdefault(row.transaction_id, facts) != facts:
+                self.contradicts = True
+            if _is_done(row, "void_refund"):
+                self.undone.add(row.original_id)
             self._of_reference.setdefault(row.reference, []).append(row)
             self._of_original.setdefault(row.original_id, []).append(row)
 
@@ -297,16 +309,6 @@ def _kind(text: str) -> Kind:
     if "refund" in letters:
         return "void_refund" if is_void else "refund"
     return "void" if is_void else "other"
-
-
-def _contradict(rows: Sequence[Row]) -> bool:
-    """Pages can overlap while transactions arrive; the same one must then read the same."""
-    seen: dict[str, tuple[object, ...]] = {}
-    for row in rows:
-        facts = (row.reference, row.kind, row.outcome, row.amount_dirhams, row.currency)
-        if row.transaction_id and seen.setdefault(row.transaction_id, facts) != facts:
-            return True
-    return False
 
 
 def _standing(sale: Row, listing: Listing) -> Literal["stands", "gone", "doubtful"]:

@@ -22,17 +22,20 @@ _LINK_SECONDS_MAX = 10.0
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """A kind of work at a rate a second; 0 is a closed loop, as fast as answers come."""
+    """A kind of work at a rate a second; 0 is a closed loop, as fast as answers come. `file` holds
+    the requests of the work `prepared`."""
 
     work: str
     rate: float
     connections: int = CONNECTIONS
+    file: str = ""
 
 
 class Timing(msgspec.Struct, frozen=True):
     """One stream as the generator saw it: microseconds from the intended sending to the answer.
 
-    `created` are answers of 201; `sent` counts the warm-up, `per_second` does not.
+    `created` are answers of 201, `unauthenticated` of 401 (failures, too); `sent` counts the
+    warm-up, `per_second` does not.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Timing(msgspec.Struct, frozen=True):
     p99: int
     p999: int
     max: int
+    unauthenticated: int = 0
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -135,6 +139,8 @@ def _describe(server: Server, stream: Stream, goods: Goods, run: str) -> dict[st
     if stream.work == "login":
         emails = [email_of(number) for number in range(1, goods.stores + 1)]
         described |= {"emails": emails, "password": PASSWORD}
+    if stream.work == "prepared":
+        described["file"] = stream.file
     if stream.work == "revalidate":
         ids = range(1, min(goods.products, _TAGGED_PRODUCTS) + 1)
         described["tags"] = [(i, get(server.port, f"/api/products/{i}")[1]["etag"]) for i in ids]

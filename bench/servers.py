@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -66,7 +67,13 @@ class Server(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def running(
-    contender: Contender, source: Source, folder: Path, *, pinned: bool, in_place: bool = False
+    contender: Contender,
+    source: Source,
+    folder: Path,
+    *,
+    pinned: bool,
+    in_place: bool = False,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Server]:
     """A server on its own copy of the data, stopped at the end. The copy stays: a file in the
     folder; a database is dropped by `drop_copy`.
@@ -75,6 +82,7 @@ def running(
         folder: a new folder for the copy, the log and what else the server writes.
         pinned: to the first core; else it may use all of them.
         in_place: on the source's own file, which it may change.
+        more: further settings.
     Raises:
         BenchError: it does not answer in time; the message holds the end of its log.
     """
@@ -82,6 +90,7 @@ def running(
     database = str(source.file) if in_place else _copy(contender, source, folder)
     port = free_port()
     command, environment = _command(contender, port, folder, database, source)
+    environment |= more
     if pinned:
         command = [require("taskset", "util-linux"), "-c", str(cores()[0]), *command]
     log = folder / "server.log"

@@ -36,6 +36,9 @@ function openStream({ name, work, rate, connections, ...given }) {
     under_way: 0,
     failures: 0,
     created: 0,
+    unauthenticated: 0,
+    last: 0,
+    exhausted: false,
     times: [],
   }
   for (let i = 0; i < connections; i++) {
@@ -50,11 +53,15 @@ function take(stream, connection, status) {
   stream.under_way -= 1
   stream.idle.push(connection)
   if (status === 201) stream.created += 1
+  if (status === 401) stream.unauthenticated += 1
   if (status === 0 || status >= 400) stream.failures += 1
   // A schedule counts by the instant of sending; a closed loop by that of the answer, so that
   // slow work shows what came out of it in the time.
   const counts = stream.gap > 0 ? connection.intended >= counted : now >= counted && now < end
-  if (counts) stream.times.push((now - connection.intended) * 1000)
+  if (counts) {
+    stream.times.push((now - connection.intended) * 1000)
+    stream.last = now
+  }
   if (stream.gap > 0 ? stream.taken < stream.waiting.length : now < end) serve(stream, now)
 }
 
@@ -64,9 +71,14 @@ function serve(stream, now) {
     const scheduled = stream.gap > 0
     if (scheduled && stream.taken === stream.waiting.length) break
     const intended = scheduled ? stream.waiting[stream.taken++] : now
+    const text = stream.request()
+    if (text === undefined) {
+      stream.exhausted = true // all that was prepared is sent
+      return
+    }
     stream.sent += 1
     stream.under_way += 1
-    stream.idle.pop().send(stream.request(), intended)
+    stream.idle.pop().send(text, intended)
   }
   if (stream.taken > 1024 && stream.taken === stream.waiting.length) {
     stream.waiting.length = 0
@@ -98,13 +110,20 @@ function finish() {
       name: stream.name,
       sent: stream.sent,
       created: stream.created,
+      unauthenticated: stream.unauthenticated,
       failures: stream.failures + unanswered,
-      per_second: stream.times.length / plan.seconds,
+      per_second: stream.times.length / secondsOf(stream),
       ...percentiles(stream.times),
     }
   })
   for (const stream of streams) stream.connections.forEach((connection) => connection.end())
   console.log(JSON.stringify({ streams: found, lag_p99: percentiles(lags).p99 }))
+}
+
+// Where all that was prepared is sent before the time is over, it counts until the last answer.
+function secondsOf(stream) {
+  const until = stream.last > counted ? (stream.last - counted) / 1000 : plan.seconds
+  return stream.exhausted ? Math.min(plan.seconds, until) : plan.seconds
 }
 
 function percentiles(times) {

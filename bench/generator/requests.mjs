@@ -1,5 +1,7 @@
 // The requests of each kind of work, as text ready to be sent; the same as the scripts in wrk/.
 
+import { readFileSync } from 'node:fs'
+
 const CUSTOMER = '"customer":{"name":"سالم المبروك","phone":"091'
 const BODY_TAIL =
   '"shipping":{"city":"طرابلس","area":"حي الأندلس","address":"شارع الجمهورية، عمارة 12"},' +
@@ -7,7 +9,8 @@ const BODY_TAIL =
 const HOST = 'Host: 127.0.0.1\r\n'
 
 // A source of requests. `given` holds products, stores, seed and run (the front of the keys), for
-// logins emails and password, for revalidation tags: pairs of a product's id and its tag.
+// logins emails and password, for revalidation tags: pairs of a product's id and its tag; for
+// prepared requests the file that holds them, each sent once, in its order.
 export function openRequests(work, given) {
   const dice = openDice(given.seed)
   const below = (limit) => Math.floor(dice() * limit)
@@ -15,6 +18,7 @@ export function openRequests(work, given) {
   const product = () => read(`/api/products/${1 + below(given.products)}`)
   const list = () => read(`/api/stores/${1 + below(given.stores)}/products?limit=20`)
   const order = openOrders(given, below)
+  const prepared = work === 'prepared' ? JSON.parse(readFileSync(given.file)) : []
   const makers = {
     product,
     list,
@@ -33,6 +37,7 @@ export function openRequests(work, given) {
       const email = given.emails[turn++ % given.emails.length] // nobody signs in six times at once
       return write('/api/auth/login', JSON.stringify({ email, password: given.password }))
     },
+    prepared: () => prepared[turn++],
   }
   return makers[work]
 }

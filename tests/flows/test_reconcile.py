@@ -1,5 +1,6 @@
 """A gateway's own list beside the books: every kind of difference, and what mends itself."""
 
+import asyncio
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from eishro.cli.doctor import find_faults
 from eishro.clock import TRIPOLI
 from eishro.domain.payments import reconciling_sql
+from eishro.domain.payments.model import Payment
 from eishro.domain.payments.port import GatewayTransaction, Intent, ProviderBusy
 from eishro.domain.payments.reconciling import Report
 from eishro.domain.payments.statement_file import read_statement
@@ -128,6 +130,35 @@ async def test_every_kind_of_difference_is_named(world: World) -> None:
     assert all(difference.proposal for difference in report.differences)
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("paid", "says it is paid"),
+        ("declined", "was declined"),
+        ("absent", "does not know it"),
+        ("unknown", "ask the gateway about it"),
+    ],
+)
+async def test_of_what_the_gateway_does_not_list_it_is_asked_by_its_number(
+    world: World, monkeypatch: pytest.MonkeyPatch, said: str, words: str
+) -> None:
+    lister = _lister(world)
+    paid = await paid_order(world)
+    lister.listed = [_told(world, provider_reference="d1", status="declined")]
+    asked: list[str] = []
+
+    async def status_of(reference: str) -> str:
+        asked.append(reference)
+        return said
+
+    monkeypatch.setattr(lister, "status_of", status_of)
+    (difference,) = (await _report(world, lister)).differences
+    assert asked == [f"tx-{paid.payment.reference}"]
+    assert difference.kind == "extra"
+    assert words in difference.proposal
+    assert await find_faults(world.db) == []
+
+
 async def test_what_was_noticed_after_midnight_is_no_difference(world: World) -> None:
     lister = _lister(world)
     told = _told(world)
@@ -166,6 +197,49 @@ async def test_where_nothing_is_listed_each_payment_is_asked_about(world: World)
     with pytest.raises(ProviderBusy):
         await reconcile_day(world.shop, "moamalat", world.provider, _today(world))
     assert isinstance(paid.payment.intent, Intent)
+
+
+async def test_many_payments_are_asked_about_together_but_not_all_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = world.provider
+    rules = msgspec.structs.replace(world.shop.rules, checks_at_once=3)
+    world.shop = changed(world.shop, rules=rules)
+    begun = [await start_payment_of(world) for _ in range(7)]
+    inside = most = 0
+    together = asyncio.Event()
+    query = provider.query
+
+    async def counted(intent: Intent) -> Any:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        if inside == 3:
+            together.set()
+        await together.wait()
+        inside -= 1
+        return await query(intent)
+
+    monkeypatch.setattr(provider, "query", counted)
+    for payment in begun:
+        provider.pay(payment.reference, payment.amount_dirhams)
+    seen: list[tuple[int, int]] = []
+    day = world.clock.now().astimezone(TRIPOLI).date()
+    (report,) = await reconcile_day(
+        world.shop, "moamalat", provider, day, lambda *done: seen.append(done)
+    )
+    assert (report.matched, report.differences) == (7, ())
+    assert seen[:3] == [(3, 7), (6, 7), (7, 7)]
+    assert most == 3
+    assert await find_faults(world.db) == []
+
+
+async def start_payment_of(world: World) -> Payment:
+    """A payment of a new order that waits for its money."""
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    placed = await world.order(await world.product(merchant.store.id))
+    return await start_payment(world.shop, placed.order.id, "moamalat", None, TESTER, NotOnce())
 
 
 async def test_a_statement_is_read_as_people_download_it(world: World) -> None:

@@ -28,7 +28,16 @@ from eishro.domain.payments.model import (
     Status,
     StoredReceipt,
 )
-from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Proof, Receipt, Unknown
+from eishro.domain.payments.port import (
+    Answer,
+    Claim,
+    Failed,
+    Paid,
+    PaymentProvider,
+    Proof,
+    Receipt,
+    Unknown,
+)
 from eishro.domain.suspense import sql as suspense
 from eishro.flows.check_risk import check_paid
 from eishro.flows.gateways import intent_of, provider_of
@@ -41,30 +50,35 @@ from eishro.ids import text_id
 
 class Hand(msgspec.Struct, frozen=True):
     """Who decides in a gateway's place: what is written together with the answer, and whether the
-    payment has been looked at thereby.
+    payment has been looked at thereby. `brings_news`: the gateway had told of it by itself, so what
+    it does not confirm yet is asked again very soon.
     """
 
     actor: Actor
     beside: tuple[Statement, ...] = ()
     clears_review: bool = False
+    brings_news: bool = False
 
 
 _NOBODY = Hand(SYSTEM)
+_NEWS = Hand(SYSTEM, brings_news=True)
 _AMOUNTS = ("amount_dirhams", "currency", "wire_minor")
 
 
 async def check_payment(shop: Shop, payment_id: str) -> Payment:
     """Ask the gateway about the payment and record what it answers."""
     payment = await payments.get_payment(shop.db, payment_id)
-    provider = await provider_of(shop, payment)
-    if provider is None or not provider.can_query:
-        # Credentials that are missing now may be there again before it is too late to ask.
-        silence = Unknown("nobody can be asked", is_unreachable=provider is None)
-        return await record_answer(shop, payment_id, silence)
-    with speaking_of(payment.reference):
-        answer = await provider.query(intent_of(shop, payment))
+    answer = await _ask(shop, payment, await provider_of(shop, payment))
     await keep_exchanges(shop, payment)
     return await record_answer(shop, payment_id, answer)
+
+
+async def _ask(shop: Shop, payment: Payment, provider: PaymentProvider | None) -> Answer:
+    if provider is None or not provider.can_query:
+        # Credentials that are missing now may be there again before it is too late to ask.
+        return Unknown("nobody can be asked", is_unreachable=provider is None)
+    with speaking_of(payment.reference):
+        return await provider.query(intent_of(shop, payment))
 
 
 @again_if_stale
@@ -74,7 +88,8 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     at = shop.clock.now()
     answer, is_foreign = await _without_foreign(shop, before, answer)
     answer, fresh = _with_booked(answer, await payments.list_receipts(shop.db, before.id))
-    after = before.answered(answer, at)
+    heard = before.told(at) if by.brings_news else before
+    after = heard.answered(answer, at)
     if by.clears_review:
         after = after.looked_at(at)
     if is_foreign and after.review is None:
@@ -303,31 +318,46 @@ async def store_news(shop: Shop, provider: str, claim: Claim) -> News:
 
 
 async def work_off_news(shop: Shop, news: News) -> Payment | None:
-    """Ask the gateway about the payment that a stored notification names."""
-    payment = (
-        await payments.find_by_reference(shop.db, news.provider, news.reference)
-        if news.reference
-        else None
-    )
-    if payment is None:
-        await shop.db.commit(Batch(payments.settle_news(news.id, "no_such_payment")))
+    """Ask the gateway about the payment that a stored notification names; None where there is no
+    such payment, or where the sweep has to come back to it.
+    """
+    room = shop.news_room
+    if not room.take(news.id):
         return None
-    if news.kind in ("refund", "void"):  # of money that goes back: nothing comes by it
-        count = await check_refunds(shop, payment)
-        await shop.db.commit(Batch(payments.settle_news(news.id, f"refunds_checked:{count}")))
-        return payment
-    checked = await _believe(shop, payment, news)
-    await shop.db.commit(Batch(payments.settle_news(news.id, f"checked:{checked.status}")))
-    return checked
+    try:
+        async with room.turn():
+            payment = (
+                await payments.find_by_reference(shop.db, news.provider, news.reference)
+                if news.reference
+                else None
+            )
+            if payment is None:
+                await shop.db.commit(Batch(payments.settle_news(news.id, "no_such_payment")))
+                return None
+            provider = await provider_of(shop, payment)
+        if news.kind in ("refund", "void"):  # of money that goes back: nothing comes by it
+            count = await check_refunds(shop, payment)
+            await shop.db.commit(Batch(payments.settle_news(news.id, f"refunds_checked:{count}")))
+            return payment
+        answer = await _believe(shop, payment, provider, news)
+        async with room.turn():
+            await keep_exchanges(shop, payment)
+            checked = await record_answer(shop, payment.id, answer, _NEWS)
+            settled = payments.settle_news(news.id, f"checked:{checked.status}")
+            await shop.db.commit(Batch(settled))
+        return checked
+    finally:
+        room.let_go(news.id)
 
 
-async def _believe(shop: Shop, payment: Payment, news: News) -> Payment:
+async def _believe(
+    shop: Shop, payment: Payment, provider: PaymentProvider | None, news: News
+) -> Answer:
     """What signed news proves by itself counts where the gateway cannot be asked."""
-    provider = await provider_of(shop, payment)
     if news.proof is not None and (provider is None or not provider.can_query):
-        return await record_answer(shop, payment.id, msgspec.json.decode(news.proof, type=Proof))
-    await _expect_soon(shop, payment.id)
-    return await check_payment(shop, payment.id)
+        proof: Proof = msgspec.json.decode(news.proof, type=Proof)
+        return proof
+    return await _ask(shop, payment, provider)
 
 
 async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> tuple[Payment, bool]:
@@ -340,14 +370,6 @@ async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> tuple[Payme
         return await record_answer(shop, payment.id, claim.proof), False
     noted = await note_claim(shop, payment.id, claim)
     return noted, can_ask and claim.kind != "cancelled"
-
-
-@again_if_stale
-async def _expect_soon(shop: Shop, payment_id: str) -> None:
-    before = await payments.get_payment(shop.db, payment_id)
-    after = before.told(shop.clock.now())
-    if after != before:
-        await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
 
 
 @again_if_stale

@@ -4,9 +4,13 @@ What the gateway took for a payment that we know is asked about at once, as if n
 the books are right before anybody reads the report.
 """
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, time, timedelta
+from typing import TypeVar
+
+import msgspec
 
 from eishro.clock import TRIPOLI
 from eishro.db.statements import Batch
@@ -14,7 +18,13 @@ from eishro.domain.payments import credentials, reconciling_sql
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.port import GatewayTransaction, Paid, PaymentProvider, ProviderBusy
-from eishro.domain.payments.reconciling import Booked, Difference, Report, compare
+from eishro.domain.payments.reconciling import (
+    PROPOSALS_OF_EXTRA,
+    Booked,
+    Difference,
+    Report,
+    compare,
+)
 from eishro.flows.gateways import intent_of, provider_of, speak_for
 from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.pay_order import check_payment
@@ -22,7 +32,10 @@ from eishro.flows.shop import Shop
 
 # Days before and after, in which what happened around midnight may be listed or noticed.
 AROUND = timedelta(days=1)
+ASKED_AT_ONCE = 500
+SINGLY_MAX = 20  # transactions that the gateway is asked about by their numbers
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
 
 
 def unseen(done: int, whole: int) -> None:
@@ -67,36 +80,54 @@ async def own_accounts(shop: Shop, name: str) -> list[PaymentProvider]:
 async def _ask_each(
     shop: Shop, name: str, day: date, progress: Progress
 ) -> list[GatewayTransaction]:
-    """Where a gateway lists nothing, every payment of the day is asked about."""
+    """Where a gateway lists nothing, every payment of the day is asked about, some at a time."""
     since, until = _bounds(day)
     ids = await reconciling_sql.list_payment_ids(shop.db, name, since, until)
     found: list[GatewayTransaction] = []
-    for number, payment_id in enumerate(ids, 1):
-        payment = await payments.get_payment(shop.db, payment_id)
-        provider = await provider_of(shop, payment)
-        if provider is None:
-            continue
-        with speaking_of(payment.reference):
-            answer = await provider.query(intent_of(shop, payment))
-        await keep_exchanges(shop, payment)
-        progress(number, len(ids))
-        if not isinstance(answer, Paid):
-            continue
-        found += [
-            GatewayTransaction(
-                provider_reference=receipt.provider_reference,
-                terminal=receipt.terminal,
-                reference=payment.reference,
-                kind="sale",
-                status="approved",
-                amount_dirhams=receipt.amount_dirhams,
-                currency=receipt.currency,
-                at=payment.created_at,
-                wire_minor=receipt.wire_minor,
-            )
-            for receipt in answer.receipts
-        ]
+    for first in range(0, len(ids), shop.rules.checks_at_once):
+        some = ids[first : first + shop.rules.checks_at_once]
+        for told in await _all_of([_asked(shop, payment_id) for payment_id in some]):
+            found += told
+        progress(first + len(some), len(ids))
     return found
+
+
+async def _asked(shop: Shop, payment_id: str) -> list[GatewayTransaction]:
+    """What the gateway says it took for this payment."""
+    payment = await payments.get_payment(shop.db, payment_id)
+    provider = await provider_of(shop, payment)
+    if provider is None:
+        return []
+    with speaking_of(payment.reference):
+        answer = await provider.query(intent_of(shop, payment))
+    await keep_exchanges(shop, payment)
+    if not isinstance(answer, Paid):
+        return []
+    return [
+        GatewayTransaction(
+            provider_reference=receipt.provider_reference,
+            terminal=receipt.terminal,
+            reference=payment.reference,
+            kind="sale",
+            status="approved",
+            amount_dirhams=receipt.amount_dirhams,
+            currency=receipt.currency,
+            at=payment.created_at,
+            wire_minor=receipt.wire_minor,
+        )
+        for receipt in answer.receipts
+    ]
+
+
+async def _all_of(asking: Sequence[Awaitable[T]]) -> list[T]:
+    """Every result; where one fails, that is raised once the others are done."""
+    results = await asyncio.gather(*asking, return_exceptions=True)
+    done: list[T] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done
 
 
 async def reconcile_listed(
@@ -128,9 +159,8 @@ async def _account(
     matched, found = await _compared(shop, name, terminal, listed, of_day, day)
     if await _mend(shop, name, found):
         matched, found = await _compared(shop, name, terminal, listed, of_day, day)
-    return Report(
-        provider=name, terminal=terminal, day=day, matched=matched, differences=tuple(found)
-    )
+    told = await _with_what_is_said(shop, found)
+    return Report(provider=name, terminal=terminal, day=day, matched=matched, differences=told)
 
 
 async def _compared(
@@ -148,16 +178,40 @@ async def _compared(
 
 
 async def _mend(shop: Shop, name: str, found: Sequence[Difference]) -> int:
-    """Ask about every payment that the gateway took money for without our knowing."""
+    """Ask about every payment that the gateway took money for without our knowing; many together,
+    since a gateway may answer them with one list.
+    """
+    references = [one.reference for one in found if one.kind == "missing" and one.reference]
+    asked = 0
+    for first in range(0, len(references), ASKED_AT_ONCE):
+        some = references[first : first + ASKED_AT_ONCE]
+        asked += sum(await _all_of([_ask_about(shop, name, one) for one in some]))
+    return asked
+
+
+async def _ask_about(shop: Shop, name: str, reference: str) -> bool:
+    payment = await payments.find_by_reference(shop.db, name, reference)
+    if payment is None:
+        return False
+    await check_payment(shop, payment.id)
+    return True
+
+
+async def _with_what_is_said(shop: Shop, found: Sequence[Difference]) -> tuple[Difference, ...]:
+    """Of what we booked and the gateway does not list, it is asked about each, up to some."""
+    told: list[Difference] = []
     asked = 0
     for difference in found:
-        if difference.kind != "missing" or not difference.reference:
-            continue
-        payment = await payments.find_by_reference(shop.db, name, difference.reference)
-        if payment is not None:
-            await check_payment(shop, payment.id)
+        proposal = difference.proposal
+        if difference.kind == "extra" and difference.payment_id and asked < SINGLY_MAX:
             asked += 1
-    return asked
+            payment = await payments.get_payment(shop.db, difference.payment_id)
+            provider = await provider_of(shop, payment)
+            if provider is not None:
+                said = await provider.status_of(difference.provider_reference)
+                proposal = PROPOSALS_OF_EXTRA.get(said, proposal)
+        told.append(msgspec.structs.replace(difference, proposal=proposal))
+    return tuple(told)
 
 
 def _distinct(known: Sequence[Booked]) -> list[Booked]:

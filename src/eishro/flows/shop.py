@@ -26,6 +26,7 @@ from eishro.domain.payments.rates import UsdRate
 from eishro.domain.payments.transfers import Beneficiary
 from eishro.errors import Stale
 from eishro.flows.gateway_desk import GatewayDesk
+from eishro.flows.news_room import NewsRoom
 from eishro.flows.price_list import PriceList
 from eishro.keyring import Keyring
 
@@ -94,6 +95,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules
     identity_providers: Mapping[str, IdentityProvider] = {}
     sms: SmsGateway = NoSms()
+    news_room: NewsRoom = msgspec.field(default_factory=NewsRoom)
 
 
 class Once(Protocol):

@@ -38,6 +38,7 @@ NEWS_GRACE = timedelta(seconds=10)  # the request that stored a notification wor
 KEEP_EVENTS = timedelta(days=7)
 KEEP_SESSIONS = timedelta(days=30)  # after their time is over
 TIDY_EVERY = timedelta(minutes=10)
+NEWS_AT_ONCE = 500
 PAYMENTS_AT_ONCE = 50
 REFUNDS_AT_ONCE = 20
 EVENTS_MAX = 100  # in one turn
@@ -170,14 +171,19 @@ async def send_due_refunds(shop: Shop) -> int:
 
 
 async def work_off_waiting_news(shop: Shop) -> int:
-    """Notifications that were stored and then left, by a crash or a full queue."""
+    """Notifications that were stored and then left, by a crash or a full room: the oldest of them
+    together, so that one question to a gateway answers many.
+    """
     before = shop.clock.now() - NEWS_GRACE
-    waiting = await payments.list_waiting_news(shop.db, before)
-    for news in waiting:
-        try:
-            await pay_order.work_off_news(shop, news)
-        except ShopError as error:  # the others must not wait for this one
-            _LOG.warning("news_failed", news=news.id, error=repr(error)[:200])
+    waiting = await payments.list_waiting_news(shop.db, before, limit=NEWS_AT_ONCE)
+    results = await asyncio.gather(
+        *(pay_order.work_off_news(shop, news) for news in waiting), return_exceptions=True
+    )
+    for news, result in zip(waiting, results, strict=True):
+        if isinstance(result, ShopError):  # the others must not wait for this one
+            _LOG.warning("news_failed", news=news.id, error=repr(result)[:200])
+        elif isinstance(result, BaseException):
+            raise result
     return len(waiting)
 
 

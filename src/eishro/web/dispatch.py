@@ -53,6 +53,7 @@ _LOG = structlog.get_logger("eishro.web")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
 _JSON = "application/json"
 SUBJECT_LENGTH_MAX = 200  # of a path in the trail
+BUSY_RETRY_SECONDS = 5
 
 
 class Dispatcher:
@@ -300,6 +301,8 @@ def send_refusal(
     response.content_type = _JSON
     if isinstance(refusal, Limited):
         response.set_header("Retry-After", str(refusal.retry_after_seconds))
+    elif response.status == 503:  # gateways bring their news again
+        response.set_header("Retry-After", str(BUSY_RETRY_SECONDS))
     if isinstance(refusal, Unauthenticated):
         response.set_header("WWW-Authenticate", "Bearer")
     response.data = error_body(refusal, language, door.clock.now())

@@ -1,5 +1,6 @@
 """How payers act at the simulated Plutu account, for the suite of a payment's life."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from eishro.adapters.payments.plutu_account import GATEWAY
@@ -8,7 +9,7 @@ from eishro.sandbox.plutu import Simulator, Switches
 from eishro.sandbox.plutu_door import SimulatorDoor
 from eishro.sandbox.plutu_wire import CARDS, CARDS_REFUSED, CODES, Account
 from eishro.sandbox.simulators import Simulated
-from tests.contracts.payment_life import Act, Cashier, Till
+from tests.contracts.payment_life import Act, Cashier, Step, Till
 
 DOWN = {"is_down": True}
 
@@ -31,6 +32,13 @@ class PlutuCashier(Cashier):
         return SimulatorDoor(Simulator(account, till.world.clock, notify, switches=switches))
 
 
+_REFUNDS: Mapping[Step, str] = {
+    "refund in full": "no call for refunds is published: in Plutu's dashboard",
+    "refund in part": "no call for refunds is published: in Plutu's dashboard",
+}
+_NO_QUERY = "no call for the status is published: people look into Plutu's dashboard"
+
+
 class CardCashier(PlutuCashier):
     """The payer comes back to the shop, and presses reload there."""
 
@@ -43,6 +51,12 @@ class CardCashier(PlutuCashier):
         "wrong amount": {"amount": "1.00"},
         "forged": {"hash": "forged"},
         "down": DOWN,
+    }
+    noes = {
+        "reordered": "its only news is the payer's way back, one for each attempt",
+        "silence": _NO_QUERY,
+        "charged in silence": "the payer's way back is its only word; see the column before",
+        **_REFUNDS,
     }
 
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:
@@ -71,9 +85,15 @@ class TlyncCashier(PlutuCashier):
     faults = {
         "silent": {"callback": "never"},
         "twice": {"callback": "twice"},
+        "reordered": {"reorder_callbacks": True},
         "wrong amount": {"amount": "1.00"},
         "forged": {"hash": "forged"},
         "down": DOWN,
+    }
+    noes = {
+        "silence": _NO_QUERY,
+        "charged in silence": "its callback is its only word; see the column before",
+        **_REFUNDS,
     }
 
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:
@@ -98,6 +118,12 @@ class CodeCashier(PlutuCashier):
         "wrong amount": {"amount": "1.00"},
         "down": DOWN,
         "charged, then silent": {"confirm_fails": "after"},
+    }
+    noes = {
+        "cancel": "it has no call that cancels: who types no code pays nothing",
+        "reordered": "it sends no news: the answer to the code is its only word",
+        "silence": _NO_QUERY,
+        **_REFUNDS,
     }
 
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:

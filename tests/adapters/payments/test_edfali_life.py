@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from eishro.adapters.payments.edfali import GATEWAY
 from eishro.domain.payments import sql as payments
 from eishro.sandbox.edfali import OTP
@@ -19,6 +17,14 @@ class EdfaliCashier(Cashier):
         "down": {"is_down": True},
         "charged, then silent": {"is_silent_after_charging": True},
     }
+    noes = {
+        "cancel": "it has no call that cancels: who types no code pays nothing",
+        "reordered": "it sends no news: the answer to the code is its only word",
+        "silence": "it has no call for the status",
+        "wrong amount": "its answers carry no amount",
+        "refund in full": "it has no call for refunds: at the bank",
+        "refund in part": "it has no call for refunds: at the bank",
+    }
 
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:
         if what == "decline":
@@ -29,9 +35,7 @@ class EdfaliCashier(Cashier):
 
 
 class TestEdfaliLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return EdfaliCashier()
+    at = EdfaliCashier
 
     async def test_five_wrong_codes_end_the_attempt_and_another_pays(self, till: Till) -> None:
         payment = await till.start()

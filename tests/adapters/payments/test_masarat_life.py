@@ -25,6 +25,13 @@ class MasaratCashier(Cashier):
         "wrong amount": {"amount": "1.00"},
         "forged": {"transaction": "SOMEBODYELSE"},
     }
+    noes = {
+        "cancel": "it has no call that cancels: who types no code pays nothing",
+        "reordered": "it sends no news: the answer to the code is its only word",
+        "silence": "no call for the status is public",
+        "refund in full": "only where a code for refunds was agreed (proven with one)",
+        "refund in part": "only where a code for refunds was agreed (proven with one)",
+    }
 
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:
         if what == "decline":
@@ -36,9 +43,7 @@ class MasaratCashier(Cashier):
 
 
 class TestMasaratLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return MasaratCashier()
+    at = MasaratCashier
 
     async def test_its_other_name_means_the_same_and_the_card_is_kept_sealed(
         self, till: Till

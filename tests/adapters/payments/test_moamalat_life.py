@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from eishro.adapters.payments.moamalat import GATEWAY
 from eishro.outward import NoReply
 from eishro.sandbox.moamalat import Merchant, Simulator
@@ -50,6 +48,7 @@ class MoamalatCashier(Cashier):
     faults = {
         "silent": {"notify": "never"},
         "twice": {"notify": "twice"},
+        "reordered": {"reorder_notifications": True},
         "wrong amount": {"notification_amount": "1", "filter_amount": "1"},
         "forged": {"forge_notification": True},
         "down": {"filter_status": 503},
@@ -80,6 +79,4 @@ class MoamalatCashier(Cashier):
 
 
 class TestMoamalatLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return MoamalatCashier()
+    at = MoamalatCashier

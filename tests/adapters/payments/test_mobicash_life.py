@@ -33,6 +33,13 @@ class MobicashCashier(Cashier):
         "down": {"is_down": True},
         "charged, then silent": {"confirm_fails": "after"},
     }
+    noes = {
+        "cancel": "it has no call that cancels: who types no code pays nothing",
+        "reordered": "it sends no news: the answer to the code is its only word",
+        "silence": "no call for the status is public",
+        "refund in full": "no call for refunds is public: at the bank",
+        "refund in part": "no call for refunds is public: at the bank",
+    }
 
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:
         code = {"code": OTP if what == "pay" else POOR_OTP}
@@ -40,9 +47,7 @@ class MobicashCashier(Cashier):
 
 
 class TestMobicashLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return MobicashCashier()
+    at = MobicashCashier
 
     async def test_a_wrong_code_leaves_it_open(self, till: Till) -> None:
         payment = await till.start()

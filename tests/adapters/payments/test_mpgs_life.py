@@ -18,6 +18,7 @@ class MpgsCashier(Cashier):
     faults = {
         "silent": {"notify": "never"},
         "twice": {"notify": "twice"},
+        "reordered": {"reorder_notifications": True},
         "wrong amount": {"amount": "1.05"},
         "forged": {"forge_notification": True},
         "down": {"is_down": True},
@@ -38,9 +39,7 @@ class MpgsCashier(Cashier):
 
 
 class TestMpgsLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return MpgsCashier()
+    at = MpgsCashier
 
     @pytest.mark.parametrize("lie", [{"currency": "LYD"}, {"order_id": "X"}, {"contradicts": True}])
     async def test_a_gateway_that_contradicts_itself_pays_nothing(

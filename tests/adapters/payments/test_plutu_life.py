@@ -19,28 +19,30 @@ from tests.adapters.payments.plutu_cashier import (
     EdfaliCashier,
     TlyncCashier,
 )
-from tests.contracts.payment_life import Cashier, PaymentLife, Till, open_till
+from tests.contracts.payment_life import PaymentLife, Till, open_till
 from tests.shops import TESTER, World
 
 pytestmark = pytest.mark.anyio
 
 
 class TestCardLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return CardCashier()
+    at = CardCashier
 
 
 class TestTlyncLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return TlyncCashier()
+    at = TlyncCashier
 
 
 class TestCodeLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return CodeCashier()
+    at = CodeCashier
+
+
+class TestDollarLife(PaymentLife):
+    at = DollarCashier
+
+
+class TestEdfaliLife(PaymentLife):
+    at = EdfaliCashier
 
 
 # What dollars and Edfali do otherwise than cards and Sadad.

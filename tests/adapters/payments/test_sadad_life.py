@@ -22,6 +22,13 @@ class SadadCashier(Cashier):
         "down": {"is_down": True},
         "charged, then silent": {"pay_fails": "after", "late_success_seconds": 60.0},
     }
+    noes = {
+        "cancel": "it has no call that cancels: who types no code pays nothing",
+        "reordered": "it sends no news: the answer to the code is its only word",
+        "silence": "it sends no news that could be missing; see the lost answer",
+        "refund in full": "no call for refunds is known: from the merchant's wallet",
+        "refund in part": "no call for refunds is known: from the merchant's wallet",
+    }
 
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:
         await _code(till, payment, OTP if what == "pay" else POOR_OTP)
@@ -32,9 +39,7 @@ async def _code(till: Till, payment: dict[str, Any], code: str) -> httpx.Respons
 
 
 class TestSadadLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return SadadCashier()
+    at = SadadCashier
 
     async def test_a_wrong_code_may_be_tried_again_five_times(self, till: Till) -> None:
         payment = await till.start()

@@ -17,10 +17,15 @@ class TlyncCashier(Cashier):
     faults = {
         "silent": {"notify": "never"},
         "twice": {"notify": "twice"},
+        "reordered": {"reorder_notifications": True},
         "wrong amount": {"amount": "1.00"},
         "forged": {"forge_callback": True},
         "down": {"is_down": True},
         "charged, then silent": {"notify": "never", "late_success_seconds": 60.0},
+    }
+    noes = {
+        "refund in full": "no call for refunds is known: in the gateway's portal",
+        "refund in part": "no call for refunds is known: in the gateway's portal",
     }
 
     async def act(self, till: Till, payment: dict[str, Any], what: Act) -> None:
@@ -40,9 +45,7 @@ class TlyncCashier(Cashier):
 
 
 class TestTlyncLife(PaymentLife):
-    @pytest.fixture
-    def cashier(self) -> Cashier:
-        return TlyncCashier()
+    at = TlyncCashier
 
     async def test_the_browser_may_come_back_by_a_form(self, till: Till) -> None:
         await till.browser.put(

@@ -20,6 +20,7 @@ from eishro.domain.payments.port import (
     RefundAnswer,
     RefundIntent,
     RefundManual,
+    SaidOfTransaction,
     Started,
     Unknown,
     WrongCode,
@@ -92,6 +93,11 @@ class Defaults:
         """People give the money back."""
         del wanted
         return RefundManual("this gateway has no refunds")
+
+    async def status_of(self, provider_reference: str) -> SaidOfTransaction:
+        """No call tells."""
+        del provider_reference
+        return "unknown"
 
     async def list_transactions(self, first: date, last: date) -> Sequence[GatewayTransaction]:
         """It lists nothing."""

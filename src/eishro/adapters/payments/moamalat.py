@@ -29,6 +29,7 @@ from eishro.adapters.payments.moamalat_reading import (
     without_pan,
 )
 from eishro.adapters.payments.moamalat_refunds import TerminalRefunds
+from eishro.adapters.payments.moamalat_status import TerminalStatus
 from eishro.adapters.payments.wire import is_same
 from eishro.clock import TRIPOLI, Clock
 from eishro.domain.payments.gateways import Gateway, Tools
@@ -43,6 +44,7 @@ from eishro.domain.payments.port import (
     ProviderBusy,
     RefundAnswer,
     RefundIntent,
+    SaidOfTransaction,
     Stamps,
     Started,
 )
@@ -149,12 +151,14 @@ class Moamalat(Defaults):
             terminal_id=config.terminal_id,
             url=config.base_url.rstrip("/") + "/FilterTransactions",
             refund_url=config.base_url.rstrip("/") + "/RefundTransaction",
+            status_url=config.base_url.rstrip("/") + "/CheckTxnStatus",
             sign=lambda fields: secure_hash(self._key, fields),
             stamp_digits=config.stamp_digits,
         )
         self._clock = clock
         self._queries = TerminalQueries(terminal, http, stamps, clock, sleep)
         self._refunds = TerminalRefunds(terminal, self._queries, http, clock)
+        self._status = TerminalStatus(terminal, self._queries, http)
 
     async def start(self, intent: Intent) -> Started:
         """The lightbox's parameters, signed; its stamp has minutes and need not be unique."""
@@ -237,6 +241,10 @@ class Moamalat(Defaults):
     async def refund(self, wanted: RefundIntent) -> RefundAnswer:
         """A void before settlement, a refund after it, once. Never raises."""
         return await self._refunds.refund(wanted)
+
+    async def status_of(self, provider_reference: str) -> SaidOfTransaction:
+        """CheckTxnStatus by the transaction's number. Never raises."""
+        return await self._status.ask(provider_reference)
 
     async def list_transactions(self, first: date, last: date) -> list[GatewayTransaction]:
         """FilterTransactions of these days; a row whose amount cannot be read is no transaction."""

@@ -17,10 +17,11 @@ import structlog
 
 from eishro.adapters.payments.moamalat_reading import (
     REPLY_BYTES_MAX,
+    Listing,
     Page,
     Row,
     decide,
-    read_page,
+    read_long_page,
 )
 from eishro.adapters.payments.wire import is_down
 from eishro.clock import TRIPOLI, Clock
@@ -28,10 +29,13 @@ from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.port import Answer, Intent, ProviderBusy, Stamps, Unknown
 from eishro.outward import Http, NoReply
 
-WAITING_MAX = 500  # references in the queue of a terminal; beyond it the answer is Unknown
+WAITING_MAX = 2_000  # references in the queue of a terminal; beyond it the answer is Unknown
 PAGE_ROWS = 100  # transactions asked for at once
 PAGES_MAX = 50  # of one listing
 LIST_ROWS = 500  # of a page where whole days are read; each page takes a stamp of its own
+MANY_WAITING = 20  # references for which whole days are read in such pages
+ROWS_IN_A_TURN = 200  # of a listing, looked through without a pause
+DECIDED_IN_A_TURN = 20  # references, without a pause
 TIMEOUT_SECONDS = 30.0
 AHEAD_SECONDS_MAX = 3  # how far stamps may run ahead of the clock before a call waits
 WAIT_SECONDS_MAX = 20  # for the clock; stamps further ahead mean that the clock was set back
@@ -51,6 +55,7 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
     terminal_id: str
     url: str
     refund_url: str
+    status_url: str
     sign: Callable[[Mapping[str, str]], str]
     stamp_digits: int
 
@@ -143,7 +148,7 @@ class TerminalQueries:
                 _LOG.exception("moamalat_question_failed", terminal=self._terminal.terminal_id)
                 group = group or self._take()
             finally:
-                self._settle(group, answers, fallback)
+                await self._settle_in_turns(group, answers, fallback)
 
     def _take(self) -> list[_Waiting]:
         """Whom the next call answers: all new ones together, in turn with one left-over."""
@@ -158,6 +163,20 @@ class TerminalQueries:
         for waiting in group:
             del self._waiting[waiting.intent.reference]
         return group
+
+    async def _settle_in_turns(
+        self, group: Sequence[_Waiting], answers: Mapping[str, Answer], fallback: Answer | None
+    ) -> None:
+        """Answer some at a time: hundreds who go on at once would hold up everybody else."""
+        left = list(group)
+        try:
+            while left:
+                some, left = left[:DECIDED_IN_A_TURN], left[DECIDED_IN_A_TURN:]
+                self._settle(some, answers, fallback)
+                if left:
+                    await asyncio.sleep(0)
+        finally:
+            self._settle(left, answers, fallback)
 
     def _settle(
         self, group: Sequence[_Waiting], answers: Mapping[str, Answer], fallback: Answer | None
@@ -180,8 +199,9 @@ class TerminalQueries:
         else:
             filters, worth = self._days(intents), len(intents)
         # A list of many payments belongs to none of them: it is not noted.
+        length = LIST_ROWS if len(intents) > MANY_WAITING else PAGE_ROWS
         with speaking_of(intents[0].reference if len(intents) == 1 else None):
-            rows = await self._listing(filters, stamp, worth)
+            rows = await self._listing(filters, stamp, worth, length)
         if rows is None and len(intents) > 1:
             return {}
         if rows is None:
@@ -191,8 +211,20 @@ class TerminalQueries:
                 "moamalat_no_answer", terminal=self._terminal.terminal_id, reason=rows.reason
             )
             return {intent.reference: rows for intent in intents}
-        terminal_id = self._terminal.terminal_id
-        return {intent.reference: decide(intent, rows, terminal_id) for intent in intents}
+        return await self._decided(intents, rows)
+
+    async def _decided(self, intents: Sequence[Intent], rows: Sequence[Row]) -> dict[str, Answer]:
+        """What they say of each; others get their turn of the loop in between."""
+        listing = Listing()
+        for first in range(0, len(rows), ROWS_IN_A_TURN):
+            listing.add(rows[first : first + ROWS_IN_A_TURN])
+            await asyncio.sleep(0)
+        answers: dict[str, Answer] = {}
+        for number, intent in enumerate(intents, 1):
+            answers[intent.reference] = decide(intent, listing, self._terminal.terminal_id)
+            if number % DECIDED_IN_A_TURN == 0:
+                await asyncio.sleep(0)
+        return answers
 
     def _days(self, intents: Sequence[Intent]) -> dict[str, str]:
         """From the first attempt's day to today, in the gateway's time zone."""
@@ -201,24 +233,29 @@ class TerminalQueries:
         return {"DateFrom": day_text(first - DAY_SLACK), "DateTo": day_text(last + DAY_SLACK)}
 
     async def _listing(
-        self, filters: Mapping[str, str], first_stamp: str, pages_worth: int
+        self,
+        filters: Mapping[str, str],
+        first_stamp: str,
+        pages_worth: int,
+        length: int | None = None,
     ) -> list[Row] | Unknown | None:
         """All rows, page by page; None if it is too long for `pages_worth` or `PAGES_MAX`."""
         rows: list[Row] = []
+        known: set[str] = set()
         seen = 0
         stamp: str | Unknown = first_stamp
         for _ in range(PAGES_MAX):
             if isinstance(stamp, Unknown):
                 return stamp
-            page = await self._call(filters, seen, stamp)
+            page = await self._call(filters, seen, stamp, length or PAGE_ROWS)
             if isinstance(page, Unknown):
                 return page
-            known = {row.transaction_id for row in rows}
             # Pages overlap while transactions arrive, but a whole page that was here before
             # means that the gateway does not turn pages.
             if page.rows and known.issuperset(row.transaction_id for row in page.rows):
                 return Unknown("the gateway repeats a page")
             rows += page.rows
+            known.update(row.transaction_id for row in page.rows)
             seen += page.count
             if seen >= page.total:
                 return rows
@@ -256,7 +293,7 @@ class TerminalQueries:
                 raise ProviderBusy()  # it counts more than it lists, or turns no pages
 
     async def _call(
-        self, filters: Mapping[str, str], start: int, stamp: str, length: int | None = None
+        self, filters: Mapping[str, str], start: int, stamp: str, length: int
     ) -> Page | Unknown:
         signed = {
             "DateTimeLocalTrxn": stamp,
@@ -266,7 +303,7 @@ class TerminalQueries:
         body = {
             **signed,
             **filters,
-            "DisplayLength": str(length or PAGE_ROWS),
+            "DisplayLength": str(length),
             "DisplayStart": str(start),
             "SecureHash": self._terminal.sign(signed),
         }
@@ -282,7 +319,7 @@ class TerminalQueries:
         if reply.status != 200:
             reason = f"the gateway answers with HTTP status {reply.status}"
             return Unknown(reason, is_unreachable=is_down(reply.status))
-        return read_page(reply.body, self._terminal.terminal_id)
+        return await read_long_page(reply.body, self._terminal.terminal_id)
 
     async def stamp(self) -> str | Unknown:
         """The next DateTimeLocalTrxn; waits where stamps would run too far ahead of time."""

@@ -5,6 +5,7 @@ not documented (how a void is spelled, whether it repeats the sale's reference) 
 care: only an Approved Sale that nothing contradicts is money, only Declined is a no.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, U
 NOTIFICATION_BYTES_MAX = 64_000
 REPLY_BYTES_MAX = 2_000_000  # a page of FilterTransactions
 NOTIFICATION_FIELDS_MAX = 100
+ROWS_IN_A_TURN = 25  # read without a pause
 TEXT_MAX = 200  # characters of a field that are looked at
 
 # 13 digits and more, in one piece or in groups, may be a card number.
@@ -62,11 +64,37 @@ class Page(msgspec.Struct, frozen=True):
     total: int
 
 
+async def read_long_page(body: bytes, terminal_id: str) -> Page | Unknown:
+    """The same as `read_page`, with pauses in which others get their turn of the loop."""
+    page = _read_items(body)
+    if isinstance(page, Unknown):
+        return page
+    items, total = page
+    rows: list[Row] = []
+    for first in range(0, len(items), ROWS_IN_A_TURN):
+        rows += _rows(items[first : first + ROWS_IN_A_TURN], terminal_id)
+        await asyncio.sleep(0)
+    return Page(rows, len(items), total)
+
+
 def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
     """The rows of an answer, or why it cannot be used.
 
     Rows that name another terminal are left out; `count` includes them.
     """
+    page = _read_items(body)
+    if isinstance(page, Unknown):
+        return page
+    items, total = page
+    return Page(_rows(items, terminal_id), len(items), total)
+
+
+def _rows(items: Sequence[dict[str, Any]], terminal_id: str) -> list[Row]:
+    return [_row(item) for item in items if text_of(item, "TerminalId") in ("", terminal_id)]
+
+
+def _read_items(body: bytes) -> tuple[list[dict[str, Any]], int] | Unknown:
+    """The transactions of an answer as they stand there, and how many there are in all."""
     reply = read_object(body, bytes_max=REPLY_BYTES_MAX)
     if reply is None:
         return Unknown("the gateway's answer is not JSON, or says one thing twice")
@@ -79,17 +107,52 @@ def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
     if items and "not found" in text_of(reply, "Message").lower():
         return Unknown("the gateway's answer contradicts itself")
     total = text_of(reply, "TotalCountAllTransaction")
-    rows = [_row(item) for item in items if text_of(item, "TerminalId") in ("", terminal_id)]
-    return Page(rows, len(items), int(total) if re.fullmatch(r"\d{1,9}", total) else len(items))
+    return items, int(total) if re.fullmatch(r"\d{1,9}", total) else len(items)
 
 
-def decide(intent: Intent, rows: Sequence[Row], terminal_id: str) -> Answer:
+class Listing:
+    """All rows of a complete listing, found by what they are of: a flood of news asks for hundreds
+    of attempts in one listing of thousands.
+    """
+
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        self.contradicts = False
+        self.undone: set[str] = set()
+        self._seen: dict[str, tuple[object, ...]] = {}
+        self._of_reference: dict[str, list[Row]] = {}
+        self._of_original: dict[str, list[Row]] = {}
+        self.add(rows)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """More of its rows. Pages can overlap while transactions arrive; the same transaction
+        must then read the same.
+        """
+        for row in rows:
+            facts = (row.reference, row.kind, row.outcome, row.amount_dirhams, row.currency)
+            if row.transaction_id and self._seen.setdefault(row.transaction_id, facts) != facts:
+                self.contradicts = True
+            if _is_done(row, "void_refund"):
+                self.undone.add(row.original_id)
+            self._of_reference.setdefault(row.reference, []).append(row)
+            self._of_original.setdefault(row.original_id, []).append(row)
+
+    def of_reference(self, reference: str) -> Sequence[Row]:
+        """Rows of one attempt."""
+        return self._of_reference.get(reference, ())
+
+    def of_original(self, transaction_id: str) -> Sequence[Row]:
+        """What was done to one transaction afterwards."""
+        return self._of_original.get(transaction_id, ())
+
+
+def decide(intent: Intent, rows: Sequence[Row] | Listing, terminal_id: str) -> Answer:
     """What all rows of a complete listing say about one attempt."""
-    if _contradict(rows):
+    listing = rows if isinstance(rows, Listing) else Listing(rows)
+    if listing.contradicts:
         return Unknown("the gateway tells one transaction in two ways")
-    ours = [row for row in rows if row.reference == intent.reference]
+    ours = listing.of_reference(intent.reference)
     sales = [row for row in ours if row.kind == "sale" and row.outcome == "approved"]
-    standing = {sale.transaction_id: _standing(sale, rows) for sale in sales}
+    standing = {sale.transaction_id: _standing(sale, listing) for sale in sales}
     receipts = {
         sale.transaction_id: Receipt(
             provider_reference=sale.transaction_id,
@@ -249,30 +312,19 @@ def _kind(text: str) -> Kind:
     return "void" if is_void else "other"
 
 
-def _contradict(rows: Sequence[Row]) -> bool:
-    """Pages can overlap while transactions arrive; the same one must then read the same."""
-    seen: dict[str, tuple[object, ...]] = {}
-    for row in rows:
-        facts = (row.reference, row.kind, row.outcome, row.amount_dirhams, row.currency)
-        if row.transaction_id and seen.setdefault(row.transaction_id, facts) != facts:
-            return True
-    return False
-
-
-def _standing(sale: Row, rows: Sequence[Row]) -> Literal["stands", "gone", "doubtful"]:
+def _standing(sale: Row, listing: Listing) -> Literal["stands", "gone", "doubtful"]:
     """Whether an approved sale's money is still there."""
     if not sale.transaction_id or not sale.amount_dirhams or not sale.currency or sale.is_refund:
         return "doubtful"
-    undone = {row.original_id for row in rows if _is_done(row, "void_refund")}
     refunded: dict[str, int] = {}
-    for row in rows:
-        if row.original_id != sale.transaction_id or row.outcome == "declined":
+    for row in listing.of_original(sale.transaction_id):
+        if row.outcome == "declined":
             continue
         if _is_done(row, "void"):
             return "gone"
         if not _is_done(row, "refund") or not row.transaction_id or row.amount_dirhams is None:
             return "doubtful"
-        if row.transaction_id not in undone:
+        if row.transaction_id not in listing.undone:
             refunded[row.transaction_id] = row.amount_dirhams
     return "gone" if sum(refunded.values()) >= sale.amount_dirhams else "stands"
 

@@ -266,6 +266,10 @@ class GatewayTransaction(msgspec.Struct, frozen=True, kw_only=True):
     wire_minor: int | None = None
 
 
+# What a gateway says of one of its transactions, without an amount: it proves no payment.
+SaidOfTransaction = Literal["paid", "declined", "absent", "unknown"]
+
+
 class Connection(msgspec.Struct, frozen=True):
     """What trying the credentials gave. `works` None: this gateway has no call that would tell."""
 
@@ -416,6 +420,12 @@ class PaymentProvider(Protocol):
         """Give money back, once: where a call may have left before, the gateway is asked what
         became of it, and nothing is sent again before that is clear. Never raises for what the
         outside does.
+        """
+        ...
+
+    async def status_of(self, provider_reference: str) -> SaidOfTransaction:
+        """What it says of one of its transactions, for people who look into a difference;
+        `unknown` where no call tells. Never raises for what the outside does.
         """
         ...
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from eishro.domain.payments.port import GatewayTransaction
+from eishro.domain.payments.port import GatewayTransaction, SaidOfTransaction
 
 Kind = Literal[
     "missing",  # the gateway took money that we do not know
@@ -23,6 +23,14 @@ PROPOSALS: dict[Kind, str] = {
     "status": "ask the gateway; if the money went back, record the refund",
     "refund_missing": "record the refund on its order, done in the gateway's portal",
     "refund_extra": "ask the gateway; if it did not go out, send it again",
+}
+
+
+# Asked about one that it does not list, the gateway says this of it.
+PROPOSALS_OF_EXTRA: dict[SaidOfTransaction, str] = {
+    "paid": "the gateway says it is paid, but does not list it: ask when it settles",
+    "declined": "the gateway says it was declined: reverse it with the gateway",
+    "absent": "the gateway does not know it: reverse it with the gateway",
 }
 
 

@@ -75,7 +75,8 @@ _ORDER_ROWS = (
       shipping_notes, shipping_method, payment_method, notes, subtotal_dirhams, discount_dirhams,
       shipping_dirhams, total_dirhams, expires_at, created_at, updated_at, version)
     {_NUMBERS} SELECT printf('ord_0%025d', i), {_STORE_OF}, printf('G%07d', i), NULL,
-      'completed', 'paid', 'fulfilled', 'سالم المبروك', '+218912345678', NULL, 'TIP', NULL,
+      'delivered', 'paid', 'fulfilled', 'سالم المبروك ' || (i % 997),
+      printf('+21891%07d', i % 100000), NULL, 'TIP', NULL,
       'شارع الجمهورية، عمارة 12', NULL, 'standard', 'cod', NULL, 30000, 0, 5000, 35000, NULL,
       {_AT}, {_AT}, 3 FROM n""",
     f"""INSERT INTO order_lines (order_id, position, store_id, product_id, variant_id, name,

@@ -18,6 +18,7 @@ from eishro.adapters.files.folder import FolderFiles
 from eishro.adapters.http import HttpxHttp
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.adapters.payments import GATEWAYS, METHODS
+from eishro.adapters.payments.bank_transfer import BankTransfer
 from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.sms.outbox import OutboxSms
 from eishro.cli.commands import add_admin
@@ -36,6 +37,7 @@ from eishro.domain.discounts.sql import get_coupon
 from eishro.domain.drafts.model import Draft, DraftItem
 from eishro.domain.orders.model import Wanted
 from eishro.domain.payments.gateways import Tools
+from eishro.domain.payments.transfers import PROVIDER
 from eishro.domain.returns.model import Asked
 from eishro.domain.shipping.zones import Rate, Zone
 from eishro.domain.stores.model import StoreSettings
@@ -363,8 +365,8 @@ async def open_world(database_url: str, folder: Path) -> AsyncIterator[World]:
             prices=PriceList(db),
             hasher=hasher,
             keyring=Keyring([SECRET]),
-            providers={"moamalat": provider},
-            methods=tuple(m for m in METHODS if m.provider in (None, DummyProvider.name)),
+            providers={"moamalat": provider, PROVIDER: BankTransfer()},
+            methods=tuple(m for m in METHODS if m.provider in (None, provider.name, PROVIDER)),
             journal=journal,
             gateways=GatewayDesk(
                 GATEWAYS,

@@ -11,6 +11,7 @@ import secrets
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.servers.postgres import Postgres  # noqa: E402
 from tests.simulation.run import Failed, simulate  # noqa: E402
 from tests.simulation.universe import Universe  # noqa: E402
 
-PROGRESS_EVERY = 5_000
+PROGRESS_EVERY = 1_000  # operations
 
 
 def main() -> int:
@@ -40,18 +41,23 @@ def main() -> int:
             try:
                 universe = asyncio.run(_run(url, Path(folder), options.seed, options.ops))
             except Failed as failed:
+                traceback.print_exception(failed)
                 print(f"FAIL {engine}: {failed}")
                 print(f"replay: make simulate SEED={options.seed} OPS={options.ops}")
                 return 1
-            seconds = time.monotonic() - started
-            done = sum(universe.done.values())
-            refused = sum(universe.refused.values())
-            print(
-                f"ok   {engine}: {done} operations, {refused} refused, {universe.crashes} crashes, "
-                f"{len(universe.live)} orders, {len(universe.gateway.taken)} payments "
-                f"in {seconds:.0f} s"
-            )
+            print(f"ok   {engine}: {_summary(universe, time.monotonic() - started)}")
+            for name, done in sorted(universe.done.items()):
+                print(f"     {name}: {done - universe.refused.get(name, 0)} of {done}")
     return 0
+
+
+def _summary(universe: Universe, seconds: float) -> str:
+    done = sum(universe.done.values())
+    return (
+        f"{done} operations, {sum(universe.refused.values())} refused, {universe.crashes} crashes, "
+        f"{len(universe.live)} orders, {len(universe.gateway.taken)} payments, "
+        f"{len(universe.gateway.given)} refunds in {seconds:.0f} s, {done / seconds:.0f} a second"
+    )
 
 
 async def _run(url: str, folder: Path, seed: int, operations: int) -> Universe:
@@ -59,9 +65,12 @@ async def _run(url: str, folder: Path, seed: int, operations: int) -> Universe:
     await migrate.migrate(db)
     await db.aclose()
 
-    def tell(done: int) -> None:
+    started = time.monotonic()
+
+    def tell(universe: Universe) -> None:
+        done = sum(universe.done.values())
         if done % PROGRESS_EVERY == 0:
-            print(f"     {done} of {operations}", flush=True)
+            print(f"     {done} of {operations}, {time.monotonic() - started:.0f} s", flush=True)
 
     return await simulate(url, folder, seed, operations, tell)
 

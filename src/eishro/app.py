@@ -22,6 +22,7 @@ from eishro.adapters.identity.oidc import Config as OidcConfig
 from eishro.adapters.identity.oidc import Oidc
 from eishro.adapters.mail import open_mail
 from eishro.adapters.payments import GATEWAYS, METHODS
+from eishro.adapters.payments.bank_transfer import account_of
 from eishro.adapters.payments.journal import MemoryJournal
 from eishro.adapters.payments.moamalat import Config as MoamalatConfig
 from eishro.adapters.sms import open_sms
@@ -195,6 +196,9 @@ def rules_of(settings: Settings) -> Rules:
         retention_news=timedelta(days=settings.retention_news_days),
         retention_mails=timedelta(days=settings.retention_mails_days),
         usd=_usd_of(settings),
+        transfer_expiry=timedelta(hours=settings.transfer_hours),
+        transfer_check=timedelta(hours=settings.transfer_check_hours),
+        transfer_account=account_of(settings.gateways.get("bank_transfer", {})),
         holds=None if settings.holds == (None, None, None) else HoldLimits(*settings.holds),
     )
 

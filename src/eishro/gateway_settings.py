@@ -2,6 +2,8 @@
 
 from eishro.adapters.payments import GATEWAYS
 from eishro.domain.payments.gateways import Field, Gateway
+from eishro.domain.payments.transfers import PROVIDER
+from eishro.domain.payouts.iban import normalise_iban
 
 _TYPED = {"moamalat"}  # whose fields are settings of their own
 _PREFIX = "EISHRO_"
@@ -26,10 +28,15 @@ def parse_setting(variable: str, text: str) -> str:
     Raises:
         ValueError: says what is expected, never the value.
     """
-    _, field = _KNOWN[variable]
+    gateway, field = _KNOWN[variable]
     text = text.strip()
     if field.choices and text not in field.choices:
         raise ValueError("use " + " or ".join(field.choices))
+    if (gateway.provider, field.name) == (PROVIDER, "iban") and text:
+        iban = normalise_iban(text)
+        if iban is None:
+            raise ValueError("use a Libyan IBAN: LY and 23 digits whose check digits fit")
+        return iban
     if len(text) > field.longest:
         raise ValueError(f"use at most {field.longest} characters")
     return text
@@ -65,7 +72,7 @@ def filled(given: Given, *, is_production: bool, simulator_url: str | None) -> G
         if simulator_url is not None:
             url = f"{simulator_url}/{gateway.provider}"
             found[gateway.provider] = gateway.simulated(own, url)
-        elif own:
+        elif own or gateway.is_always_there:
             found[gateway.provider] = gateway.completed(own, is_live=is_production)
     return found
 

@@ -165,6 +165,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     order_expiry_minutes: Annotated[
         int, Meta(ge=1, le=10_080), _about("How long an unpaid online order holds its stock.")
     ] = 60
+    transfer_hours: Annotated[
+        int,
+        Meta(ge=1, le=720),
+        _about("How long a buyer has to transfer money; the order holds its stock as long."),
+    ] = 72
+    transfer_check_hours: Annotated[
+        int,
+        Meta(ge=0, le=720),
+        _about("How long the order waits for people once the buyer has shown a transfer."),
+    ] = 48
     cod_confirm_hours: Annotated[
         int,
         Meta(ge=0, le=720),
@@ -270,6 +280,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal[14, 17],
         _about("Digits of `DateTimeLocalTrxn` in REST calls: 14 (seconds) or 17 (milliseconds)."),
     ] = 14
+    gateway_hosts: Annotated[
+        tuple[str, ...],
+        _about(
+            "Hosts, with commas, that stores' own credentials may name beside the gateways' own "
+            "addresses.",
+            "none",
+        ),
+    ] = ()
     usd_rate: Annotated[
         str,
         _about(

@@ -104,6 +104,10 @@ def test_workers_are_counted_from_one(workers: str) -> None:
 )
 def test_make_run_passes_the_port_on(words: list[str], command: str) -> None:
     done = subprocess.run(
-        ["make", "--dry-run", "run", *words], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "run", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.splitlines()[-1].rstrip().endswith(command)

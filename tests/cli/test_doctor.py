@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from eishro.cli.doctor import examine
@@ -23,6 +24,7 @@ from eishro.flows.edit_product import ProductDraft, update_product
 from eishro.flows.parcels import Parcel
 from eishro.flows.pay_order import check_payment
 from eishro.flows.pay_out import BankDetails
+from eishro.flows.place_order import place_order
 from eishro.flows.product_card import ProductState
 from eishro.flows.refund_order import open_refund
 from eishro.flows.secure_account import Proof
@@ -101,6 +103,7 @@ async def _trade(world: World) -> None:
         for to in way:
             await change_status(world.shop, order.id, to, TESTER)
     await _deliver(world, shirt)
+    await _discount(world, shirt)
     for stock in (70, None, 12):
         draft = ProductDraft(stock=stock)
         await update_product(world.shop, shirt.product.id, draft, TESTER, lambda _: None)
@@ -119,6 +122,17 @@ async def _deliver(world: World, shirt: ProductState) -> None:
                 shipment_id=shipped.shipment.id,
             )
             await record_collection(world.shop, placed.order.id, cash, TESTER, NotOnce())
+
+
+async def _discount(world: World, shirt: ProductState) -> None:
+    """A coupon is used, given back and used again; a promotion without a limit counts nothing."""
+    await world.coupon(shirt.product.store_id, "EID", usage_limit=5)
+    await world.promotion(shirt.product.store_id, minimum_dirhams=100_000)
+    command = msgspec.structs.replace(world.command(shirt, 4, "cod"), coupon_code="eid")
+    for is_wanted in (True, False, True):
+        order = (await place_order(world.shop, command, TESTER, NotOnce())).order
+        if not is_wanted:
+            await cancel_order(world.shop, order.id, TESTER, only_pending=True)
 
 
 async def _pay(world: World, order_id: str, divisor: int, *receipts: str) -> None:
@@ -213,6 +227,7 @@ _UNBALANCED = "ledger transactions that do not sum to zero"
 _MISCOUNTED = "variants whose pieces differ from what came and went"
 _ADRIFT = "variants whose stock differs from its movements"
 _NEGATIVE = "variants with negative stock"
+_USES = "coupons and promotions whose uses are counted wrongly: EID (prm_"
 _WITHOUT_MONEY = "paid orders without their money in the books"
 
 
@@ -274,6 +289,13 @@ _WITHOUT_MONEY = "paid orders without their money in the books"
         ("UPDATE refunds SET kind = 'refund' WHERE kind = 'excess'",
          "refunds are counted wrongly"),
         ("UPDATE store_versions SET active_products = 7", "count of products on sale is wrong: 1"),
+        ("UPDATE promotions SET used = used + 1 WHERE code = 'EID'", "of store 1 says 3, its orders 2"),
+        ("UPDATE promotions SET used = 1 WHERE code IS NULL", "of store 1 says 1, its orders 0"),
+        ("UPDATE order_promotions SET is_given_back = 1", _USES),
+        ("UPDATE order_promotions SET is_given_back = 0", _USES),
+        ("UPDATE order_promotions SET is_counted = 0", _USES),
+        ("UPDATE order_promotions SET is_counted = 1", "says 0, its orders 2"),
+        ("DELETE FROM order_promotions", _USES),
         ("UPDATE outbox SET is_dead = 1 WHERE topic = 'order.paid'", "events nobody could work off"),
     ],
 )  # fmt: skip

@@ -242,3 +242,12 @@ def test_news_is_looked_into_however_late_it_comes(days: int) -> None:
     told = a_payment(status="expired", next_check_at=None).told(at)
     assert told.next_check_at == at + NEWS_PAUSES[0]
     assert told.answered(paid(TOTAL), at + NEWS_PAUSES[0]).status == "paid"
+
+
+def test_a_last_question_that_nobody_answered_is_asked_again() -> None:
+    late = AT + timedelta(days=SWEEP_DAYS, hours=1)
+    silent = a_payment().answered(Unknown("no reply", is_unreachable=True), late)
+    assert silent.next_check_at == late + timedelta(days=1)
+    assert a_payment().answered(Unknown("not found"), late).next_check_at is None
+    end = AT + timedelta(days=PAID_SWEEP_DAYS_MAX)
+    assert a_payment().answered(Unknown("no reply", is_unreachable=True), end).next_check_at is None

@@ -67,6 +67,14 @@ _REFUSED = {
     "POST /api/orders/{order_id}/cod/collect": 409,  # not to be paid on delivery
     "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve": 404,  # no such case
     "POST /api/stores/{store_id}/cod/remittances": 415,  # no file
+    "POST /api/stores/{store_id}/payments/{payment_id}/verify": 409,  # no transfer
+    "POST /api/stores/{store_id}/payments/{payment_id}/reject": 409,
+    "POST /api/stores/{store_id}/payments/{payment_id}/settle": 409,  # its gateway can be asked
+    "POST /api/stores/{store_id}/statements": 415,  # no file
+    "GET /api/stores/{store_id}/statements/{statement_id}": 404,
+    "GET /api/stores/{store_id}/proofs/{proof_id}/image": 404,
+    "POST /api/payments/{payment_id}/proof": 415,  # no form
+    "GET /api/payments/{payment_id}/qr": 404,  # a lightbox
     "GET /api/stores/{store_id}/cod/remittances/{remittance_id}": 404,
     "POST /api/orders/{order_id}/returns": 409,  # nothing was shipped
     "PUT /api/returns/{return_id}/approve": 404,  # nothing was asked for

@@ -1,6 +1,7 @@
 """Orders changed before shipping: amounts, stock, books and payments follow, or nothing does."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from eishro.cli.doctor import find_faults
+from eishro.db.database import Database
 from eishro.db.statements import Query
 from eishro.domain.discounts.model import CouponUnusable
 from eishro.domain.discounts.uses import list_uses, promotion_uses
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import sql as orders
-from eishro.domain.orders.model import NotEditable, Order, OutOfStock
+from eishro.domain.orders.model import Line, NotEditable, Order, OutOfStock
 from eishro.domain.payments import sql as payments
 from eishro.domain.shipping.zones import Rate, Zone
 from eishro.domain.stock.sql import list_stock
@@ -29,7 +31,7 @@ from eishro.flows.product_card import ProductState
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from tests.flows.meddling import meddled
-from tests.shops import TESTER, World
+from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
 
@@ -271,3 +273,38 @@ async def test_an_address_and_rates_that_change_at_once_end_with_one_of_the_rate
     costs = {(await orders.get_order(world.db, one.order.id)).shipping_dirhams for one in placed}
     assert costs <= {25_000, 40_000}
     assert await find_faults(world.db) == []
+
+
+class _Interrupted:
+    """The database; somebody else is faster between the reads of trace and lines, once."""
+
+    def __init__(self, db: Database, other: Callable[[], Awaitable[object]]) -> None:
+        self.engine = db.engine
+        self.commit = db.commit
+        self.one = db.one
+        self._db = db
+        self._others = [other]
+
+    async def all(self, query: Query[Any], **values: object) -> list[Any]:
+        if query.into is Line and self._others:
+            await self._others.pop()()
+        return await self._db.all(query, **values)
+
+
+async def test_lines_and_trace_of_two_moments_are_read_again(world: World) -> None:
+    store = await _store(world)
+    first, other = [await world.product(store, stock=10) for _ in range(2)]
+    placed = await world.order(first, 1, "cod")
+
+    async def faster() -> None:
+        await _edit(world, placed, **{_key(first): 1, _key(other): 2})
+
+    db: Any = _Interrupted(world.db, faster)
+    address = NewAddress(
+        city_code="sabha", area=None, address="x", shipping_notes=None, shipping_method="standard"
+    )
+    shop = changed(world.shop, db=db)
+    order = await edit_address(shop, placed.order.id, address, None, TESTER)
+    assert order.city_code == "sabha"
+    assert len(await orders.list_lines(world.db, [order.id])) == 2
+    await _is_sound(world, order)

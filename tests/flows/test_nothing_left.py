@@ -107,6 +107,16 @@ _HOLDS_NOBODY = {
     "what was said to gateways: masked, and deleted with the buyer": """
         gateway_exchanges.call gateway_exchanges.error gateway_exchanges.provider
         gateway_exchanges.reply gateway_exchanges.request""",
+    "what a buyer showed of a transfer, deleted whole with the buyer": """
+        payment_proofs.bank payment_proofs.bank_reference payment_proofs.file_key
+        payment_proofs.file_type payment_proofs.sender_name payment_proofs.sent_on""",
+    "the bank's own statement, a record of the books like the ledger": """
+        bank_statements.counts bank_statements.created_by bank_statements.file_hash
+        bank_statements.file_name bank_statements.rows""",
+    "a gateway's list beside the books: references and amounts": """
+        reconciliations.day reconciliations.provider reconciliations.report
+        reconciliations.terminal""",
+    "a courier as the store writes it": "shipments.carrier_name",
     "the store's own account at a gateway": """
         gateway_credentials.created_by gateway_credentials.mode gateway_credentials.provider
         gateway_credentials.sealed stores.own_gateways""",

@@ -13,9 +13,14 @@ from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import OrderNotFound
 from eishro.domain.suspense import sql as suspense
 from eishro.domain.suspense.model import SuspenseDoesNotFit, SuspenseItem, SuspenseResolved
-from eishro.flows.change_order import cancel_order
+from eishro.flows.change_order import cancel_order, change_status
+from eishro.flows.collect_cash import Cash, record_collection
+from eishro.flows.move_shipment import ShipmentChange, change_shipment
+from eishro.flows.parcels import Parcel
 from eishro.flows.product_card import ProductState
 from eishro.flows.settle_suspense import apply_to_order, assign_item
+from eishro.flows.ship_order import ship_order
+from eishro.flows.shop import NotOnce
 from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +100,27 @@ async def test_it_fits_only_an_order_of_the_store_that_waits_for_exactly_that(
         with pytest.raises(refusal):
             await apply_to_order(world.shop, item.store_id, item.id, order_id, TESTER)
     assert (await suspense.get_item(world.db, item.store_id, item.id)).status == "open"
+    assert await find_faults(world.db) == []
+
+
+@pytest.mark.parametrize("ending", ["collected", "refused"])
+async def test_it_does_not_pay_again_what_a_courier_brought_or_took_back(
+    world: World, ending: str
+) -> None:
+    item, state = await _stranded(world)
+    order = (await world.order(state, method="cod")).order
+    assert order.total_dirhams == item.amount_dirhams
+    await change_status(world.shop, order.id, "confirmed", TESTER)
+    parcel = (await ship_order(world.shop, order.id, Parcel(), TESTER, NotOnce())).shipment
+    if ending == "collected":
+        cash = Cash(amount_dirhams=parcel.cod_dirhams, shipment_id=parcel.id)
+        await record_collection(world.shop, order.id, cash, TESTER, NotOnce())
+    else:
+        await change_shipment(world.shop, parcel.id, ShipmentChange(status="returning"), TESTER)
+        await change_status(world.shop, order.id, "delivered", TESTER)
+        await change_shipment(world.shop, parcel.id, ShipmentChange(status="returned"), TESTER)
+    with pytest.raises(SuspenseDoesNotFit):
+        await apply_to_order(world.shop, item.store_id, item.id, order.id, TESTER)
     assert await find_faults(world.db) == []
 
 

@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable
 
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
+from eishro.domain.payments import sql as payments
+from eishro.domain.payments.model import Payment
 from eishro.errors import ShopError
 from tests.simulation.universe import Universe
 
-TRIES = 20  # looks for an order that fits
+YOUNG = 30  # orders and attempts
+TRIES = 20  # looks for one that fits
 
 
 class Nothing(ShopError):
@@ -17,17 +20,17 @@ class Nothing(ShopError):
 
 def some_order(universe: Universe) -> str:
     """A young order mostly, since there things happen; an old one now and then."""
-    recent = universe.live[-30:] if universe.rng.random() < 0.9 else universe.live
+    recent = universe.live[-YOUNG:] if universe.rng.random() < 0.9 else universe.live
     if not recent:
         raise Nothing
     return universe.rng.choice(recent)
 
 
 async def fitting_order(universe: Universe, fits: Callable[[Order], bool]) -> str:
-    """An order that this can be done to; in one of ten, any order at all."""
+    """An order that this can be done to; now and then any order at all."""
     for _ in range(TRIES):
         order_id = some_order(universe)
-        if universe.rng.random() < 0.1:
+        if universe.rng.random() < 0.02:
             return order_id
         if fits(await orders.get_order(universe.shop.db, order_id)):
             return order_id
@@ -36,10 +39,19 @@ async def fitting_order(universe: Universe, fits: Callable[[Order], bool]) -> st
 
 def some_attempt(universe: Universe) -> str:
     """A payment attempt, likewise."""
-    recent = universe.attempts[-20:] if universe.rng.random() < 0.9 else universe.attempts
+    recent = universe.attempts[-YOUNG:] if universe.rng.random() < 0.9 else universe.attempts
     if not recent:
         raise Nothing
     return universe.rng.choice(recent)
+
+
+async def fitting_attempt(universe: Universe, fits: Callable[[Payment], bool]) -> Payment:
+    """An attempt that this can be done to."""
+    for _ in range(TRIES):
+        payment = await payments.get_payment(universe.shop.db, some_attempt(universe))
+        if fits(payment):
+            return payment
+    raise Nothing
 
 
 async def at_once(*calls: Awaitable[object]) -> None:

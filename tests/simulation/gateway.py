@@ -1,5 +1,6 @@
 """A gateway with a memory of its own and every bad habit: it answers late, not at all, twice, in
-another order, with another amount; payers pay after the order's time, or twice.
+another order, with another amount; payers pay after the order's time, or twice; it refuses to give
+money back, or cannot, and people do it by hand.
 """
 
 import random
@@ -22,6 +23,8 @@ from eishro.domain.payments.port import (
     Refunded,
     RefundIntent,
     RefundLater,
+    RefundManual,
+    RefundRefused,
     RefundUnknown,
     Started,
     Unknown,
@@ -38,7 +41,9 @@ class Transaction(msgspec.Struct):
 
 
 class BadGateway(Defaults):
-    """The `PaymentProvider` port. `taken` is the truth; `faults` off makes it honest and quick."""
+    """The `PaymentProvider` port. `taken` and `given` are the truth; `faults` off makes it honest
+    and quick.
+    """
 
     name = "moamalat"
     can_query = True
@@ -46,11 +51,16 @@ class BadGateway(Defaults):
 
     def __init__(self, rng: random.Random, now: Callable[[], datetime]) -> None:
         self.taken: list[Transaction] = []
-        self.given: list[tuple[str, int, str]] = []  # of which money, how much, its number
+        self.given: dict[str, tuple[str, int]] = {}  # by its number: of which money, how much
+        self.total_taken = 0  # dirhams that payers paid, whatever the shop knows of it
+        self.total_kept = 0  # what of that has not gone back
         self.faults = True
         self._rng = rng
         self._now = now
         self._by_reference: dict[str, list[Transaction]] = {}
+        self.overdrawn: list[str] = []  # transactions of which more went back than came
+        self._left: dict[str, int] = {}  # of each transaction
+        self._asked_for: dict[str, list[str]] = {}  # numbers given to the shop, by the money
         self._declined: set[str] = set()
 
     def pay(self, reference: str, dirhams: int) -> None:
@@ -70,33 +80,44 @@ class BadGateway(Defaults):
         late = timedelta(minutes=self._rng.choice([0, 0, 0, 1, 30, 90]) if self.faults else 0)
         made = Transaction(reference, f"tx{len(self.taken)}", dirhams, self._now() + late)
         self.taken.append(made)
+        self.total_taken += dirhams
+        self.total_kept += dirhams
+        self._left[made.number] = dirhams
         self._by_reference.setdefault(reference, []).append(made)
 
-    @property
-    def total_taken(self) -> int:
-        """Dirhams that payers paid, whatever the shop knows of it."""
-        return sum(one.dirhams for one in self.taken)
-
-    @property
-    def total_kept(self) -> int:
-        """What of that has not gone back."""
-        return self.total_taken - sum(dirhams for _, dirhams, _ in self.given)
-
     async def refund(self, wanted: RefundIntent) -> RefundAnswer:
-        """Late, or without telling, but never twice for who asks first."""
+        """Late, or without telling, but never twice for who asks first; now and then it refuses,
+        or leaves it to people.
+        """
         if wanted.sent_at is not None:
-            for receipt, dirhams, number in self.given:
-                same = (receipt, dirhams) == (wanted.receipt_reference, wanted.amount_dirhams)
-                if same and number not in wanted.known:
+            for number in self._asked_for.get(wanted.receipt_reference, []):
+                if self.given[number][1] == wanted.amount_dirhams and number not in wanted.known:
                     return Refunded(number)
         roll = self._rng.random() if self.faults else 1.0
         if roll < 0.1:
             return RefundLater("not now")
         if roll < 0.15:
             return RefundUnknown("time-out")
+        if roll < 0.2:
+            return RefundRefused("insufficient balance")
+        if roll < 0.25:
+            return RefundManual("this card takes no refunds")
+        number = self.give(wanted.receipt_reference, wanted.amount_dirhams)
+        self._asked_for.setdefault(wanted.receipt_reference, []).append(number)
+        return RefundUnknown("time-out") if roll < 0.35 else Refunded(number)
+
+    def give(self, receipt: str, dirhams: int) -> str:
+        """Money leaves, asked for by the shop or by people in the gateway's own portal.
+
+        Returns: the number under which it left.
+        """
         number = f"r{len(self.given)}"
-        self.given.append((wanted.receipt_reference, wanted.amount_dirhams, number))
-        return RefundUnknown("time-out") if roll < 0.25 else Refunded(number)
+        self.given[number] = receipt, dirhams
+        self.total_kept -= dirhams
+        self._left[receipt] -= dirhams
+        if self._left[receipt] < 0:
+            self.overdrawn.append(receipt)
+        return number
 
     async def start(self, intent: Intent) -> Started:
         parameters = {"AmountTrxn": str(intent.amount_dirhams)}
@@ -123,7 +144,7 @@ class BadGateway(Defaults):
 
     async def query(self, intent: Intent) -> Answer:
         if self.faults and self._rng.random() < 0.15:
-            return Unknown("time-out")
+            return Unknown("time-out", is_unreachable=True)
         shown = [
             one
             for one in self._by_reference.get(intent.reference, [])

@@ -21,15 +21,25 @@ from eishro.jobs.schedule import run_once
 from tests.shops import TESTER
 from tests.simulation.afterwards import (
     bring_back,
+    change,
     collect,
-    edit,
     keep_balances,
+    place_stranded,
     refund,
     see_to_refunds,
     ship,
     travel,
 )
-from tests.simulation.choice import Nothing, at_once, some_attempt, some_order
+from tests.simulation.by_hand import draft, edit, place_by_hand
+from tests.simulation.choice import (
+    at_once,
+    fitting_attempt,
+    fitting_order,
+    some_attempt,
+    some_order,
+)
+from tests.simulation.offers import promote, rush
+from tests.simulation.payouts import ask_for_money, decide_on_money
 from tests.simulation.universe import Key, Universe
 
 WINDOW = timedelta(days=1)  # after an attempt has begun; far longer than gateways allow
@@ -58,16 +68,21 @@ async def place(universe: Universe) -> None:
 
 async def start(universe: Universe) -> None:
     """A buyer begins to pay."""
-    order_id = some_order(universe)
+    is_change_of_mind = universe.rng.random() < 0.1  # wanted to pay on delivery
+    order_id = await fitting_order(
+        universe,
+        lambda one: one.is_payable and (one.payment_method == "cod") == is_change_of_mind,
+    )
     payment = await start_payment(universe.shop, order_id, "moamalat", None, TESTER, NotOnce())
     universe.attempts.append(payment.id)
 
 
 async def pay(universe: Universe) -> None:
     """The payer acts at the gateway; the browser may tell of it, the gateway too, or nobody."""
-    payment = await payments.get_payment(universe.shop.db, some_attempt(universe))
-    if payment.created_at < universe.clock.now() - WINDOW:
-        raise Nothing  # the gateway's window is closed
+    closed = universe.clock.now() - WINDOW
+    payment = await fitting_attempt(
+        universe, lambda one: one.created_at > closed and one.status != "paid"
+    )
     universe.gateway.pay(payment.reference, payment.amount_dirhams)
     if universe.rng.random() < 0.4:
         claim = universe.gateway.parse_result(payment.intent, {"kind": "sale"})
@@ -150,10 +165,18 @@ OPERATIONS: dict[Operation, int] = {
     wait: 5,
     ship: 8,
     travel: 8,
-    collect: 5,
-    refund: 4,
-    edit: 3,
-    see_to_refunds: 3,
-    bring_back: 3,
+    collect: 9,
+    refund: 5,
+    see_to_refunds: 6,
+    place_stranded: 3,
+    bring_back: 5,
+    change: 3,
     keep_balances: 2,
+    promote: 5,
+    rush: 6,
+    draft: 6,
+    place_by_hand: 7,
+    edit: 9,
+    ask_for_money: 4,
+    decide_on_money: 6,
 }

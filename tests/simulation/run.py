@@ -2,23 +2,27 @@
 drawn; two tasks of one moment may still meet in another order when it is replayed.
 """
 
+import asyncio
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from eishro.db import outbox
 from eishro.db.opening import open_database
 from eishro.errors import ShopError
 from eishro.jobs.schedule import run_once
 from tests.shops import open_world
+from tests.simulation.afterwards import give_by_hand, waiting_refunds
 from tests.simulation.crashes import Crash
+from tests.simulation.ears import listening
 from tests.simulation.invariants import Watch
 from tests.simulation.operations import OPERATIONS, Operation
 from tests.simulation.universe import Universe
 
-CRASH_ONE_IN = 40  # operations end with the death of their process
+CRASH_ONE_IN = 30  # operations end with the death of their process
 COMMITS_TO_DEATH_MAX = 6
+LAST_WORDS_SECONDS = 10
 DAYS_TO_REST = 18  # a paid attempt is looked at for up to a fortnight
 
 
@@ -27,12 +31,16 @@ class Failed(AssertionError):
 
 
 async def simulate(
-    database_url: str, folder: Path, seed: int, operations: int, tell: Any = None
+    database_url: str,
+    folder: Path,
+    seed: int,
+    operations: int,
+    tell: Callable[[Universe], None] = lambda _: None,
 ) -> Universe:
     """Run it, and look after each step.
 
     Args:
-        tell: called with the number of operations done, now and then.
+        tell: called after every operation.
 
     Raises:
         Failed: naming seed, step and operation.
@@ -43,23 +51,23 @@ async def simulate(
         db = await open_database(database_url)
         try:
             universe = Universe(db, folder, rng)
-            watch = Watch(universe)
-            watch.begin()
-            await universe.open_stores(world)
-            for number in range(operations):
-                operation = rng.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]
+            with listening() as ears:
+                watch = Watch(universe, ears)
+                watch.begin()
+                await universe.open_stores(world)
+                for number in range(operations):
+                    operation = rng.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]
+                    try:
+                        await _step(universe, watch, operation)
+                    except Exception as error:
+                        raise Failed(
+                            f"SEED={seed}: operation {number} ({operation.__name__}): {error!r}"
+                        ) from error
+                    tell(universe)
                 try:
-                    await _step(universe, watch, operation)
+                    await _come_to_rest(universe, watch)
                 except Exception as error:
-                    raise Failed(
-                        f"SEED={seed}: operation {number} ({operation.__name__}): {error!r}"
-                    ) from error
-                if tell is not None and number % 1000 == 999:
-                    tell(number + 1)
-            try:
-                await _come_to_rest(universe, watch)
-            except Exception as error:
-                raise Failed(f"SEED={seed}: at rest: {error!r}") from error
+                    raise Failed(f"SEED={seed}: at rest: {error!r}") from error
             return universe
         finally:
             await db.aclose()
@@ -71,6 +79,7 @@ async def _step(universe: Universe, watch: Watch, operation: Operation) -> None:
     watch.begin()
     if universe.rng.randrange(CRASH_ONE_IN) == 0:
         universe.db.dies_in = universe.rng.randint(1, COMMITS_TO_DEATH_MAX)
+    running = asyncio.all_tasks()
     try:
         await operation(universe)
     except ShopError:
@@ -78,6 +87,10 @@ async def _step(universe: Universe, watch: Watch, operation: Operation) -> None:
     except Crash:
         pass
     if universe.db.is_dead:
+        # What was on its way to the database when the process died may arrive, but now.
+        left = asyncio.all_tasks() - running
+        if left:
+            await asyncio.wait(left, timeout=LAST_WORDS_SECONDS)
         universe.crashes += 1
         universe.start()
     universe.db.dies_in = None
@@ -88,6 +101,11 @@ async def _step(universe: Universe, watch: Watch, operation: Operation) -> None:
 async def _come_to_rest(universe: Universe, watch: Watch) -> None:
     """Everybody behaves from now on, and time passes until nothing is left to do."""
     universe.gateway.faults = False
+    universe.clock.turn(timedelta(seconds=1))
+    watch.begin()
+    for refund in await waiting_refunds(universe):
+        await give_by_hand(universe, refund, is_in_portal=False)
+    await watch.look()
     for _ in range(DAYS_TO_REST * 12):
         universe.clock.turn(timedelta(hours=2))
         watch.begin()

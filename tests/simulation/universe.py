@@ -17,19 +17,26 @@ from eishro.db import idempotency
 from eishro.db.database import Database
 from eishro.db.id_blocks import IntegerIds
 from eishro.db.statements import Statement
+from eishro.domain.accounts.model import Caller
 from eishro.domain.orders.model import Wanted
+from eishro.flows import pay_out
 from eishro.flows.edit_product import ProductDraft, create_product
 from eishro.flows.gateway_desk import GatewayDesk
+from eishro.flows.pay_out import BankDetails
 from eishro.flows.price_list import PriceList
 from eishro.flows.price_order import PlaceOrder
 from eishro.flows.product_card import ProductState
+from eishro.flows.secure_account import Proof
+from eishro.flows.set_commission import set_commission
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.keyring import Keyring
 from tests.shops import SECRET, TESTER, World
-from tests.simulation.crashes import MortalDatabase
+from tests.simulation.crashes import MortalDatabase, Trail
 from tests.simulation.gateway import BadGateway
 
 PRODUCTS = 8  # of each store; few, so that they run out
+CITIES = ("tripoli", "benghazi", "sabha")
+BANK = BankDetails("متجر", "مصرف الجمهورية", "LY83002048000020100120361")
 
 
 class Key:
@@ -41,7 +48,8 @@ class Key:
 
     def claim(self, result: Any) -> tuple[Statement, ...]:
         now = self._shop.clock.now()
-        made = result.order.id if hasattr(result, "order") else result.id
+        placed = getattr(result, "placed", result)  # a draft's answer holds the order's
+        made = placed.order.id if hasattr(placed, "order") else placed.id
         return idempotency.claim(
             "simulation",
             self.key,
@@ -75,13 +83,21 @@ class Universe:
         self.live: list[str] = []  # orders that still move
         self.attempts: list[str] = []
         self.recounted = False  # a merchant counted anew in this step
+        self.owners: dict[int, int] = {}  # of each store
+        self.admins: list[int] = []
+        self.codes: dict[int, list[str]] = {}  # of each store's coupons, living and dead
+        self.drafts: list[tuple[int, str]] = []  # with their stores
+        self.placed: dict[str, str] = {}  # orders, by their drafts
+        self.relimited: set[str] = set()  # promotions whose limits were changed
+        self.by_hand: dict[str, str] = {}  # refunds that people gave, and the gateway's numbers
+        self.trail = Trail()
         self._real = db
         self._folder = folder
         self.start()
 
     def start(self) -> None:
         """A new process: nothing is remembered but what the database holds."""
-        self.db = MortalDatabase(self._real, self.rng)
+        self.db = MortalDatabase(self._real, self.rng, self.trail)
         self.shop = Shop(
             db=self.db,
             kv=MemoryKeyValue(self.clock),
@@ -103,12 +119,19 @@ class Universe:
         )
 
     async def open_stores(self, world: World) -> None:
-        """Two stores with a few products each, some counted, some not."""
-        for _ in range(2):
-            merchant = await world.merchant()
+        """Two stores with a few products each, some counted, some not; of the second the platform
+        keeps a share. And three admins.
+        """
+        self.admins = [(await world.admin()).user.id for _ in range(3)]
+        for rounding in (0, 250):
+            merchant = await world.merchant(cod_rounding_dirhams=rounding)
             assert merchant.store is not None
             store_id = merchant.store.id
             self.stores.append(store_id)
+            self.owners[store_id] = merchant.user.id
+            await world.zone(store_id, "tripoli", dirhams=5_000, cod_fee_dirhams=2_505)
+            await world.zone(store_id, dirhams=15_000, free_above_dirhams=200_000)
+            await self.name_bank(store_id)
             self.products[store_id] = [
                 await create_product(
                     self.shop,
@@ -123,11 +146,25 @@ class Universe:
                 )
                 for number in range(PRODUCTS)
             ]
+        await set_commission(self.shop, self.stores[1], 275, "a contract", TESTER)
 
-    def command(self) -> PlaceOrder:
+    async def name_bank(self, store_id: int) -> None:
+        """The owner, who has just signed in, says where the store's money is to go."""
+        caller = Caller(
+            name="owner",
+            user_id=self.owners[store_id],
+            role="merchant",
+            login_at=self.clock.now(),
+        )
+        proof = Proof(caller=caller, session_id="", actor=TESTER)
+        await pay_out.change_bank_account(self.shop, store_id, BANK, proof, TESTER)
+
+    def command(self, store_id: int | None = None) -> PlaceOrder:
         """Some order that somebody may send."""
-        rng, store_id = self.rng, self.rng.choice(self.stores)
+        rng = self.rng
+        store_id = store_id or rng.choice(self.stores)
         chosen = rng.sample(self.products[store_id], rng.choice([1, 1, 2, 3]))
+        codes = self.codes.get(store_id, [])
         return PlaceOrder(
             store_id=store_id,
             items=tuple(
@@ -138,13 +175,14 @@ class Universe:
             customer_name="فاطمة علي",
             customer_phone=f"+21891{rng.randint(1_000_000, 1_000_020)}",
             customer_email=None,
-            city_code=rng.choice(["tripoli", "benghazi", "sabha"]),
+            city_code=rng.choice(CITIES),
             area=None,
             address="شارع الجمهورية",
             shipping_notes=None,
             shipping_method="standard",
             payment_method=rng.choice(["moamalat", "moamalat", "cod"]),
             notes=None,
+            coupon_code=rng.choice(codes) if codes and rng.random() < 0.4 else None,
         )
 
     def count(self, book: dict[str, int], name: str) -> None:

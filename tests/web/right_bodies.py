@@ -82,6 +82,13 @@ _DRAFT: dict[str, Any] = {
 }  # fmt: skip
 # One right body for each route that takes one.
 RIGHT_BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/stores/{store_id}/payments/{payment_id}/verify": {
+        "amount": 35.5, "bankReference": "FT26015A7K2Q", "date": "2026-01-15", "note": "x",
+    },
+    "POST /api/stores/{store_id}/payments/{payment_id}/reject": {"reason": "none came"},
+    "POST /api/stores/{store_id}/payments/{payment_id}/settle": {
+        "outcome": "failed", "note": "none came", "providerReference": "TX-1",
+    },
     "POST /api/auth/register": {
         "email": "new@example.ly", "password": PASSWORD, "accountType": "merchant",
         "firstName": "x", "lastName": "y", "phone": "0912345678",
@@ -252,4 +259,6 @@ NOBODYS: dict[str, Any] = {
     "address_id": "adr_0",
     "phone": "+218910000000",
     "draft_id": "drf_0",
+    "proof_id": "prf_0",
+    "statement_id": "sta_0",
 }

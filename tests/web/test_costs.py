@@ -300,6 +300,9 @@ async def _buying(till: Till, products: list[Any]) -> None:
     await till.send(code, f"{pay}/otp", body={"code": "1234"}, expect=409)
     await till.send(f"{code}/resend", f"{pay}/otp/resend", expect=409)
     await till.send("GET /api/moamalat/public", "/api/moamalat/public")
+    await till.send("GET /api/banks", "/api/banks")
+    await till.send("GET /api/payments/{payment_id}/qr", f"{pay}/qr", expect=404)
+    await _show_proof(till, pay)
     signing = {"AmountTrxn": "1", "MerchantReference": "x", "TrxDateTime": "202601151030"}
     row = "POST /api/moamalat/hash"
     await till.send(row, "/api/moamalat/hash", body={**signing, "MID": "1", "TID": "1"}, expect=422)
@@ -316,6 +319,22 @@ async def _buying(till: Till, products: list[Any]) -> None:
     key = {"Idempotency-Key": "order-9"}
     again = await till.send(placing, "/api/stores/1/orders", body=order, expect=201, **key)
     await _read_papers(till, again)
+
+
+async def _show_proof(till: Till, pay: str) -> None:
+    """Of a payment that is no transfer."""
+    shown = {"senderName": "فاطمة", "bank": "x", "date": "2026-01-15", "bankReference": "1"}
+    form = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in shown.items()
+    )
+    await till.send(
+        "POST /api/payments/{payment_id}/proof",
+        f"{pay}/proof",
+        form=f"{form}--b--\r\n",
+        expect=409,
+        **{"Content-Type": "multipart/form-data; boundary=b"},
+    )
 
 
 async def _ship(till: Till, order_id: str) -> str:

@@ -111,6 +111,9 @@ async def test_money_at_the_store_s_own_account_is_not_owed_to_it(world: World) 
         ({"secret_key": "not hex"}, "fields"),
         ({"stamp_digits": "15"}, "fields.stamp_digits"),
         ({"merchant_id": "9" * 600}, "fields.merchant_id"),
+        ({"base_url": "https://169.254.169.254/latest"}, "fields.base_url"),
+        ({"base_url": "http://npg.moamalat.net/cube/"}, "fields.base_url"),
+        ({"lightbox_url": "https://npg.moamalat.net@evil.example/x.js"}, "fields.lightbox_url"),
     ],
 )
 async def test_credentials_that_do_not_do_are_refused(
@@ -122,6 +125,12 @@ async def test_credentials_that_do_not_do_are_refused(
     assert list(refused.json()["error"]["details"]) == [fault]
     assert "not hex" not in refused.text
     assert await world.db.all(_SEALED) == []
+
+
+async def test_a_store_may_name_the_gateways_own_addresses(world: World) -> None:
+    client, store_id = await _owner(world)
+    own = {"base_url": "https://tnpg.moamalat.net/cube/paylink.svc/api/"}
+    assert (await _put(client, store_id, **own)).status_code == 200
 
 
 async def test_published_test_values_are_refused_in_production(world: World) -> None:

@@ -29,6 +29,8 @@ ONE_TIME = {
     "POST /api/orders/{order_id}/cod/collect",
     "POST /api/stores/{store_id}/cod/cases/{case_id}/resolve",
     "POST /api/stores/{store_id}/cod/remittances",
+    "POST /api/stores/{store_id}/statements",  # their keys: test_transfer_keys.py
+    "POST /api/payments/{payment_id}/proof",
 }
 LINES = {"POST /api/auth/register": 2}  # of the trail, where it is not one: the store's opening
 ONCE = [

@@ -70,6 +70,8 @@ async def test_what_is_sent_is_what_is_read(world: World) -> None:
         "settings": {
             **body["settings"],  # type: ignore[dict-item]
             "contact": {"phone": "+218912345678", "email": "a@example.ly", "address": "طرابلس"},
+            "codMax": None,
+            "transferAccount": None,
             "business": {
                 **dict.fromkeys(
                     (

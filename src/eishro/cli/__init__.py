@@ -112,6 +112,7 @@ def _reconcile(arguments: Arguments) -> None:
             day=arguments.date,
             form=arguments.format,
             statement=arguments.statement,
+            account=arguments.account,
         )
     )
 
@@ -178,6 +179,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     reconciling.add_argument(
         "--statement", type=Path, help="the gateway's statement, CSV or XLSX, instead of asking it"
+    )
+    reconciling.add_argument(
+        "--account", help="whose statement it is, where money came by several accounts"
     )
     add("doctor", _doctor)
     return parser

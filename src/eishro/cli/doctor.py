@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from eishro.adapters.payments.moamalat_fields import TEST_MERCHANT_ID
 from eishro.app import open_shop
-from eishro.cli import doctor_shipping
+from eishro.cli import doctor_discounts, doctor_shipping
 from eishro.cli.doctor_amounts import find_wrong_amounts
 from eishro.cli.doctor_books import SHOWN_MAX, find_faults_of_books
 from eishro.cli.doctor_money import MONEY_LISTS, find_money_adrift
@@ -17,6 +17,7 @@ from eishro.db.statements import Query
 from eishro.db.types import Flag
 from eishro.domain.catalog.sql import products
 from eishro.domain.messages.port import MailNotSent
+from eishro.domain.payments.transfers import PROVIDER as TRANSFER
 from eishro.domain.stock.sql import stock, stock_movements
 from eishro.domain.stores.sql import store_versions
 from eishro.domain.suspense import sql as suspense
@@ -111,6 +112,7 @@ _LISTS: tuple[tuple[str, Query[Any]], ...] = (
     *MONEY_LISTS,
     ("stores whose count of products on sale is wrong", _MISCOUNTED),
     *doctor_shipping.LISTS,
+    *doctor_discounts.LISTS,
     ("events nobody could work off", _DEAD),
 )
 
@@ -173,6 +175,6 @@ async def find_warnings(shop: Shop, settings: Settings) -> list[str]:
     for name in ("authenticated", "anonymous", "payments"):
         if getattr(settings, f"rate_limit_{name}") is None:
             warnings.append(f"the {name} rate limit is off")
-    if not shop.providers:
+    if not set(shop.providers) - {TRANSFER}:
         warnings.append("no payment gateway is configured")
     return warnings

@@ -14,6 +14,7 @@ import msgspec
 from eishro.app import open_shop
 from eishro.clock import TRIPOLI
 from eishro.db import migrate
+from eishro.domain.payments import reconciling_sql
 from eishro.domain.payments.port import ProviderBusy
 from eishro.domain.payments.reconciling import Report
 from eishro.domain.payments.statement_file import read_statement
@@ -36,6 +37,7 @@ async def reconcile(
     day: date | None,
     form: Literal["table", "json", "csv"],
     statement: Path | None,
+    account: str | None,
 ) -> int:
     """Print the reports; 1 where something differs."""
     async with open_shop(settings) as shop:
@@ -44,7 +46,7 @@ async def reconcile(
         if statement is None:
             reports = await _ask(shop, provider, asked)
         else:
-            reports = await _import(shop, provider, asked, statement)
+            reports = await _import(shop, provider, asked, statement, account)
     print(_printed(reports, form), end="")
     return 1 if any(report.differences for report in reports) else 0
 
@@ -67,11 +69,13 @@ async def _ask(shop: Shop, name: str, day: date) -> list[Report]:
     return reports
 
 
-async def _import(shop: Shop, name: str, day: date, path: Path) -> list[Report]:
+async def _import(
+    shop: Shop, name: str, day: date, path: Path, account: str | None
+) -> list[Report]:
     content = await asyncio.to_thread(path.read_bytes)
     try:
         rows = read_sheet(content, ROWS_MAX)
-        listed = read_statement(rows, terminal_of(shop, name))
+        listed = read_statement(rows, account or await _only_account(shop, name))
     except SheetUnreadable as error:
         raise ValueError(f"{path}: {error}") from error
     except Invalid as error:
@@ -81,10 +85,12 @@ async def _import(shop: Shop, name: str, day: date, path: Path) -> list[Report]:
     return await reconcile_listed(shop, name, listed, day, _show)
 
 
-def terminal_of(shop: Shop, name: str) -> str:
-    """The platform's account at the gateway, as its receipts name it."""
-    provider = shop.providers.get(name)
-    return str(getattr(provider, "terminal", "")) or name
+async def _only_account(shop: Shop, name: str) -> str:
+    """The account that a statement is of, where money has come by no other."""
+    known = await reconciling_sql.list_terminals(shop.db, name)
+    if len(known) > 1:
+        raise ValueError(f"--account says whose statement it is: {', '.join(known)}")
+    return known[0] if known else name
 
 
 def _show(done: int, whole: int) -> None:

@@ -62,6 +62,8 @@ PRIVATE = frozenset(
         "payments",
         "payment_receipts",
         "gateway_credentials",
+        "payment_proofs",
+        "bank_statements",
         "gateway_exchanges",
         "promotions",
         "promotion_uses",

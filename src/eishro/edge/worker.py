@@ -205,7 +205,11 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
         methods=methods_of(settings),
         journal=journal,
         gateways=GatewayDesk(
-            GATEWAYS, tools, is_production=settings.env == "production", keeps=False
+            GATEWAYS,
+            tools,
+            is_production=settings.env == "production",
+            keeps=False,
+            hosts=settings.gateway_hosts,
         ),
         rules=rules_of(settings),
         # No folder takes texts here: without a gateway none are sent.

@@ -21,7 +21,7 @@ from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import AmountNotCarried, MethodNotOffered, Payment
 from eishro.domain.stores import sql as stores
 from eishro.errors import Invalid, ShopError, Words
-from eishro.flows.place_order import Placed, methods_of, prepare_order, price_basket
+from eishro.flows.place_order import Placed, carries, methods_of, prepare_order, price_basket
 from eishro.flows.price_order import PlaceOrder
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.flows.start_payment import new_attempt
@@ -212,7 +212,7 @@ async def _check_method(shop: Shop, store_id: int, content: Content, basket: Bas
     method = offered.get(content.payment_method)
     if method is None:
         raise MethodNotOffered("payment.method")
-    if not method.carries(basket.total_dirhams):
+    if not carries(method, store.settings_value(), basket.total_dirhams):
         raise AmountNotCarried("payment.method")
 
 

@@ -177,6 +177,12 @@ def _check(shop: Shop, gateway: Gateway, mode: Mode, fields: Mapping[str, str]) 
             )
         elif len(value) > field.longest:
             faults[f"fields.{field.name}"] = Words("is too long", "طويل جدا")
+    for name in gateway.url_fields:
+        if fields.get(name) and not shop.gateways.may_call(gateway, fields[name]):
+            faults[f"fields.{name}"] = Words(
+                "is not an address of this gateway that the platform knows",
+                "ليس عنوانا معروفا لهذه البوابة لدى المنصة",
+            )
     if shop.gateways.is_production:
         for name in gateway.published(fields):
             faults[f"fields.{name}"] = Words(

@@ -129,7 +129,7 @@ async def edit_address(
     if moved == before.order:
         return moved
     at = shop.clock.now()
-    unchanged = [stores.check_version(store)]
+    unchanged = [stores.touch(store)]
     edit = _Edit(text_id("edt", at), moved, before.lines, inputs, unchanged, note)
     return await _commit(shop, before, edit, actor, at)
 
@@ -142,6 +142,9 @@ async def _read(shop: Shop, order_id: str) -> _Before:
         raise NotEditable(details={"status": order.status})
     inputs = msgspec.json.decode(trace, type=Trace).inputs
     used = await uses.list_uses(shop.db, order.store_id, order.id)
+    lines = await orders.list_lines(shop.db, [order.id])
+    if (await orders.get_order(shop.db, order_id)).version != order.version:
+        raise Stale()  # lines and trace may be those of two moments, and not fit each other
     counted = {one.promotion_id for one in used if not one.is_given_back}
     coupon = inputs.coupon
     inputs = msgspec.structs.replace(
@@ -149,7 +152,6 @@ async def _read(shop: Shop, order_id: str) -> _Before:
         promotions=tuple(rule for rule in inputs.promotions if rule.id in counted),
         coupon=coupon if coupon is not None and coupon.id in counted else None,
     )
-    lines = await orders.list_lines(shop.db, [order.id])
     invoice = await invoices.find_invoice(shop.db, order.store_id, order.id, order.revision)
     return _Before(order, lines, inputs, used, invoice)
 

@@ -6,6 +6,7 @@ gateway's references, tracking numbers. Issued invoices and credit notes stay as
 
 from datetime import datetime
 
+from eishro.db import outbox
 from eishro.db.statements import Statement
 from eishro.domain.discounts import uses
 from eishro.domain.drafts import sql as drafts
@@ -15,6 +16,9 @@ from eishro.domain.orders.model import Order
 from eishro.domain.payments import exchanges, payers
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments import transfers_sql as transfers
+from eishro.domain.payments.model import Payment
+from eishro.domain.payments.transfers import PROVIDER as TRANSFER
 from eishro.domain.returns import sql as returns
 from eishro.domain.shipping import cod_sql
 from eishro.domain.shipping import shipments_sql as shipments
@@ -51,6 +55,30 @@ async def forget_buyers(shop: Shop, found: list[Order]) -> list[Statement]:
         *shipments.forget_words(keys),
         cod_sql.forget_words(keys),
         *await _drafts_of(shop, found, at),
+        *await _proofs_of(shop, attempts, at),
+    ]
+
+
+async def _proofs_of(shop: Shop, attempts: list[Payment], at: datetime) -> list[Statement]:
+    """What buyers showed of their transfers; pictures go once the batch is written."""
+    stores: dict[int, list[str]] = {}
+    for attempt in attempts:
+        if attempt.provider == TRANSFER:
+            stores.setdefault(attempt.store_id, []).append(attempt.id)
+    proofs = [
+        proof
+        for store_id, ids in stores.items()
+        for proof in await transfers.list_proofs(shop.db, store_id, ids)
+    ]
+    if not proofs:
+        return []
+    return [
+        transfers.forget_proofs(proofs),
+        *(
+            outbox.publish("proof.forgotten", proof.file_key, at, store_id=proof.store_id)
+            for proof in proofs
+            if proof.file_key is not None
+        ),
     ]
 
 

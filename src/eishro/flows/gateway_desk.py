@@ -1,8 +1,9 @@
 """Adapters made of stores' own credentials: built when they are needed, kept a while."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
+from urllib.parse import urlsplit
 
 from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import PaymentProvider
@@ -11,19 +12,29 @@ KEPT_MAX = 200  # adapters; each is small, but some hold a queue of questions
 
 
 class GatewayDesk:
-    """Every gateway that is built in, and how to speak with one in somebody's name.
+    """Every gateway that a store may have credentials for, and how to speak with one in its name.
 
     Args:
         keeps: adapters outlive a call. Where nothing may be shared between requests (the edge)
             each is made anew.
+        hosts: further hosts that stores' own credentials may name.
         is_production: values that anybody may know are refused there.
     """
 
     def __init__(
-        self, catalog: Iterable[Gateway], tools: Tools, *, is_production: bool, keeps: bool
+        self,
+        catalog: Iterable[Gateway],
+        tools: Tools,
+        *,
+        is_production: bool,
+        keeps: bool,
+        hosts: Collection[str] = (),
     ) -> None:
-        self.catalog: Mapping[str, Gateway] = {gateway.provider: gateway for gateway in catalog}
+        self.catalog: Mapping[str, Gateway] = {
+            gateway.provider: gateway for gateway in catalog if not gateway.is_always_there
+        }
         self.is_production = is_production
+        self._hosts = {host.lower() for host in hosts}
         self._tools = tools
         self._keeps = keeps
         self._kept: OrderedDict[str, PaymentProvider] = OrderedDict()
@@ -53,6 +64,23 @@ class GatewayDesk:
             while len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)
         return made
+
+    def may_call(self, gateway: Gateway, address: str) -> bool:
+        """True if a store may have this address called: a host of the gateway's own, or one that
+        the platform trusts. Anything else could be a door into the platform's own network.
+        """
+        known = {
+            urlsplit(value).netloc.lower()
+            for name in gateway.url_fields
+            for value in (
+                gateway.live.get(name, ""),
+                gateway.test.get(name, ""),
+                *(field.default for field in gateway.fields if field.name == name),
+            )
+        }
+        parts = urlsplit(address)
+        named = parts.netloc.lower()
+        return parts.scheme == "https" and bool(named) and named in (known | self._hosts)
 
     def try_fields(
         self, provider: str, mode: Literal["test", "live"], fields: Mapping[str, str]

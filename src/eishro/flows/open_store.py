@@ -8,6 +8,7 @@ from eishro.db import audit, outbox
 from eishro.db.audit import Actor
 from eishro.db.statements import Batch, Statement
 from eishro.domain.accounts import sql as accounts
+from eishro.domain.payments.transfers import NoAccount
 from eishro.domain.stores import sql as stores
 from eishro.domain.stores.model import Category, HasStore, Store, StoreSettings
 from eishro.errors import Invalid, Words
@@ -80,11 +81,14 @@ async def prepare_store(
 
 
 def check_methods(shop: Shop, settings: StoreSettings) -> None:
-    """A store chooses among the methods that the platform offers.
+    """A store chooses among the methods that the platform offers, and names a whole account.
 
     Raises:
-        Invalid: it names others.
+        Invalid: it names others. NoAccount: an account without any number.
     """
+    account = settings.transfer_account
+    if account is not None and account.iban is None and account.account_number is None:
+        raise NoAccount("settings.transferAccount.iban")
     known = {method.method for method in shop.methods}
     if not known.issuperset(settings.payment_methods):
         raise Invalid(

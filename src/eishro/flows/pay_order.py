@@ -20,15 +20,36 @@ from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import Order
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
-from eishro.domain.payments.model import News, Payment, Status, StoredReceipt
+from eishro.domain.payments.model import (
+    BY_HAND,
+    MayBeCharged,
+    News,
+    Payment,
+    Status,
+    StoredReceipt,
+)
 from eishro.domain.payments.port import Answer, Claim, Failed, Paid, Proof, Receipt, Unknown
 from eishro.domain.suspense import sql as suspense
-from eishro.domain.suspense.model import SuspenseItem
 from eishro.flows.gateways import intent_of, provider_of
 from eishro.flows.note_exchanges import keep_exchanges
+from eishro.flows.receipts import stored_receipt, stranded_item
 from eishro.flows.send_refund import check_refunds
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 from eishro.ids import text_id
+
+
+class Hand(msgspec.Struct, frozen=True):
+    """Who decides in a gateway's place: what is written together with the answer, and whether the
+    payment has been looked at thereby.
+    """
+
+    actor: Actor
+    beside: tuple[Statement, ...] = ()
+    clears_review: bool = False
+
+
+_NOBODY = Hand(SYSTEM)
+_AMOUNTS = ("amount_dirhams", "currency", "wire_minor")
 
 
 async def check_payment(shop: Shop, payment_id: str) -> Payment:
@@ -44,26 +65,21 @@ async def check_payment(shop: Shop, payment_id: str) -> Payment:
 
 
 @again_if_stale
-async def record_answer(shop: Shop, payment_id: str, answer: Answer) -> Payment:
+async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = _NOBODY) -> Payment:
     """Apply a gateway's answer; a repeat changes nothing, `paid` never goes back."""
     before = await payments.get_payment(shop.db, payment_id)
     at = shop.clock.now()
     answer, is_foreign = await _without_foreign(shop, before, answer)
+    answer, fresh = _with_booked(answer, await payments.list_receipts(shop.db, before.id))
     after = before.answered(answer, at)
+    if by.clears_review:
+        after = after.looked_at(at)
     if is_foreign and after.review is None:
         after = msgspec.structs.replace(after, review="receipt_of_another_payment")
-    known = {
-        (r.terminal, r.provider_reference) for r in await payments.list_receipts(shop.db, before.id)
-    }
-    fresh = [
-        receipt
-        for receipt in (answer.receipts if isinstance(answer, Paid) else ())
-        if (receipt.terminal, receipt.provider_reference) not in known
-    ]
     order = await orders.get_order(shop.db, before.order_id)
     batch = Batch()
     for receipt in fresh:
-        order, stranded = _receive(shop, batch, order, after, receipt, at)
+        order, stranded = _receive(shop, batch, order, after, (receipt, by.actor), at)
         after = msgspec.structs.replace(after, review=after.review or stranded)
     if isinstance(answer, Failed) and after.status == "failed" != before.status:
         _fail(batch, order, at)
@@ -84,8 +100,29 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer) -> Payment:
     # A repeat writes nothing, so that many notifications of one payment do not wait for each other.
     if not batch.statements and after.says_as_much_as(before):
         return before
-    await shop.db.commit(batch.add(payments.save_payment(after, seen=before)))
+    await shop.db.commit(batch.add(payments.save_payment(after, seen=before), *by.beside))
     return after
+
+
+def _with_booked(answer: Answer, booked: list[StoredReceipt]) -> tuple[Answer, list[Receipt]]:
+    """The answer with money that is booked already as it was booked, whatever is said of it now;
+    and what of it is new. Who booked a transaction by hand did not know its terminal.
+    """
+    if not isinstance(answer, Paid):
+        return answer, []
+    known = {(one.terminal, one.provider_reference): one for one in booked}
+    fresh: list[Receipt] = []
+    receipts: list[Receipt] = []
+    for receipt in answer.receipts:
+        reference = receipt.provider_reference
+        one = known.get((receipt.terminal, reference)) or known.get((BY_HAND, reference))
+        if one is None:
+            fresh.append(receipt)
+            receipts.append(receipt)
+        else:
+            booked_as = {name: getattr(one, name) for name in _AMOUNTS}
+            receipts.append(msgspec.structs.replace(receipt, **booked_as))
+    return Paid(tuple(receipts)), fresh
 
 
 async def _without_foreign(shop: Shop, payment: Payment, answer: Answer) -> tuple[Answer, bool]:
@@ -124,19 +161,36 @@ async def closing_attempts(
     ]
 
 
+async def refuse_unclear(shop: Shop, order: Order) -> None:
+    """Where an earlier attempt may have been charged, another waits until that is clear.
+
+    Raises:
+        MayBeCharged
+    """
+    for earlier in await payments.list_payments_of_order(shop.db, order.store_id, order.id):
+        if earlier.may_be_charged:
+            raise MayBeCharged()
+
+
 async def postpone_check(shop: Shop, payment_id: str) -> None:
     """Asking failed for a reason of ours: ask again at its next time, not at once."""
-    await record_answer(shop, payment_id, Unknown("asking failed"))
+    await record_answer(shop, payment_id, Unknown("asking failed", is_unreachable=True))
 
 
 def _receive(
-    shop: Shop, batch: Batch, order: Order, payment: Payment, receipt: Receipt, at: datetime
+    shop: Shop,
+    batch: Batch,
+    order: Order,
+    payment: Payment,
+    said: tuple[Receipt, Actor],
+    at: datetime,
 ) -> tuple[Order, str | None]:
     """Book one receipt; the order as it is after it, and why the money is stranded if it is."""
-    reason = _why_stranded(order, payment, receipt)
+    receipt, actor = said
+    reason = why_stranded(order, payment, receipt)
     topic, subject = ("payment.stranded", payment.id) if reason else ("order.paid", order.id)
     batch.add(
-        payments.insert_receipt(_stored(payment, receipt, reason, at)),
+        payments.insert_receipt(stored_receipt(payment, receipt, reason, at)),
         ledger.post(
             payment.store_id,
             "payment.received",
@@ -151,7 +205,7 @@ def _receive(
         ),
         outbox.publish(topic, subject, at, store_id=payment.store_id),
         audit.record(
-            SYSTEM,
+            actor,
             topic,
             subject,
             at,
@@ -163,11 +217,11 @@ def _receive(
     )
     if reason:
         batch.add(
-            orders.note_history(order, topic, SYSTEM.name, at, reason),
-            suspense.insert_item(_stranded(shop, payment, receipt, reason, at)),
+            orders.note_history(order, topic, actor.name, at, reason),
+            suspense.insert_item(stranded_item(shop, payment, receipt, reason, at)),
         )
         return order, reason
-    batch.add(*paying(order, receipt.amount_dirhams, at, SYSTEM))
+    batch.add(*paying(order, receipt.amount_dirhams, at, actor))
     paid = order.receive(receipt.amount_dirhams, at)
     return msgspec.structs.replace(paid, version=order.version + 1), None
 
@@ -186,33 +240,7 @@ def paying(order: Order, dirhams: int, at: datetime, actor: Actor) -> list[State
     ]
 
 
-def _stranded(
-    shop: Shop, payment: Payment, receipt: Receipt, reason: str, at: datetime
-) -> SuspenseItem:
-    return SuspenseItem(
-        id=text_id("sus", at),
-        store_id=payment.store_id,
-        payment_id=payment.id,
-        order_id=payment.order_id,
-        provider=payment.provider,
-        terminal=receipt.terminal,
-        provider_reference=receipt.provider_reference,
-        amount_dirhams=receipt.amount_dirhams,
-        currency=receipt.currency,
-        reason=reason,
-        status="open",
-        assigned_to=None,
-        due_at=at + shop.rules.suspense_deadline,
-        opened_at=at,
-        resolution=None,
-        resolved_order_id=None,
-        resolved_by=None,
-        resolved_at=None,
-        version=1,
-    )
-
-
-def _why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | None:
+def why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | None:
     """Why the order cannot take this money, or None if it pays the order."""
     if not payment.is_exact(receipt):
         return "amount_differs"
@@ -220,23 +248,6 @@ def _why_stranded(order: Order, payment: Payment, receipt: Receipt) -> str | Non
         # An attempt from before the order was changed, or before a courier brought a part of it.
         return None if payment.amount_dirhams == order.due_dirhams else "amount_differs"
     return "paid_already" if order.is_captured and order.status != "cancelled" else "order_closed"
-
-
-def _stored(payment: Payment, receipt: Receipt, reason: str | None, at: datetime) -> StoredReceipt:
-    return StoredReceipt(
-        provider=payment.provider,
-        terminal=receipt.terminal,
-        provider_reference=receipt.provider_reference,
-        store_id=payment.store_id,
-        payment_id=payment.id,
-        amount_dirhams=receipt.amount_dirhams,
-        currency=receipt.currency,
-        applied=reason is None,
-        reason=reason,
-        details=msgspec.Raw(msgspec.json.encode(receipt.details)),
-        at=at,
-        wire_minor=receipt.wire_minor,
-    )
 
 
 def _fail(batch: Batch, order: Order, at: datetime) -> None:

@@ -8,7 +8,7 @@ from memory (`price_list.py`); whatever the memory would refuse is decided again
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -20,6 +20,7 @@ from eishro.domain.discounts.model import subjects_of
 from eishro.domain.ledger import sql as ledger
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import (
+    COD,
     NUMBER_LENGTH,
     OFFLINE_METHODS,
     Basket,
@@ -34,6 +35,7 @@ from eishro.domain.stock import sql as stock
 from eishro.domain.stock.sql import Taking
 from eishro.domain.stores.model import NONE_OWN, Store, StoreNotFound, StoreSettings
 from eishro.errors import Invalid, ShopError, Stale
+from eishro.flows.beneficiary import can_pay_into
 from eishro.flows.limit_holds import guard_holds
 from eishro.flows.price_list import PricedStore
 from eishro.flows.price_order import PlaceOrder, PricedOrder, price_order
@@ -187,7 +189,7 @@ async def _priced(
     method = find_method(_methods(shop, priced.store, priced.settings), command.payment_method)
     if method is None:
         raise MethodNotOffered("payment.method")
-    if not method.carries(order.basket.total_dirhams):
+    if not carries(method, priced.settings, order.basket.total_dirhams):
         raise AmountNotCarried("payment.method")
     return priced.store, order
 
@@ -225,18 +227,32 @@ def _methods(shop: Shop, store: Store, settings: StoreSettings) -> tuple[Payment
         is_usable = (
             method.provider is None or method.provider in shop.providers or method.provider in own
         )
-        if is_usable and (not chosen or method.method in chosen):
+        is_wanted = not chosen or method.method in chosen
+        if is_usable and is_wanted and can_pay_into(shop, settings, method):
             usable.setdefault(method.method, method)  # of several ways to it, the first
     return tuple(usable.values())
+
+
+def carries(method: PaymentMethod, settings: StoreSettings, dirhams: int) -> bool:
+    """True if this amount can be paid this way in a store with these settings."""
+    most = settings.cod_most_dirhams if method.method == COD else None
+    return method.carries(dirhams) and (most is None or dirhams <= most)
+
+
+def waiting_time(shop: Shop, method: str) -> timedelta | None:
+    """How long a new order waits for its money, or to be confirmed; None: for ever."""
+    if method in OFFLINE_METHODS:
+        return shop.rules.cod_confirmation
+    by_transfer = any(m.method == method and m.pays_into for m in shop.methods)
+    return shop.rules.transfer_expiry if by_transfer else shop.rules.order_expiry
 
 
 def _decide(
     shop: Shop, command: PlaceOrder, priced: PricedOrder, store: Store, actor: Actor, at: datetime
 ) -> Placed:
     basket = priced.basket
-    online = command.payment_method not in OFFLINE_METHODS
-    waits = shop.rules.order_expiry if online else shop.rules.cod_confirmation
-    if online and command.waits_for_goods:
+    waits = waiting_time(shop, command.payment_method)
+    if command.payment_method not in OFFLINE_METHODS and command.waits_for_goods:
         waits = None
     order = Order(
         id=text_id("ord", at),

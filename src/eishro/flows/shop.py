@@ -23,6 +23,7 @@ from eishro.domain.messages.sms_port import NoSms, SmsGateway
 from eishro.domain.payments.exchanges import Journal
 from eishro.domain.payments.port import PaymentMethod, PaymentProvider
 from eishro.domain.payments.rates import UsdRate
+from eishro.domain.payments.transfers import Beneficiary
 from eishro.errors import Stale
 from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.price_list import PriceList
@@ -64,6 +65,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     retention_mails: timedelta = timedelta(days=30)
     holds: HoldLimits | None = None
     usd: UsdRate | None = None
+    transfer_expiry: timedelta = timedelta(hours=72)
+    transfer_check: timedelta = timedelta(hours=48)
+    transfer_account: Beneficiary | None = None
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):

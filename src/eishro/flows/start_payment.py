@@ -5,6 +5,7 @@ noticed by `pay_order`. Read and decided on: the order's payability (guarded by 
 """
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -18,22 +19,26 @@ from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import (
     SWEEP_PAUSES,
     AmountNotCarried,
-    MayBeCharged,
     MethodNotOffered,
     NotPayable,
     Payment,
 )
 from eishro.domain.payments.port import Action, Payer, PaymentMethod
+from eishro.domain.payments.transfers import new_reference
 from eishro.domain.shipping import cod_sql
 from eishro.domain.stores import sql as stores
+from eishro.flows.beneficiary import beneficiary_of
 from eishro.flows.gateways import intent_of, present_provider, seal_session
 from eishro.flows.note_exchanges import keep_exchanges
-from eishro.flows.place_order import find_method, methods_of
+from eishro.flows.pay_on_delivery import choose_cash
+from eishro.flows.pay_order import refuse_unclear
+from eishro.flows.place_order import carries, find_method, methods_of
 from eishro.flows.shop import Once, Shop, again_if_stale
 from eishro.ids import readable_code, text_id
 
 REFERENCE_LENGTH = 16  # Moamalat's filter documents 10 to 36 characters
 NOBODY = Payer()
+Language = Literal["ar", "en"]
 PAYING = timedelta(minutes=15)  # a payer who has begun gets this long, at the order's end too
 
 
@@ -46,12 +51,14 @@ async def start_payment(
     actor: Actor,
     once: Once,
     payer: Payer = NOBODY,
+    language: Language = "ar",
 ) -> Payment:
-    """A new attempt to pay what is due, with what the payer has to do.
+    """A new attempt to pay what is due, with what the payer has to do; in cash on delivery, too.
 
     Raises:
         NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, ProviderBusy,
         ProviderRefused, Invalid (what the payer gave), idempotency.AlreadyClaimed.
+        TotalDiffers, NotEditable: paid in cash.
     """
     order = await orders.get_order(shop.db, order_id)
     store = await stores.get_store(shop.db, order.store_id)
@@ -62,10 +69,12 @@ async def start_payment(
         raise NotPayable()
     if await _is_collected(shop, order):
         raise NotPayable()  # a courier has brought a part of it already, and brings the rest
-    if not offered.carries(order.due_dirhams):
+    if not carries(offered, store.settings_value(), order.due_dirhams):
         raise AmountNotCarried("method")
-    await _refuse_unclear(shop, order)
-    payment = await new_attempt(shop, order, offered, return_url, payer)
+    await refuse_unclear(shop, order)
+    if offered.method == COD:
+        return await choose_cash(shop, order, return_url, actor, once, language)
+    payment = await new_attempt(shop, order, offered, return_url, payer, language)
     after = msgspec.structs.replace(order, payment_status="pending", payment_method=payment.method)
     if order.expires_at is not None:
         after = msgspec.structs.replace(after, expires_at=payment.expires_at)
@@ -105,6 +114,7 @@ async def new_attempt(
     method: PaymentMethod,
     return_url: str | None = None,
     payer: Payer = NOBODY,
+    language: Language = "ar",
 ) -> Payment:
     """An attempt to pay, as the gateway began it; nothing is written yet.
 
@@ -117,7 +127,24 @@ async def new_attempt(
     provider, credentials_id = found
     payment = _new_payment(shop, order, method, return_url)
     payment = msgspec.structs.replace(payment, credentials_id=credentials_id)
-    intent = msgspec.structs.replace(intent_of(shop, payment), payer=_whole(payer, order))
+    account = None
+    if method.pays_into:
+        store = await stores.get_store(shop.db, order.store_id)
+        settings = store.settings_value()
+        account = beneficiary_of(shop, settings)
+        # Nobody can be asked about it; it is looked at again when its time is over.
+        payment = msgspec.structs.replace(
+            payment,
+            reference=await _free_reference(shop, payment.provider),
+            next_check_at=payment.expires_at,
+            is_own_account=settings.transfer_account is not None,
+        )
+    intent = msgspec.structs.replace(
+        intent_of(shop, payment),
+        payer=_whole(payer, order),
+        beneficiary=account,
+        language=language,
+    )
     with speaking_of(payment.reference):
         started = await provider.start(intent)
     return msgspec.structs.replace(
@@ -128,6 +155,14 @@ async def new_attempt(
     )
 
 
+async def _free_reference(shop: Shop, provider: str) -> str:
+    """A short one that no payment has; the table refuses it, should somebody be faster."""
+    reference = new_reference()
+    while await payments.find_by_reference(shop.db, provider, reference) is not None:
+        reference = new_reference()
+    return reference
+
+
 def _whole(payer: Payer, order: Order) -> Payer:
     """What the payer did not say again is as the order has it."""
     return msgspec.structs.replace(
@@ -135,13 +170,6 @@ def _whole(payer: Payer, order: Order) -> Payer:
         phone=payer.phone or order.customer_phone,
         email=payer.email or order.customer_email,
     )
-
-
-async def _refuse_unclear(shop: Shop, order: Order) -> None:
-    """Where an earlier attempt may have been charged, another waits until that is clear."""
-    for earlier in await payments.list_payments_of_order(shop.db, order.store_id, order.id):
-        if earlier.may_be_charged:
-            raise MayBeCharged()
 
 
 def _new_payment(
@@ -168,7 +196,7 @@ def _new_payment(
         checks=0,
         news_checks=0,
         next_check_at=at + SWEEP_PAUSES[0],
-        expires_at=_expiry(shop, order, at),
+        expires_at=_expiry(shop, order, at, is_transfer=bool(method.pays_into)),
         created_at=at,
         updated_at=at,
         version=1,
@@ -178,14 +206,15 @@ def _new_payment(
     )
 
 
-def _expiry(shop: Shop, order: Order, at: datetime) -> datetime:
+def _expiry(shop: Shop, order: Order, at: datetime, *, is_transfer: bool) -> datetime:
     """When the attempt, and with it the order's hold, ends. Trying again and again must not keep
-    the stock from others: never later than twice the order's own time.
+    the stock from others: never later than a second time of the order's own.
     """
+    mine = shop.rules.transfer_expiry if is_transfer else shop.rules.order_expiry
     if order.expires_at is None:
-        return at + shop.rules.order_expiry
-    latest = order.created_at + 2 * shop.rules.order_expiry
-    return max(order.expires_at, min(at + PAYING, latest))
+        return at + mine
+    latest = order.created_at + mine + shop.rules.order_expiry
+    return max(order.expires_at, min(at + (mine if is_transfer else PAYING), latest))
 
 
 def _raw(action: Action) -> msgspec.Raw:

@@ -8,9 +8,10 @@ a clear "wrong code" lets the payer try again.
 import msgspec
 
 from eishro.db.statements import Batch
+from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
-from eishro.domain.payments.model import NoCodeExpected, Payment
+from eishro.domain.payments.model import NoCodeExpected, NotPayable, Payment
 from eishro.domain.payments.port import (
     Otp,
     PaymentProvider,
@@ -23,7 +24,7 @@ from eishro.domain.payments.port import (
 from eishro.errors import Invalid, Words
 from eishro.flows.gateways import intent_of, provider_of, seal_session
 from eishro.flows.note_exchanges import keep_exchanges
-from eishro.flows.pay_order import check_payment, record_answer
+from eishro.flows.pay_order import check_payment, record_answer, refuse_unclear
 from eishro.flows.shop import Shop, again_if_stale
 
 
@@ -32,6 +33,8 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
 
     Raises:
         PaymentNotFound, NoCodeExpected, TooManyCodes, ProviderBusy.
+        MayBeCharged: a code of another attempt at the same order is on its way.
+        NotPayable: the order waits for no money any more, or for another amount.
         Invalid: the code is wrong or has run out; nothing was charged.
     """
     sending, provider = await _begin(shop, payment_id)
@@ -55,8 +58,17 @@ async def _begin(shop: Shop, payment_id: str) -> tuple[Payment, PaymentProvider]
         raise NoCodeExpected()
     if provider is None:
         raise ProviderBusy()
-    after = before.sending_code(shop.clock.now())
-    await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
+    at = shop.clock.now()
+    after = before.sending_code(at)
+    order = await orders.get_order(shop.db, before.order_id)
+    if not order.is_payable or order.due_dirhams != before.amount_dirhams:
+        raise NotPayable()
+    await refuse_unclear(shop, order)
+    # The order is saved so that of two attempts whose codes come at once, one is sent.
+    touched = msgspec.structs.replace(order, updated_at=at)
+    await shop.db.commit(
+        Batch(payments.save_payment(after, seen=before), orders.save_order(touched, seen=order))
+    )
     return msgspec.structs.replace(after, version=before.version + 1), provider
 
 

@@ -26,6 +26,7 @@ from eishro.flows.claim_orders import claim_guest_orders
 from eishro.flows.edit_account import verification_token
 from eishro.flows.edit_staff import invitation_token
 from eishro.flows.issue_invoice import issue_invoice
+from eishro.flows.pay_on_delivery import settle_cash_attempts
 from eishro.flows.prove_phone import send_code
 from eishro.flows.recover_account import reset_token
 from eishro.flows.refile_products import refile_products
@@ -226,6 +227,16 @@ def _payload(event: Event) -> dict[str, str]:
     return msgspec.json.decode(event.payload, type=dict[str, str])
 
 
+async def settle_cash(shop: Shop, event: Event) -> None:
+    """Cash that came pays the attempt that stood for it."""
+    await settle_cash_attempts(shop, event.subject_id)
+
+
+async def delete_proof(shop: Shop, event: Event) -> None:
+    """The picture that somebody showed of a transfer goes with the person."""
+    await shop.files.delete(event.subject_id)
+
+
 def _is_paid(event: Event) -> bool:
     return event.topic.startswith("order.paid")
 
@@ -275,7 +286,8 @@ HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     "store.standing_changed": (mail_standing,),
     "bank_account.changed": (mail_bank_account,),
     "order.placed": (mail_buyer, mail_merchant),
-    "order.paid": (mail_buyer, mail_merchant, issue_paid_invoice),
+    "order.paid": (mail_buyer, mail_merchant, issue_paid_invoice, settle_cash),
+    "proof.forgotten": (delete_proof,),
     "order.refunded": (mail_refund, credit_refunded),
     "order.edited": (mail_changed, issue_changed_invoice),
     "order.exchanged": (credit_refunded,),

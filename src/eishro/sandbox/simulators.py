@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from eishro.clock import Clock
 from eishro.outward import WebHttp
-from eishro.sandbox import edfali, masarat, mpgs
+from eishro.sandbox import bank_transfer, edfali, masarat, mpgs
 from eishro.sandbox.mobicash import MobicashDoor
 from eishro.sandbox.plutu_door import open_plutu
 from eishro.sandbox.sadad_door import SadadDoor
@@ -32,6 +32,7 @@ class Simulated(Protocol):
 # Made of the fields that the adapter uses, so that both agree.
 Build = Callable[[Mapping[str, str], Clock, WebHttp], Simulated]
 SIMULATORS: Mapping[str, Build] = {
+    "bank_transfer": bank_transfer.BankSimulator,
     "edfali": edfali.Simulator,
     "masarat": masarat.Simulator,
     "mobicash": MobicashDoor,

@@ -286,12 +286,17 @@ _STAFF = member("staff:write")
 STAFF_OR_SELF = Needs("staff:write|self", _staff_or_self)
 
 
+def is_owner(call: Call) -> bool:
+    """True for an owner of the store that the call is about, in person."""
+    caller = call.caller
+    held = caller.permissions.get(call.store, frozenset()) if caller else frozenset()
+    return caller is not None and caller.admin_id is None and covers(held, "owner")
+
+
 async def _owner_alone(call: Call) -> None:
     """Where the store's money goes is for its owners, not for an admin, also one who acts."""
     await _MONEY.check(call)
-    caller = call.caller
-    held = caller.permissions.get(call.store, frozenset()) if caller else frozenset()
-    if caller is None or caller.admin_id is not None or not covers(held, "owner"):
+    if not is_owner(call):
         raise Forbidden()
 
 

@@ -30,9 +30,32 @@ def read_form(call: Call, kind: type[msgspec.Struct]) -> tuple[Upload, Any]:
     """The part `file`, and the other parts as a struct.
 
     Raises:
+        As `read_optional_form`, and `Invalid` where the file is missing.
+    """
+    upload, values, faults = _read(call, kind)
+    if upload is None:
+        faults["file"] = _NO_FILE
+    if faults or upload is None:
+        raise Invalid(faults)
+    return upload, msgspec.convert(values, kind, strict=False, dec_hook=read_hook)
+
+
+def read_optional_form(call: Call, kind: type[msgspec.Struct]) -> tuple[Upload | None, Any]:
+    """The same where the file may be missing.
+
+    Raises:
         UnsupportedMediaType, BadRequest: no form, or a damaged one.
         Invalid: each faulty part by its name.
     """
+    upload, values, faults = _read(call, kind)
+    if faults:
+        raise Invalid(faults)
+    return upload, msgspec.convert(values, kind, strict=False, dec_hook=read_hook)
+
+
+def _read(
+    call: Call, kind: type[msgspec.Struct]
+) -> tuple[Upload | None, dict[str, object], dict[str, Words]]:
     content_type = call.request.content_type or ""
     if content_type.partition(";")[0].strip().lower() != _FORM:
         raise UnsupportedMediaType()
@@ -46,12 +69,7 @@ def read_form(call: Call, kind: type[msgspec.Struct]) -> tuple[Upload, Any]:
                 values[name] = content.decode("utf-8")
     except (falcon.HTTPError, UnicodeDecodeError, ValueError) as error:
         raise BadRequest() from error
-    faults = find_faults(kind, values, strict=False)
-    if upload is None:
-        faults["file"] = _NO_FILE
-    if faults or upload is None:
-        raise Invalid(faults)
-    return upload, msgspec.convert(values, kind, strict=False, dec_hook=read_hook)
+    return upload, values, dict(find_faults(kind, values, strict=False))
 
 
 def _parts(call: Call, content_type: str) -> list[tuple[str, str | None, bytes]]:

@@ -112,6 +112,7 @@ async def start(call: Call, body: PaymentBody) -> Reply:
             card=body.card,
             address=call.address,
         ),
+        "en" if call.language == "en" else "ar",
     )
     return once.reply(payment)
 
@@ -276,6 +277,8 @@ def _action(call: Call, payment: Payment) -> msgspec.Raw | None:
     action = msgspec.json.decode(payment.action)
     if action.get("kind") == "lightbox":
         action["pageUrl"] = f"{call.shop.rules.public_url}/pay/{payment.id}"
+    if action.get("qr"):
+        action["qrUrl"] = f"{call.shop.rules.public_url}/api/payments/{payment.id}/qr"
     return msgspec.Raw(msgspec.json.encode(action))
 
 

@@ -2,49 +2,24 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from eishro.domain.payouts import sql as payouts
-from eishro.domain.payouts.iban import normalise_iban
 from eishro.domain.payouts.model import BankAccount, Payout, Status
 from eishro.errors import Forbidden, Invalid, Unauthenticated, Words
 from eishro.flows import pay_out
 from eishro.flows.pay_out import BankDetails
 from eishro.web.admin import Reason
+from eishro.web.bank_wire import Iban
 from eishro.web.routes import Call, Page, Reply
 from eishro.web.security import ProofBody, proof_of
 from eishro.web.stores import has_condition, refuse_stale
-from eishro.web.wire import VISIBLE, Dinars, Name, WireType, dinars
+from eishro.web.wire import VISIBLE, Dinars, Name, dinars
 
 Reference = Annotated[str, Meta(min_length=1, max_length=100, pattern=VISIBLE)]
-
-
-class Iban(WireType):
-    """A Libyan IBAN; spaces and Arabic digits are welcome."""
-
-    __slots__ = ("iban",)
-    expected = Words(
-        "must be a Libyan IBAN: LY and 23 digits whose check digits fit",
-        "يجب أن يكون رقم IBAN ليبيا صحيحا: LY متبوعة بـ 23 رقما",
-    )
-    schema: ClassVar[dict[str, Any]] = {
-        "type": "string",
-        "maxLength": 60,
-        "examples": ["LY83002048000020100120361"],
-    }
-
-    def __init__(self, iban: str) -> None:
-        self.iban = iban
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        iban = normalise_iban(value) if isinstance(value, str) and len(value) <= 60 else None
-        if iban is None:
-            raise ValueError(cls.expected.en)
-        return cls(iban)
 
 
 class PayoutQuery(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,16 +6,21 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from eishro.domain.stores.model import SHIPPING_RATE_DIRHAMS, StoreSettings
+from eishro.domain.payments.banks import find_bank
+from eishro.domain.stores.model import SHIPPING_RATE_DIRHAMS, StoreSettings, TransferAccount
+from eishro.web.bank_wire import Iban
 from eishro.web.business import BusinessSettings, BusinessView, business_view
 from eishro.web.wire import (
+    VISIBLE,
     CodRounding,
     Dinars,
     Email,
+    Name,
     Phone,
     ShortText,
     WebAddress,
     dinars,
+    in_words,
     optional_dinars,
 )
 
@@ -46,6 +51,43 @@ class ContactSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknow
     address: ShortText | None = None
 
 
+_Latin = in_words("must be Latin letters, digits and signs", "يجب أن يكون بأحرف لاتينية وأرقام")
+LatinText = Annotated[
+    str, Meta(min_length=1, max_length=25, pattern=r"^[ -~]*[!-~][ -~]*$", extra=_Latin)
+]
+AccountText = Annotated[str, Meta(min_length=1, max_length=40, pattern=VISIBLE)]
+AliasText = Annotated[
+    str, Meta(min_length=1, max_length=60, pattern=r"^[ -~]*[!-~][ -~]*$", extra=_Latin)
+]
+
+
+class AccountSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Where buyers transfer money to. `bank` is an id or name of `GET /api/banks`, or another
+    name; an account without an IBAN has a number that nobody can check.
+    """
+
+    beneficiary: Name
+    bank: Name
+    iban: Iban | None = None
+    account_number: AccountText | None = None
+    lypay_alias: AliasText | None = None
+    latin_name: LatinText | None = None
+    institution: AliasText | None = None
+
+    def value(self) -> TransferAccount:
+        """As the store keeps it."""
+        bank = find_bank(self.bank)
+        return TransferAccount(
+            beneficiary=self.beneficiary.strip(),
+            bank=bank.id if bank else self.bank.strip(),
+            iban=self.iban.iban if self.iban else None,
+            account_number=self.account_number,
+            lypay_alias=self.lypay_alias,
+            latin_name=self.latin_name,
+            institution=self.institution,
+        )
+
+
 class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A store's settings as sent; what is left out gets its default."""
 
@@ -54,6 +96,8 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     contact: ContactSettings = ContactSettings()
     business: BusinessSettings = BusinessSettings()
     return_url: WebAddress | None = None
+    cod_max: Dinars | None = None
+    transfer_account: AccountSettings | None = None
 
     def value(self) -> StoreSettings:
         """As the store keeps them."""
@@ -73,6 +117,8 @@ class SettingsBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
             cod_rounding_dirhams=rounding.dirhams if rounding else 0,
             pickup_enabled=shipping.pickup.enabled,
             pickup_address=shipping.pickup.address,
+            cod_most_dirhams=self.cod_max.dirhams if self.cod_max else None,
+            transfer_account=self.transfer_account.value() if self.transfer_account else None,
         )
 
 
@@ -100,6 +146,18 @@ class ContactView(msgspec.Struct, frozen=True, rename="camel"):
     address: str | None
 
 
+class AccountView(msgspec.Struct, frozen=True, rename="camel"):
+    """Where buyers transfer money to, in an answer."""
+
+    beneficiary: str
+    bank: str
+    iban: str | None
+    account_number: str | None
+    lypay_alias: str | None
+    latin_name: str | None
+    institution: str | None
+
+
 class SettingsView(msgspec.Struct, frozen=True, rename="camel"):
     """Settings in an answer; they can be sent back as they are."""
 
@@ -108,6 +166,8 @@ class SettingsView(msgspec.Struct, frozen=True, rename="camel"):
     contact: ContactView
     business: BusinessView
     return_url: str | None
+    cod_max: Decimal | None
+    transfer_account: AccountView | None
 
 
 def settings_view(settings: StoreSettings) -> SettingsView:
@@ -127,4 +187,10 @@ def settings_view(settings: StoreSettings) -> SettingsView:
         ),
         business=business_view(settings.business),
         return_url=settings.return_url,
+        cod_max=optional_dinars(settings.cod_most_dirhams),
+        transfer_account=_account_view(settings.transfer_account),
     )
+
+
+def _account_view(account: TransferAccount | None) -> AccountView | None:
+    return None if account is None else AccountView(**msgspec.structs.asdict(account))

@@ -12,7 +12,7 @@ from eishro.errors import Forbidden, Words
 from eishro.flows import edit_store
 from eishro.flows.edit_store import CategoryChange, StoreChange
 from eishro.flows.open_store import NewStore, open_store
-from eishro.web.access import integer_in_path, is_admin, may
+from eishro.web.access import integer_in_path, is_admin, is_owner, may
 from eishro.web.dispatch import etag_of
 from eishro.web.errors import PreconditionFailed
 from eishro.web.headers import matches_etag
@@ -180,6 +180,13 @@ async def update_store(call: Call, body: StoreChangeBody) -> Reply:
     def check(seen: Store) -> None:
         refuse_stale(call, store_view(seen, tops))
         if body.is_active not in (UNSET, seen.is_active) and not may(call, "store:close"):
+            raise Forbidden()
+        # Where buyers send their money is for the owners alone, as payouts and gateways are.
+        if (
+            body.settings
+            and body.settings.value().transfer_account != seen.settings_value().transfer_account
+            and not is_owner(call)
+        ):
             raise Forbidden()
         if body.is_active is True and seen.standing != "approved" and not is_admin(call):
             raise StoreNotApproved()

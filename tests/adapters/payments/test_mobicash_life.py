@@ -14,6 +14,7 @@ from eishro.gateway_settings import filled
 from eishro.outward import HttpReply, NoReply
 from eishro.sandbox.mobicash import CARD, OTP, POOR_OTP
 from tests.adapters.payments.http_script import Script, adapter, said
+from tests.adapters.payments.plutu_cashier import TlyncCashier as PlutuTlyncCashier
 from tests.adapters.payments.test_tlync_life import TlyncCashier
 from tests.contracts.payment_life import Act, Cashier, PaymentLife, Till, open_till
 from tests.dummy_provider import DummyProvider
@@ -56,8 +57,15 @@ class ThroughTlync(TlyncCashier):
     method = "mobicash"
 
 
-async def test_by_default_it_is_paid_on_t_lync_s_page(world: World) -> None:
-    async with open_till(world, ThroughTlync()) as till:
+class ThroughPlutu(PlutuTlyncCashier):
+    method = "mobicash"
+
+
+@pytest.mark.parametrize("cashier", [ThroughTlync(), ThroughPlutu()], ids=["tlync", "plutu"])
+async def test_by_default_it_is_paid_on_another_gateway_s_page(
+    world: World, cashier: Cashier
+) -> None:
+    async with open_till(world, cashier) as till:
         payment = await till.start()
         assert (payment["method"], payment["action"]["kind"]) == ("mobicash", "redirect")
         await till.act(payment, "pay")
@@ -71,7 +79,9 @@ async def test_each_method_is_offered_once_and_the_own_adapter_first(world: Worl
     for providers, expected in (
         ((), None),
         (("tlync",), "tlync"),
-        (("tlync", "mobicash"), "mobicash"),
+        (("plutu",), "plutu"),
+        (("plutu", "tlync"), "tlync"),
+        (("plutu", "tlync", "mobicash"), "mobicash"),
     ):
         shop = changed(
             world.shop, methods=METHODS, providers={name: DummyProvider() for name in providers}

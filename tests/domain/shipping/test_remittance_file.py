@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eishro.domain.shipping.remittance_file import (
-    FileRow,
-    read_amount,
-    read_date,
-    read_rows,
-    tracking_number,
-)
+from eishro.cells import read_amount, read_date
+from eishro.domain.shipping.remittance_file import FileRow, read_rows, tracking_number
 from eishro.errors import Invalid
 from eishro.sheets import SheetRow
 

@@ -18,6 +18,7 @@ from tests.security.street import (
     staff,
     stores,
     trail,
+    transfers,
     zones,
 )
 from tests.security.street.building import build
@@ -36,6 +37,7 @@ STEPS = (
     *drafts.STEPS,
     *shipments.STEPS,
     *payments.STEPS,
+    *transfers.STEPS,
     *books.STEPS,
     *invoices.STEPS,
     *returns.STEPS,

@@ -3,14 +3,37 @@
 from datetime import timedelta
 from typing import Any
 
+from eishro.db.statements import Batch
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.exchanges import Exchange, insert_exchanges
+from eishro.domain.payments.model import Payment
 from eishro.flows.pay_order import check_payment
 from eishro.flows.shop import Shop
+from eishro.ids import text_id
 from eishro.jobs.settle_books import settle_books
 from tests.security.street.step import MARK, STORE, Step, Street
 from tests.shops import PASSWORD, World, order_body
 
 IBAN = "LY83002048000020100120361"
+
+
+def _said(payment: Payment, mark: str) -> Exchange:
+    """What was said to the gateway about it."""
+    return Exchange(
+        id=text_id("gex", payment.created_at),
+        store_id=payment.store_id,
+        payment_id=payment.id,
+        order_id=payment.order_id,
+        provider=payment.provider,
+        call="POST /x",
+        request=f"x{mark}",
+        status=200,
+        reply=f"x{mark}",
+        error=None,
+        milliseconds=1,
+        request_id=None,
+        at=payment.created_at,
+    )
 
 
 async def earn(
@@ -37,6 +60,7 @@ async def earn(
             *(f"{side}{number}{name}" for name in ("", "x", "y")),
         )
         await check_payment(world.shop, payment.id)
+        await world.db.commit(Batch(insert_exchanges([_said(payment, mark)])))
         things["paid order"] = order
         things["like order"] = (await send("POST", f"{at}/orders", body, {}))["id"]
         waiting = await send("GET", f"{at}/suspense", None, who)

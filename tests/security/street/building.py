@@ -16,6 +16,7 @@ from tests.security.street.orders import MOVES
 from tests.security.street.payments import own_gateway, refund
 from tests.security.street.shipments import ship
 from tests.security.street.step import MARK, Street
+from tests.security.street.transfers import take_transfers
 from tests.security.street.zones import zone
 from tests.shops import World, bearer, changed, order_body
 
@@ -153,6 +154,7 @@ async def build(world: World) -> Street:
     await earn(world, send, "theirs", theirs, callers["neighbour"], admin)
     for things, who in ((ours, callers["owner"]), (theirs, callers["neighbour"])):
         await own_gateway(things, send, who)
+        await take_transfers(things, send, who, "" if things is ours else f" {MARK}")
     for at, who in ((ours["store"], callers["owner"]), (theirs["store"], callers["neighbour"])):
         # Something that nobody sealed yet.
         await send(

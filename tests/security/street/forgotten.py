@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import msgspec
+
 from eishro.db.statements import Batch
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import Exchange, insert_exchanges
+from eishro.domain.payments.transfers import PROVIDER, Proof
+from eishro.domain.payments.transfers_sql import insert_proof
 from eishro.ids import text_id
 from tests.security.street.orders import MOVES
 from tests.security.street.step import MARK, STORE, Step
@@ -38,6 +42,18 @@ async def _pay(
 ) -> None:
     """Paid online, delivered, and a part of it given back."""
     made = await send("POST", f"{order}/payments", {"method": "moamalat"}, who)
+    shown = msgspec.structs.replace(
+        (await payments.get_payment(world.db, made["id"])),
+        id=text_id("pay", world.clock.now()),
+        provider=PROVIDER,
+        status="cancelled",
+    )
+    proof = Proof(
+        id=text_id("prf", world.clock.now()), store_id=things["store"], payment_id=shown.id,
+        sender_name=said, bank="wb", sent_on="2026-01-15", bank_reference="B", file_key=None,
+        file_type=None, created_at=world.clock.now(),
+    )  # fmt: skip
+    await world.db.commit(Batch(payments.insert_payment(shown), insert_proof(proof)))
     payment = await payments.get_payment(world.db, made["id"])
     paid = f"forgotten-{things['store']}"
     world.provider.pay(payment.reference, payment.amount_dirhams, paid, payer=said)

@@ -38,7 +38,7 @@ async def _request(world: World, street: Street, step: Step) -> None:
         step.method,
         step.path.format(**names),
         headers=street.callers[step.who],
-        **(_form(step.file, body) if step.file else {"json": body}),
+        **(_form(_named(step.file, names), body) if step.file else {"json": body}),
     )
     if reply.status_code != step.status:
         raise Trespass(f"{step.name}: {reply.status_code} {reply.text}")
@@ -49,9 +49,20 @@ async def _request(world: World, street: Street, step: Step) -> None:
             raise Trespass(f"{step.name}: the document shows what is the neighbour's")
         return
     body = reply.json()
-    total = (body.get("pagination") or {}).get("total")
-    if total is not None and total != len(body["data"]):
-        raise Trespass(f"{step.name}: counts {total}, shows {len(body['data'])}")
+    page = body.get("pagination") or {}
+    total, shown = page.get("total"), len(body["data"]) if page else 0
+    while total is not None and shown < total and page.get("nextCursor"):
+        path = f"{step.path.format(**names)}&cursor={page['nextCursor']}"
+        more = await world.client().get(path, headers=street.callers[step.who])
+        if MARK in more.text:
+            raise Trespass(f"{step.name}: the answer shows what is the neighbour's")
+        shown, page = shown + len(more.json()["data"]), more.json()["pagination"]
+    if total is not None and total != shown:
+        raise Trespass(f"{step.name}: counts {total}, shows {shown}")
+
+
+def _named(file: str, names: dict[str, Any]) -> str:
+    return file.format(**names) if "{theirs[" in file else file
 
 
 def _form(file: str, fields: dict[str, Any]) -> dict[str, Any]:

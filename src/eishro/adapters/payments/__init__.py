@@ -1,6 +1,7 @@
 """Payment gateways that are built in: one file for each, one row here."""
 
 from eishro.adapters.payments import (
+    bank_transfer,
     edfali,
     masarat,
     moamalat,
@@ -14,6 +15,7 @@ from eishro.domain.payments.gateways import Gateway
 from eishro.domain.payments.port import PaymentMethod
 
 GATEWAYS: tuple[Gateway, ...] = (
+    bank_transfer.GATEWAY,
     edfali.GATEWAY,
     masarat.GATEWAY,
     moamalat.GATEWAY,
@@ -27,16 +29,17 @@ COD = PaymentMethod("cod", "offline", "الدفع عند الاستلام", "Cas
 
 # MobiCash has no papers of its own: without credentials for it, its payers are sent to a gateway
 # that has it on its page. The first row of a name that can be used counts.
-DETOURS = (
+DETOURS = tuple(
     PaymentMethod(
         "mobicash",
         "redirect",
         "موبي كاش",
         "MobiCash",
-        tlync.GATEWAY.provider,
+        gateway.provider,
         least_dirhams=10,
         step_dirhams=10,
         asks=("phone",),
-    ),
+    )
+    for gateway in (tlync.GATEWAY, plutu_account.GATEWAY)
 )
 METHODS: tuple[PaymentMethod, ...] = (*(m for g in GATEWAYS for m in g.methods), *DETOURS, COD)

@@ -31,6 +31,8 @@ AHEAD_SECONDS_MAX = 3  # how far stamps may run ahead of the clock before a call
 WAIT_SECONDS_MAX = 20  # for the clock; stamps further ahead mean that the clock was set back
 DAY_SLACK = timedelta(minutes=10)  # the gateway's midnight is not quite ours
 
+NOT_ASKED = Unknown("the question was not asked to its end", is_unreachable=True)
+
 Sleep = Callable[[float], Awaitable[None]]
 
 _LOG = structlog.get_logger("eishro.moamalat")
@@ -118,7 +120,9 @@ class TerminalQueries:
         while self._waiting:
             group: list[_Waiting] = []
             answers: Mapping[str, Answer] = {}
-            fallback: Answer | None = Unknown("the question was not asked to its end")
+            fallback: Answer | None = Unknown(
+                "the question was not asked to its end", is_unreachable=True
+            )
             try:
                 async with self._turn:
                     stamp = await self.stamp()
@@ -246,7 +250,7 @@ class TerminalQueries:
                 raise ProviderBusy()  # it counts more than it lists, or turns no pages
 
     async def _call(
-        self, filters: Mapping[str, str], start: int, stamp: str, length: int = PAGE_ROWS
+        self, filters: Mapping[str, str], start: int, stamp: str, length: int | None = None
     ) -> Page | Unknown:
         signed = {
             "DateTimeLocalTrxn": stamp,
@@ -256,7 +260,7 @@ class TerminalQueries:
         body = {
             **signed,
             **filters,
-            "DisplayLength": str(length),
+            "DisplayLength": str(length or PAGE_ROWS),
             "DisplayStart": str(start),
             "SecureHash": self._terminal.sign(signed),
         }
@@ -268,9 +272,10 @@ class TerminalQueries:
                 limit_bytes=REPLY_BYTES_MAX,
             )
         except NoReply as error:
-            return Unknown(f"no reply: {error}"[:200])
+            return Unknown(f"no reply: {error}"[:200], is_unreachable=True)
         if reply.status != 200:
-            return Unknown(f"the gateway answers with HTTP status {reply.status}")
+            reason = f"the gateway answers with HTTP status {reply.status}"
+            return Unknown(reason, is_unreachable=reply.status >= 500)
         return read_page(reply.body, self._terminal.terminal_id)
 
     async def stamp(self) -> str | Unknown:

@@ -31,10 +31,12 @@ class Way(NamedTuple):
     asks_birth_year: bool = False
 
 
+_TLYNC = Way("tlync", phone=re.compile(r"09[0-9]{8}"))
 WAYS: Mapping[str, Way] = {
     "plutu_cards": Way("localbankcards"),
     "plutu_mpgs": Way("mpgs"),
-    "plutu_tlync": Way("tlync", phone=re.compile(r"09[0-9]{8}")),
+    "plutu_tlync": _TLYNC,
+    "mobicash": _TLYNC,  # a choice on the same page
     "plutu_sadad": Way(
         "sadadapi",
         code_length=6,

@@ -56,6 +56,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     with the path of each below `/sandbox/<provider>`; `live` and `test` are defaults by mode.
     `reference_of` reads the wire reference that a notification names (None: it tells nothing by
     itself), so that it is heard where only stores have accounts.
+    `is_always_there`: the adapter is built without any credentials, and no store has its own.
     """
 
     provider: str
@@ -68,6 +69,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     test: Mapping[str, str] = {}
     is_off_by_default: bool = False
     reference_of: Callable[[bytes], str | None] | None = None
+    is_always_there: bool = False
 
     @property
     def required(self) -> tuple[str, ...]:

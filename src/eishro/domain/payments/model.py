@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Unknown
+from eishro.domain.payments.transfers import PROVIDER as TRANSFER
 from eishro.errors import Conflict, Invalid, NotFound, Words
 
 Status = Literal[
@@ -33,6 +34,7 @@ SWEEP_DAYS = 3
 PAID_SWEEP_DAYS = (1, 2, 3)
 CODE_TRIES_MAX = 5
 CODE_SILENCE = timedelta(minutes=2)  # longer than any call with a code may take
+BY_HAND = "by_hand"  # the terminal of money that people found in a gateway's own pages
 PAID_SWEEP_DAYS_MAX = 14  # where the gateway does not answer
 # After news that the gateway could not confirm yet: look again this soon.
 NEWS_PAUSES = tuple(timedelta(seconds=s) for s in (1, 1, 2, 5, 15, 60))
@@ -44,7 +46,8 @@ class Payment(msgspec.Struct, frozen=True):
     `wire_minor` is what the gateway asks for in minor units of a `currency` that is not LYD, at
     `rate_micro` dinars for a million of its units, known from `rate_source`. `session` is sealed:
     what the adapter is told again; `code_tries` counts one-time codes sent. `credentials_id` names
-    the store's own credentials it was begun with, None the platform's.
+    the store's own credentials it was begun with, None the platform's; `is_own_account`: it is
+    transferred to an account of the store's.
     """
 
     id: str
@@ -73,13 +76,15 @@ class Payment(msgspec.Struct, frozen=True):
     session: str | None = None
     code_tries: int = 0
     credentials_id: str | None = None
+    is_own_account: bool = False
 
     @property
     def account(self) -> str:
         """Where its money stands in the books: at the platform's gateway account, which is owed to
         the store, or at the store's own, which is not.
         """
-        return f"{'own' if self.credentials_id else 'clearing'}:{self.provider}"
+        is_own = self.credentials_id is not None or self.is_own_account
+        return f"{'own' if is_own else 'clearing'}:{self.provider}"
 
     @property
     def intent(self) -> Intent:
@@ -106,8 +111,11 @@ class Payment(msgspec.Struct, frozen=True):
 
     @property
     def may_be_charged(self) -> bool:
-        """True where a code was sent and no clear answer has come: paying again could be twice."""
-        in_flight = self.status == "processing" and self.code_tries > 0
+        """True where a code was sent, or a transfer shown, and no clear answer has come: paying
+        again could be twice.
+        """
+        has_acted = self.code_tries > 0 or self.provider == TRANSFER
+        in_flight = self.status == "processing" and has_acted
         return in_flight or (self.status == "unknown" and self.review == "no_answer")
 
     def answered(self, answer: Answer, at: datetime) -> "Payment":
@@ -135,7 +143,11 @@ class Payment(msgspec.Struct, frozen=True):
                 status=status,
                 failure=answer.reason[:200],
             )
-        seen = self._checked(at, following=self._next_check(at))
+        following = self._next_check(at)
+        last = self.created_at + timedelta(days=PAID_SWEEP_DAYS_MAX)
+        if following is None and answer.is_unreachable and at < last:
+            following = at + SWEEP_DAILY  # nobody answered: that was no look
+        seen = self._checked(at, following=following)
         # A code that was sent and never answered: a crash, or a gateway that fell silent.
         is_late = at >= self.updated_at + CODE_SILENCE
         if self.status == "processing" and self.code_tries and is_late:
@@ -179,6 +191,25 @@ class Payment(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(
             self, status="unknown", review=self.review or "no_answer", updated_at=at
         )
+
+    def shown(self, at: datetime, until: datetime | None) -> "Payment":
+        """The payer has shown a transfer: people look at it, until then at the latest. What is
+        over stays so, and is looked at all the same.
+        """
+        if self.status not in ("action_required", "processing", "failed"):
+            return msgspec.structs.replace(self, updated_at=at)
+        return msgspec.structs.replace(
+            self,
+            status="processing",
+            failure=None,
+            expires_at=until,
+            next_check_at=until,
+            updated_at=at,
+        )
+
+    def looked_at(self, at: datetime) -> "Payment":
+        """People have seen why it was flagged."""
+        return msgspec.structs.replace(self, review=None, updated_at=at)
 
     def closed(self, status: Status, at: datetime) -> "Payment":
         """The attempt given up by the payer or by time; late money is still noticed. What may have
@@ -318,6 +349,23 @@ class MayBeCharged(Conflict):
         "An earlier attempt may have been charged; its outcome is being cleared up.",
         "ربما تم الخصم في محاولة سابقة؛ يجري التحقق من نتيجتها.",
     )
+
+
+class TotalDiffers(Conflict):
+    """Paid this way the order would cost something else."""
+
+    code = "TOTAL_DIFFERS"
+
+    def __init__(self, now: str, then: str) -> None:
+        super().__init__(
+            Words(
+                f"Paid in cash this order would cost {then} LYD instead of {now}; "
+                "place it again with cash on delivery.",
+                f"عند الدفع نقدا يصبح إجمالي هذا الطلب {then} د.ل بدلا من {now}؛ "
+                "سجل الطلب من جديد بالدفع عند الاستلام.",
+            ),
+            details={"total": now, "totalInCash": then},
+        )
 
 
 class AmountNotCarried(Invalid):

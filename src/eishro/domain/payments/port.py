@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from eishro.domain.payments.transfers import Beneficiary
 from eishro.errors import Invalid, Limited, Unavailable, Words
 from eishro.money import DIRHAMS_MAX
 
@@ -40,7 +41,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     LYD, `wire_minor` is the amount in that currency's minor units (USD: cents). `return_url` is
     where the payer's browser comes back to, `notify_url` the webhook; `session` is what the
     adapter's own `start` left for later calls. `payer` is known to `start` alone. `code_try` counts
-    the one-time codes that were sent for it, one that is on its way included.
+    the one-time codes that were sent for it, one that is on its way included. `beneficiary` is the
+    account to transfer to, known to `start` alone, too.
     """
 
     reference: str
@@ -55,6 +57,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     session: Mapping[str, str] = {}
     payer: Payer = Payer()
     code_try: int = 0
+    beneficiary: Beneficiary | None = None
 
 
 class Lightbox(msgspec.Struct, frozen=True, tag_field="kind", tag="lightbox", rename="camel"):
@@ -273,7 +276,8 @@ class PaymentMethod(msgspec.Struct, frozen=True):
     """A way to pay that the platform offers. `kind` is lightbox, redirect, otp or offline;
     `provider` None is paid without a gateway. It carries `least_dirhams` to `most_dirhams` in
     steps of `step_dirhams`, and is settled in `currency`. `asks` names what the payer has to give
-    to start (`phone`, `birthYear`, `card`); `aliases` are other names of it.
+    to start (`phone`, `birthYear`, `card`); `aliases` are other names of it. `pays_into`: the store
+    needs an account of its own for it, or one that a code to scan can name.
     """
 
     method: str
@@ -287,6 +291,7 @@ class PaymentMethod(msgspec.Struct, frozen=True):
     currency: str = "LYD"
     asks: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    pays_into: Literal["", "account", "scanned"] = ""
 
     def carries(self, dirhams: int) -> bool:
         """True if this amount can be paid this way, to the dirham."""

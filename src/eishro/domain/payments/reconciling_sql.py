@@ -141,6 +141,15 @@ _PAYMENTS_OF_DAY = Query(
     str,
     across_stores=True,
 )
+_TERMINALS = Query(
+    sa.select(payment_receipts.c.terminal)
+    .where(payment_receipts.c.provider == sa.bindparam("provider"))
+    .distinct()
+    .order_by(payment_receipts.c.terminal)
+    .limit(sa.bindparam("limit")),
+    str,
+    across_stores=True,
+)
 _KEEP = Write(upsert(reconciliations))
 _REPORTS = Query(
     sa.select(*(reconciliations.c[name] for name in KeptReport.__struct_fields__))
@@ -171,6 +180,11 @@ async def list_booked(
         found += page
         after = page[-1].provider_reference
     return found + await db.all(_BACK_OF_DAY, limit=10_000, **values)
+
+
+async def list_terminals(db: Database, provider: str, limit: int = 100) -> list[str]:
+    """The accounts at a gateway that money has come by."""
+    return await db.all(_TERMINALS, provider=provider, limit=limit)
 
 
 async def list_payment_ids(

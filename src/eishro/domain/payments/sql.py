@@ -40,11 +40,20 @@ payments = table(
     sa.Column("session", Text),
     sa.Column("code_tries", Int, nullable=False, server_default="0"),
     sa.Column("credentials_id", Text),
+    sa.Column("is_own_account", Flag, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
     sa.UniqueConstraint("provider", "reference"),
     sa.UniqueConstraint("store_id", "id"),
     sa.CheckConstraint("amount_dirhams > 0", name="amount"),
     sa.Index("ix_payments_order_id", "order_id"),
+    sa.Index("ix_payments_store_id_provider_status_id", "store_id", "provider", "status", "id"),
+    sa.Index(
+        "ix_payments_review",
+        "store_id",
+        "id",
+        sqlite_where=sa.text("review IS NOT NULL"),
+        postgresql_where=sa.text("review IS NOT NULL"),
+    ),
     sa.Index(
         "ix_payments_next_check_at",
         "next_check_at",
@@ -70,6 +79,7 @@ payment_receipts = table(
     sa.Column("wire_minor", Int),
     sa.ForeignKeyConstraint(["store_id", "payment_id"], ["payments.store_id", "payments.id"]),
     sa.Index("ix_payment_receipts_payment_id", "payment_id"),
+    sa.Index("ix_payment_receipts_reference", "provider", "provider_reference"),
     sa.Index("ix_payment_receipts_provider_terminal_at", "provider", "terminal", "at"),
     with_rowid=False,
 )

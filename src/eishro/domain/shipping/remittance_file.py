@@ -4,15 +4,12 @@ Every courier has a layout of its own, so columns are known by their headers in 
 Amounts are read from their text, Arabic digits welcome, and never rounded.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import date
-from decimal import Decimal, InvalidOperation
 
 import msgspec
 
+from eishro.cells import read_amount, read_date
 from eishro.errors import Invalid, Words
-from eishro.money import dirhams_from_decimal
 from eishro.sheets import SheetRow
 from eishro.text import normalise
 
@@ -43,12 +40,6 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _COLUMNS = {normalise(name): kind for kind, names in _ALIASES.items() for name in names}
-_CURRENCY = re.compile(r"(lyd|د\.?\s?ل\.?|دينار)", re.IGNORECASE)
-# A comma alone may mean thousands or decimals (of which there are three here), so it is refused.
-_AMOUNT = re.compile(r"\d{1,12}(?:\.\d{1,15})?|\d{1,3}(?:,\d{3}){1,3}\.\d{1,15}")
-_ISO_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*)?")
-_DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[t ].*)?")
-
 _MISSING = Words(
     "must have columns for the tracking number and the amount",
     "يجب أن يحتوي على عمودين لرقم الشحنة والمبلغ",
@@ -136,29 +127,3 @@ def _read_row(
     if number is None or amount is None or fee is None:
         return None
     return FileRow(row.number, number, amount, fee, paid_on or None)
-
-
-def read_amount(text: str) -> int | None:
-    """An amount as people write it, in dirhams; None if it is none."""
-    folded = _CURRENCY.sub("", normalise(text)).replace(" ", "")
-    if not _AMOUNT.fullmatch(folded):
-        return None
-    try:
-        return dirhams_from_decimal(Decimal(folded.replace(",", "")))
-    except (ValueError, InvalidOperation):
-        return None
-
-
-def read_date(text: str) -> str | None:
-    """A day, year first or day first, as `2026-01-15`; None if it is none."""
-    folded = normalise(text)
-    if found := _ISO_DATE.fullmatch(folded):
-        year, month, day = found.groups()
-    elif found := _DAY_FIRST.fullmatch(folded):
-        day, month, year = found.groups()
-    else:
-        return None
-    try:
-        return date(int(year), int(month), int(day)).isoformat()
-    except ValueError:
-        return None

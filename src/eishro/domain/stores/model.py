@@ -28,12 +28,27 @@ class Business(msgspec.Struct, frozen=True, omit_defaults=True):
     shows_tax: bool = False
 
 
+class TransferAccount(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where buyers transfer money to: an IBAN, or an older number that nobody can check. `bank` is
+    an id of the list of banks or a name, `latin_name` and `institution` stand in codes to scan.
+    """
+
+    beneficiary: str
+    bank: str
+    iban: str | None = None
+    account_number: str | None = None
+    lypay_alias: str | None = None
+    latin_name: str | None = None
+    institution: str | None = None
+
+
 class StoreSettings(msgspec.Struct, frozen=True):
     """What a merchant decides; kept as JSON in the store's row, amounts in dirhams.
 
     `payment_methods` empty means every method the platform offers. The rate and its threshold are
     those of every city while the store has no active zones (domain/shipping). The total of an
-    order that is paid in cash is rounded up to `cod_rounding_dirhams` (0: it is not).
+    order that is paid in cash is rounded up to `cod_rounding_dirhams` (0: it is not), and may be
+    `cod_most_dirhams` at most (None: any). Where cash is taken at all is said by the zones.
     """
 
     shipping_rate_dirhams: int = SHIPPING_RATE_DIRHAMS
@@ -47,6 +62,8 @@ class StoreSettings(msgspec.Struct, frozen=True):
     pickup_enabled: bool = False
     pickup_address: str | None = None
     business: Business = Business()
+    cod_most_dirhams: int | None = None
+    transfer_account: TransferAccount | None = None
 
 
 class Store(msgspec.Struct, frozen=True):

@@ -237,13 +237,6 @@ _TOUCH = Write(
     .values(version=stores.c.version + 1),
     store="key_id",
 )
-# Changes nothing, but only while nobody else does.
-_STILL = Write(
-    sa.update(stores)
-    .where(stores.c.id == sa.bindparam("key_id"), stores.c.version == sa.bindparam("seen"))
-    .values(version=stores.c.version),
-    store="key_id",
-)
 _INSERT_CATEGORY = Write(insert_once(categories))
 _SAVE_CATEGORY = Write(save_by_version(categories, Category, ("store_id", "id")))
 _DELETE_CATEGORY = Write(
@@ -358,11 +351,6 @@ def touch(seen: Store) -> Statement:
     guarded by it (who its people are) changed meanwhile.
     """
     return _TOUCH(key_id=seen.id, seen=seen.version).guarded(Stale())
-
-
-def check_version(seen: Store) -> Statement:
-    """The store's row is still as it was read, with its zones, rates and settings; or `Stale`."""
-    return _STILL(key_id=seen.id, seen=seen.version).guarded(Stale())
 
 
 def move_version_from(store_id: int, seen: int) -> Statement:

@@ -30,6 +30,7 @@ from tests.stories.people import (
 )
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+SHOP = "https://shop.example.ly/orders"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
@@ -221,17 +222,22 @@ def test_a_buyer_pays_with_the_code_of_a_wallet(story: Story, page: Page) -> Non
     story.wait_until_paid(basket)
 
 
-def test_a_buyer_who_gives_up_at_a_gateway_is_back_in_the_chosen_language_and_can_go_on(
+def test_a_buyer_who_gives_up_at_a_gateway_is_back_in_the_chosen_language_and_pays_anew(
     story: Story, page: Page
 ) -> None:
     if not story.gateway_url.startswith(story.shop_url):
         return  # as above
     basket = story.order(story.product())
-    payment = story.start_payment(basket, method="plutu_cards")
+    payment = story.start_payment(basket, method="plutu_cards", returnUrl=SHOP)
     page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
     page.locator("#go").click()
     page.locator("button[value=cancel]").click()
     page.wait_for_url(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    expect_phase(page, "failed")
+    expect(page.locator("#go")).to_be_hidden()
+    expect(page.locator("#back")).to_have_attribute("href", SHOP)
+    payment = story.start_payment(basket, method="plutu_cards")
+    page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
     page.locator("#go").click()
     page.locator("button[value=pay]").click()
     expect_phase(page, "paid")

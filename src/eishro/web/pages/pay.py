@@ -157,10 +157,12 @@ def _phases_for(action: Action | None, kind: str) -> dict[str, tuple[Words, Word
 
 
 def _can_retry(action: Action | None) -> bool:
-    """Whether the same attempt goes on after a no: another card, another transfer."""
+    """Whether the same attempt goes on after a no: another card, another transfer. The page of a
+    gateway that has said no is often a dead end, so nobody is sent there again.
+    """
     if isinstance(action, Offline):
         return action.takes_proof
-    return isinstance(action, Lightbox | Redirect)
+    return isinstance(action, Lightbox)
 
 
 def _for_script(

@@ -301,11 +301,6 @@
   // Start.
 
   if (at("go")) {
-    const label = at("go").textContent;
-    runner.render = () => {
-      const text = status === "failed" ? words.again : label;
-      if (at("go").textContent !== text) at("go").textContent = text;
-    };
     at("go").addEventListener("click", (event) => {
       if (leaving) event.preventDefault();
       leaving = true;
@@ -315,7 +310,7 @@
   // The way back from a gateway's page ends here.
   if (location.hash === "#back") {
     history.replaceState(null, "", location.pathname + location.search);
-    if (isReady() && status !== "failed") say(words.returned);
+    if (isReady()) say(words.returned);
   }
   addEventListener("online", askSoon);
   addEventListener("offline", () => {

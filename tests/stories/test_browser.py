@@ -30,6 +30,7 @@ from tests.stories.people import (
 )
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+SHOP = "https://shop.example.ly/orders"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
@@ -197,5 +198,47 @@ def test_a_buyer_leaves_for_a_gateway_s_own_page_and_is_led_back(story: Story, p
     expect(page.locator("html")).to_have_attribute("lang", "en")
     page.locator("button[value=pay]").click()
     page.wait_for_url(f"{story.shop_url}/pay/{payment['id']}")  # by itself
+    expect_phase(page, "paid")
+    story.wait_until_paid(basket)
+
+
+def test_a_buyer_pays_with_the_code_of_a_wallet(story: Story, page: Page) -> None:
+    if not story.gateway_url.startswith(story.shop_url):
+        return  # as above
+    basket = story.order(story.product())
+    payment = story.start_payment(basket, method="edfali", phone="0910000010")
+    page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    expect(page.locator("#resend")).to_be_disabled()
+    expect(page.locator("#lives")).to_contain_text("can be used for")
+    # A slip is corrected before anything is sent; the code itself may have any digits.
+    page.get_by_label("One-time code").fill("11")
+    page.keyboard.press("Enter")
+    expect(page.locator("#code-error")).to_have_text("Please enter the whole code.")
+    page.get_by_label("One-time code").fill("١١١١")
+    page.get_by_role("button", name="Confirm payment").dblclick()
+    expect_phase(page, "paid")
+    page.reload()
+    expect_phase(page, "paid")
+    story.wait_until_paid(basket)
+
+
+def test_a_buyer_who_gives_up_at_a_gateway_is_back_in_the_chosen_language_and_pays_anew(
+    story: Story, page: Page
+) -> None:
+    if not story.gateway_url.startswith(story.shop_url):
+        return  # as above
+    basket = story.order(story.product())
+    payment = story.start_payment(basket, method="plutu_cards", returnUrl=SHOP)
+    page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    page.locator("#go").click()
+    page.locator("button[value=cancel]").click()
+    page.wait_for_url(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    expect_phase(page, "failed")
+    expect(page.locator("#go")).to_be_hidden()
+    expect(page.locator("#back")).to_have_attribute("href", SHOP)
+    payment = story.start_payment(basket, method="plutu_cards")
+    page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    page.locator("#go").click()
+    page.locator("button[value=pay]").click()
     expect_phase(page, "paid")
     story.wait_until_paid(basket)

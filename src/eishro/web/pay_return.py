@@ -13,7 +13,7 @@ from eishro.errors import NotFound, Words
 from eishro.flows import pay_order, refusals
 from eishro.flows.gateways import intent_of, provider_of
 from eishro.web.errors import BadRequest
-from eishro.web.pay_cookie import remembered
+from eishro.web.pay_cookie import Remembered, remembered
 from eishro.web.routes import Call, Raw
 from eishro.web.system import message_page, page_language
 
@@ -37,8 +37,9 @@ async def come_back(call: Call) -> Raw:
             await refusals.note(call.shop, call.actor, "signature", payment.id)
         else:
             payment = await pay_order.hear_return(call.shop, payment, claim)
-    if payment.id in (named, remembered(call.request.get_header("Cookie"))):
-        return _go(f"{call.shop.rules.public_url}/pay/{payment.id}")
+    cookie = remembered(call.request.get_header("Cookie"))
+    if payment.id in (named, cookie.payment_id if cookie else None):
+        return _go(_page_of(call, payment, cookie))
     if payment.return_url is not None:
         return _go(payment.return_url)
     return message_page(
@@ -50,6 +51,16 @@ async def come_back(call: Call) -> Raw:
         ),
         page_language(call, None),
     )
+
+
+def _page_of(call: Call, payment: Payment, cookie: Remembered | None) -> str:
+    """The hosted page in the language that was chosen there; it is told that the payer is back
+    while the payment is as it was before.
+    """
+    chosen = cookie and cookie.payment_id == payment.id and cookie.language
+    language = f"?lang={chosen}" if chosen else ""
+    mark = "#back" if payment.status in ("created", "action_required") else ""
+    return f"{call.shop.rules.public_url}/pay/{payment.id}{language}{mark}"
 
 
 async def _find(call: Call, named: str) -> Payment:

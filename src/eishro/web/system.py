@@ -10,8 +10,8 @@ from eishro.db.database import DatabaseBusy
 from eishro.domain.files.port import BadKey, FilesUnavailable
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
-from eishro.domain.payments.model import PaymentNotFound
-from eishro.domain.payments.port import Lightbox, Redirect
+from eishro.domain.payments.model import CODE_TRIES_MAX, PaymentNotFound
+from eishro.domain.payments.port import Lightbox, Offline, Redirect
 from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
@@ -20,6 +20,7 @@ from eishro.web.order_views import city_view
 from eishro.web.pages import docs as docs_page
 from eishro.web.pages import pay as pay_page
 from eishro.web.pages.messages import render_message_page
+from eishro.web.pages.rendering import as_language
 from eishro.web.pay_cookie import cookie_of
 from eishro.web.payments import action_of
 from eishro.web.routes import Call, Raw, Reply
@@ -107,6 +108,9 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         action=action,
         expires_at=payment.expires_at,
         return_url=payment.return_url,
+        now=call.shop.clock.now(),
+        tries_left=max(0, CODE_TRIES_MAX - payment.code_tries),
+        failure=payment.failure if isinstance(action, Offline) else None,
     )
     script = action.script_url if isinstance(action, Lightbox) else None
     headers = {
@@ -118,7 +122,8 @@ async def pay(call: Call, query: PayQuery) -> Raw:
     if isinstance(action, Redirect):
         is_secure = call.door.rules.is_secure
         public_url = call.shop.rules.public_url
-        headers["Set-Cookie"] = cookie_of(payment.id, public_url, is_secure=is_secure)
+        wish = as_language(query.lang) if query.lang else None
+        headers["Set-Cookie"] = cookie_of(payment.id, public_url, wish, is_secure=is_secure)
     body = pay_page.render_pay_page(view, language=language, nonce=nonce)
     return Raw(body, _HTML, headers=headers)
 

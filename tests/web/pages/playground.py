@@ -97,6 +97,13 @@ class Playground:
         self.results: list[Any] = []
         self.codes: list[tuple[str, str | None]] = []
         self.codes_resent = 0
+        # What another code brings, and what is wrong with a proof.
+        self.resent: Action | None = None
+        self.proof_faults: dict[str, str] = {}
+        self.break_proofs = False
+        self.proofs: list[tuple[str, bytes, str | None]] = []
+        self.failure: str | None = None
+        self.method = "moamalat"
         self.openapi: dict[str, Any] = {}
         self._servers = [
             _server(shop_port, self._answer_as_shop),
@@ -140,7 +147,10 @@ class Playground:
             return self._take_code(json.loads(body)["code"], headers["Idempotency-Key"])
         if parts.path == f"{api}/otp/resend":
             self.codes_resent += 1
+            self.action = self.resent or self.action
             return self._envelope()
+        if parts.path == f"{api}/proof":
+            return self._take_proof(body, headers)
         return self._answer_with_page(parts.path, parse_qs(parts.query))
 
     def _answer_with_page(self, path: str, query: dict[str, list[str]]) -> Answer:
@@ -166,7 +176,9 @@ class Playground:
             payment_id=PAYMENT_ID,
             order_number="A-1042",
             store_name=self.store_name,
-            method="moamalat",
+            method=self.method,
+            now=datetime.now(UTC),
+            failure=self.failure,
             status=self.status,
             amount_dirhams=25500,
             currency="LYD",
@@ -188,6 +200,7 @@ class Playground:
             "status": self.status,
             "amount": 25.5,
             "currency": "LYD",
+            "failure": self.failure,
             "action": msgspec.to_builtins(self.action),
         }
         return 200, "application/json", json.dumps({"success": True, "data": data}).encode(), {}
@@ -201,10 +214,19 @@ class Playground:
         self.status = self.after_result
         return self._envelope()
 
+    def _take_proof(self, body: bytes, headers: Any) -> Answer | None:
+        self.proofs.append((headers["Content-Type"], body, headers["Idempotency-Key"]))
+        if self.break_proofs:
+            return None
+        if self.proof_faults:
+            return _refusal(422, "VALIDATION_ERROR", self.proof_faults)
+        self.status, self.failure = "processing", None
+        return self._envelope()
+
     def _take_code(self, code: str, key: str | None) -> Answer:
         self.codes.append((code, key))
         if self.wrong_code:
-            return _refusal(422, "VALIDATION_ERROR", {"code": "wrong code, 4 tries left"})
+            return _refusal(422, "VALIDATION_ERROR", {"code": "is not the code that was sent"})
         self.status = "paid"
         return self._envelope()
 

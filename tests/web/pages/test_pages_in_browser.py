@@ -316,7 +316,7 @@ def test_a_code_is_sent_in_ascii_and_a_wrong_one_can_be_corrected(
     expect(page.locator("#code-error")).to_contain_text("whole code")
     code.fill("١٢٣٤٥٦")
     page.keyboard.press("Enter")
-    expect(page.locator("#code-error")).to_contain_text("4 tries left")
+    expect(page.locator("#code-error")).to_contain_text("was sent. Tries left: 4")
     expect(code).to_be_focused()
     expect(code).to_have_attribute("aria-invalid", "true")
     place.wrong_code = False

@@ -9,12 +9,13 @@ from typing import Literal, get_args
 import msgspec
 import pytest
 
+from eishro.adapters.payments import METHODS as OFFERED
 from eishro.domain.payments.model import Status
 from eishro.domain.payments.port import Lightbox, Offline, Otp, Redirect
 from eishro.errors import Words
 from eishro.web.pages import messages, pay, rendering, sandbox
 from eishro.web.pages.assets import asset_address, read_asset
-from eishro.web.pages.pay_words import LABELS, METHODS, NOTICES, PHASES
+from eishro.web.pages.pay_words import LABELS, METHODS, NOTICES, NOTICES_OF, PHASES, SHOWN
 
 NONCE = "dGVzdC1ub25jZS0x"
 SCRIPT = "https://tnpg.moamalat.net:6006/js/lightbox.js"
@@ -22,6 +23,15 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\u2028\u2029&\"'<!--"
 WEIGHT_MAX = 30_000  # bytes of page, style and script together
 LANGUAGES: tuple[Literal["ar"], Literal["en"]] = ("ar", "en")
 
+TRANSFER = {
+    "beneficiary": "شركة النخلة",
+    "bank": "مصرف الجمهورية",
+    "bankEn": "Jumhouria Bank",
+    "iban": "LY83002048000020100120361",
+    "reference": "K7Q4-M2P9",
+    "amount": "25.500",
+    "currency": "LYD",
+}
 LIGHTBOX = Lightbox(
     SCRIPT,
     {
@@ -126,6 +136,7 @@ def test_the_script_is_told_what_the_gateway_needs() -> None:
     assert told["api"] == f"/api/payments/{VIEW.payment_id}"
     assert told["action"] == {
         "kind": "lightbox",
+        "canRetry": True,
         "scriptUrl": SCRIPT,
         "parameters": LIGHTBOX.parameters,
     }
@@ -153,7 +164,7 @@ def test_both_languages_say_everything() -> None:
 
 
 def test_the_script_uses_no_word_that_is_missing() -> None:
-    names = ("pay.js", "pay-lightbox.js", "pay-otp.js")
+    names = ("pay.js", "pay-lightbox.js", "pay-otp.js", "pay-offline.js")
     source = "".join(content(name).decode() for name in names)
     assert set(re.findall(r"words\.(\w+)", source)) == set(NOTICES)
 
@@ -173,6 +184,7 @@ def test_the_whole_page_is_light(language: Literal["ar", "en"]) -> None:
         Redirect(f"https://gateway.example/?q={HOSTILE}"),
         Otp(6, HOSTILE),
         Offline(HOSTILE),
+        Offline("", {"iban": HOSTILE, HOSTILE: HOSTILE}, takes_proof=True),
         None,
     ],
 )
@@ -222,9 +234,52 @@ def test_fields_and_states_speak_to_screen_readers() -> None:
     labels = {attrs.get("for") for tag, attrs in page.elements if tag == "label"}
     assert "code" in labels
     assert page.with_id("code")["autocomplete"] == "one-time-code"
-    assert page.with_id("code")["aria-describedby"] == "code-error"
+    assert page.with_id("code")["aria-describedby"] == "code-error lives"
     assert page.with_id("state")["aria-live"] == "polite"
     assert page.with_id("notice")["role"] == "alert"
+
+
+def test_facts_are_named_in_the_page_s_language_and_copied_as_banks_take_them() -> None:
+    action = Offline("", TRANSFER, takes_proof=True)
+    page = outline("en", action=action)
+    copies = [a["data-copy"] for tag, a in page.elements if tag == "button" and "data-copy" in a]
+    assert copies == [
+        "شركة النخلة",
+        "Jumhouria Bank",
+        "LY83002048000020100120361",
+        "25.500",
+        "K7Q4-M2P9",
+    ]
+    assert "LY83 0020 4800 0020 1001 2036 1" in page.text
+    assert "25.500 LYD" in page.text
+    assert "مصرف الجمهورية" not in page.text
+    assert "مصرف الجمهورية" in outline("ar", action=action).text
+    labels = {attrs.get("for") for tag, attrs in page.elements if tag == "label"}
+    inputs = {attrs.get("id") for tag, attrs in page.elements if tag == "input"}
+    assert inputs == labels
+    assert {"proof-senderName", "proof-file"} < inputs
+
+
+def test_a_code_to_scan_is_a_picture_of_the_page_itself() -> None:
+    page = outline(action=Offline("", TRANSFER, qr="000201010212"))
+    pictures = [attrs for tag, attrs in page.elements if tag == "img"]
+    assert [p["src"][:22] for p in pictures if p["src"]] == ["data:image/png;base64,"]
+    assert pictures[0]["alt"]
+    assert not page.has_id("proof")
+    assert not outline(action=Offline("", TRANSFER, qr="x" * 5000)).text.count("data:image")
+
+
+def test_a_transfer_is_looked_at_by_people_and_a_no_says_why() -> None:
+    action = Offline("", TRANSFER, takes_proof=True)
+    assert SHOWN["processing"][0].ar in outline(action=action, status="processing").text
+    page = outline(action=action, status="failed", failure="لم يصل المبلغ")
+    assert "لم يصل المبلغ" in page.text
+    assert "hidden" not in page.with_id("failure")
+
+
+def test_every_method_on_offer_has_a_name_on_the_page() -> None:
+    assert {m.method for m in OFFERED} <= set(METHODS)
+    assert {name for names in NOTICES_OF.values() for name in names} <= set(NOTICES)
 
 
 def test_without_javascript_the_page_says_so() -> None:

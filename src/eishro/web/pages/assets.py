@@ -12,6 +12,7 @@ _TYPES = {
     "pay.css": "text/css; charset=utf-8",
     "pay.js": "text/javascript; charset=utf-8",
     "pay-lightbox.js": "text/javascript; charset=utf-8",
+    "pay-offline.js": "text/javascript; charset=utf-8",
     "pay-otp.js": "text/javascript; charset=utf-8",
 }
 

@@ -101,6 +101,28 @@ PHASES: dict[str, tuple[Words, Words]] = {
     ),
 }
 
+# In place of the above, where people of the shop look for the money.
+SHOWN: dict[str, tuple[Words, Words]] = {
+    "processing": (
+        Words("The shop is checking your transfer", "يتحقق المتجر من تحويلك"),
+        Words(
+            "Thank you. Your order is updated when the money is found on the account. Please do "
+            "not pay again; you may close this page.",
+            "شكرا لك. سيُحدَّث طلبك عند العثور على المبلغ في الحساب. يرجى عدم الدفع مرة أخرى، "
+            "ويمكنك إغلاق هذه الصفحة.",
+        ),
+    ),
+    "failed": (
+        Words("The transfer was not found", "لم يُعثر على التحويل"),
+        Words(
+            "The shop could not match what you sent. Check the details below and send the proof "
+            "again, or ask the shop.",
+            "لم يتمكن المتجر من مطابقة ما أرسلته. راجع البيانات أدناه وأرسل الإثبات مرة أخرى، أو "
+            "تواصل مع المتجر.",
+        ),
+    ),
+}
+
 # Words that the script alone needs.
 NOTICES: dict[str, Words] = {
     "lost": Words(
@@ -142,9 +164,35 @@ NOTICES: dict[str, Words] = {
         "يستغرق التأكيد وقتا أطول من المعتاد. يرجى عدم الدفع مرة أخرى، ويمكنك إغلاق هذه "
         "الصفحة فسيُحدَّث طلبك تلقائيا.",
     ),
+    "lives": Words("The code can be used for {time}.", "الرمز صالح لمدة {time}."),
+    "ranOut": Words(
+        "The code has run out; ask for a new one.", "انتهت صلاحية الرمز؛ اطلب رمزا جديدا."
+    ),
+    "codeIs": Words("The code {fault}.", "الرمز {fault}."),
+    "tries": Words("Tries left: {n}", "المحاولات المتبقية: {n}"),
+    "returned": Words(
+        "You are back from the gateway, and no payment is known yet. If you paid there, wait a "
+        "little; it shows here by itself. If not, you can go on.",
+        "عدت من بوابة الدفع ولم يُعرف دفع بعد. إذا كنت قد دفعت هناك فانتظر قليلا وستظهر النتيجة "
+        "هنا تلقائيا، وإلا فيمكنك المتابعة.",
+    ),
+    "copied": Words("Copied", "تم النسخ"),
+    "notCopied": Words("Not copied", "تعذر النسخ"),
+    "missing": Words("Please fill this in.", "يرجى ملء هذا الحقل."),
+    "large": Words("The picture is larger than 5 MB.", "حجم الصورة أكبر من 5 ميغابايت."),
+    "sendingProof": Words("Sending…", "جارٍ الإرسال…"),
+    "shown": Words("The shop has your proof.", "وصل الإثبات إلى المتجر."),
     "opening": Words("Opening…", "جارٍ الفتح…"),
     "sending": Words("Checking…", "جارٍ التحقق…"),
     "again": Words("Try again", "حاول مرة أخرى"),
+}
+
+# Those that only one kind of action says.
+NOTICES_OF: dict[str, tuple[str, ...]] = {
+    "lightbox": ("script", "closed", "declined", "opening"),
+    "redirect": ("returned",),
+    "otp": ("resent", "wrong", "length", "sending", "lives", "ranOut", "codeIs", "tries"),
+    "offline": ("copied", "notCopied", "missing", "large", "sendingProof", "shown"),
 }
 
 # Words of the page itself.
@@ -161,6 +209,22 @@ LABELS: dict[str, Words] = {
     "confirm": Words("Confirm payment", "تأكيد الدفع"),
     "resend": Words("Send a new code", "إرسال رمز جديد"),
     "back": Words("Back to the shop", "العودة إلى المتجر"),
+    "copy": Words("Copy", "نسخ"),
+    "unchecked": Words(
+        "This account number has no check digits: please compare each digit.",
+        "لا يحتوي رقم الحساب على خانات تحقق: يرجى مقارنة كل رقم بعناية.",
+    ),
+    "qr": Words("Code to scan with your bank's app", "رمز يُمسح بتطبيق المصرف"),
+    "scan": Words("Scan it with your bank's app, or", "امسحه بتطبيق مصرفك، أو"),
+    "save": Words("save the picture", "احفظ الصورة"),
+    "proof": Words("I have sent the money", "لقد أرسلت المبلغ"),
+    "proof_senderName": Words("Name of the sender", "اسم المحوِّل"),
+    "proof_bank": Words("Bank of the sender", "مصرف المحوِّل"),
+    "proof_date": Words("Day of the transfer", "تاريخ التحويل"),
+    "proof_bankReference": Words("Number of the transfer", "رقم عملية التحويل"),
+    "proof_file": Words("Picture of the receipt", "صورة الإيصال"),
+    "optional": Words("(if you have one)", "(إن وُجدت)"),
+    "show_proof": Words("Send the proof", "إرسال الإثبات"),
     "noscript": Words(
         "This page needs JavaScript to run the payment. Please switch it on and reload.",
         "تحتاج هذه الصفحة إلى تفعيل جافاسكربت لإتمام الدفع. يرجى تفعيله ثم إعادة التحميل.",

@@ -55,13 +55,18 @@ _AMOUNTS = ("amount_dirhams", "currency", "wire_minor")
 async def check_payment(shop: Shop, payment_id: str) -> Payment:
     """Ask the gateway about the payment and record what it answers."""
     payment = await payments.get_payment(shop.db, payment_id)
+    return await record_answer(shop, payment_id, await ask_gateway(shop, payment))
+
+
+async def ask_gateway(shop: Shop, payment: Payment) -> Answer:
+    """What the gateway says of the payment now; not yet recorded."""
     provider = await provider_of(shop, payment)
     if provider is None or not provider.can_query:
-        return await record_answer(shop, payment_id, Unknown("nobody can be asked"))
+        return Unknown("nobody can be asked")
     with speaking_of(payment.reference):
         answer = await provider.query(intent_of(shop, payment))
     await keep_exchanges(shop, payment)
-    return await record_answer(shop, payment_id, answer)
+    return answer
 
 
 @again_if_stale

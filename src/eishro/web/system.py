@@ -10,11 +10,13 @@ from eishro.db.database import DatabaseBusy
 from eishro.domain.files.port import BadKey, FilesUnavailable
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.again import OVER
 from eishro.domain.payments.model import CODE_TRIES_MAX, PaymentNotFound
-from eishro.domain.payments.port import Lightbox, Offline, Redirect
+from eishro.domain.payments.port import Lightbox, Offline, Otp, Redirect
 from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
+from eishro.flows.pay_again import choice_of
 from eishro.web.dispatch import etag_of
 from eishro.web.order_views import city_view
 from eishro.web.pages import docs as docs_page
@@ -93,9 +95,14 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
     except PaymentNotFound as error:
         return message_page(call, error.words, Words("", ""), language, status=404)
-    order = await orders.get_order(call.shop.db, payment.order_id)
-    store = await stores.get_store(call.shop.db, payment.store_id)
     action = action_of(payment)
+    choice = None
+    if payment.status in OVER or isinstance(action, Otp):
+        choice = await choice_of(call.shop, payment)
+        order, store = choice.order, choice.store
+    else:
+        order = await orders.get_order(call.shop.db, payment.order_id)
+        store = await stores.get_store(call.shop.db, payment.store_id)
     nonce = secrets.token_urlsafe(16)
     view = pay_page.PayPageView(
         payment_id=payment.id,
@@ -111,14 +118,10 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         now=call.shop.clock.now(),
         tries_left=max(0, CODE_TRIES_MAX - payment.code_tries),
         failure=payment.failure if isinstance(action, Offline) else None,
+        again=choice and choice.is_offered,
     )
     script = action.script_url if isinstance(action, Lightbox) else None
-    headers = {
-        "Content-Security-Policy": pay_page.content_security_policy(nonce, script),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = page_headers(nonce, script)
     if isinstance(action, Redirect):
         is_secure = call.door.rules.is_secure
         public_url = call.shop.rules.public_url
@@ -126,6 +129,16 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         headers["Set-Cookie"] = cookie_of(payment.id, public_url, wish, is_secure=is_secure)
     body = pay_page.render_pay_page(view, language=language, nonce=nonce)
     return Raw(body, _HTML, headers=headers)
+
+
+def page_headers(nonce: str, script: str | None = None) -> dict[str, str]:
+    """Of a page whose address is a secret."""
+    return {
+        "Content-Security-Policy": pay_page.content_security_policy(nonce, script),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 async def verify_email_page(call: Call, query: TokenQuery) -> Raw:

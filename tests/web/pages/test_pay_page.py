@@ -15,7 +15,15 @@ from eishro.domain.payments.port import Lightbox, Offline, Otp, Redirect
 from eishro.errors import Words
 from eishro.web.pages import messages, pay, rendering, sandbox
 from eishro.web.pages.assets import asset_address, read_asset
-from eishro.web.pages.pay_words import LABELS, METHODS, NOTICES, NOTICES_OF, PHASES, SHOWN
+from eishro.web.pages.pay_words import (
+    AGAIN,
+    LABELS,
+    METHODS,
+    NOTICES,
+    NOTICES_OF,
+    PHASES,
+    SHOWN,
+)
 
 NONCE = "dGVzdC1ub25jZS0x"
 SCRIPT = "https://tnpg.moamalat.net:6006/js/lightbox.js"
@@ -154,7 +162,7 @@ def test_every_status_has_words_in_the_page(status: Status, language: Literal["a
 
 
 def test_both_languages_say_everything() -> None:
-    for words in (*LABELS.values(), *METHODS.values(), *NOTICES.values()):
+    for words in (*LABELS.values(), *METHODS.values(), *NOTICES.values(), *AGAIN.values()):
         assert words.ar.strip()
         assert words.en.strip()
     for headline, detail in PHASES.values():
@@ -167,6 +175,8 @@ def test_the_script_uses_no_word_that_is_missing() -> None:
     names = ("pay.js", "pay-lightbox.js", "pay-otp.js", "pay-offline.js")
     source = "".join(content(name).decode() for name in names)
     assert set(re.findall(r"words\.(\w+)", source)) == set(NOTICES)
+    anew = content("pay-again.js").decode()
+    assert set(re.findall(r"words\.(\w+)", anew)) == set(AGAIN)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -11,12 +11,21 @@ from urllib.parse import quote
 
 import msgspec
 
+from eishro.domain.payments.again import OVER
 from eishro.domain.payments.model import CODE_TRIES_MAX, Status
 from eishro.domain.payments.port import Action, Lightbox, Offline, Otp, Redirect
 from eishro.errors import Words
 from eishro.web.pages.assets import read_asset
 from eishro.web.pages.pay_facts import facts_of, qr_picture
-from eishro.web.pages.pay_words import LABELS, METHODS, NOTICES, NOTICES_OF, PHASES, SHOWN
+from eishro.web.pages.pay_words import (
+    CLOSED,
+    LABELS,
+    METHODS,
+    NOTICES,
+    NOTICES_OF,
+    PHASES,
+    SHOWN,
+)
 from eishro.web.pages.rendering import (
     LIBYA,
     Language,
@@ -37,6 +46,7 @@ class PayPageView(msgspec.Struct, frozen=True, kw_only=True):
     """What the page shows. `amount_dirhams` are minor units of `currency`; `expires_at` is aware
     UTC; `return_url` leads back to the shop and is dropped unless it is http or https. `now` is the
     server's clock, `tries_left` counts one-time codes, and `failure` is the reason for a no.
+    `again`: whether the order can be paid by another attempt; None: nobody has looked.
     """
 
     payment_id: str
@@ -52,6 +62,7 @@ class PayPageView(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime | None = None
     tries_left: int = CODE_TRIES_MAX
     failure: str | None = None
+    again: bool | None = None
 
 
 def render_pay_page(view: PayPageView, *, language: Language, nonce: str) -> bytes:
@@ -62,7 +73,7 @@ def render_pay_page(view: PayPageView, *, language: Language, nonce: str) -> byt
     """
     kind = _kind_of(view.action)
     phase = _phase_of(view.status, kind)
-    phases = _phases_for(view.action, kind)
+    phases = _phases_for(view, kind)
     headline, detail = phases[phase]
     offline = view.action if isinstance(view.action, Offline) else None
     amount = amount_text(view.amount_dirhams, view.currency)
@@ -76,7 +87,7 @@ def render_pay_page(view: PayPageView, *, language: Language, nonce: str) -> byt
         headline=headline.in_(language),
         detail=detail.in_(language),
         label={name: words.in_(language) for name, words in LABELS.items()},
-        method=METHODS.get(view.method, Words(view.method, view.method)).in_(language),
+        method=method_name(view.method, language),
         amount=amount,
         currency=currency_text(view.currency, language),
         expires=None if view.expires_at is None else time_text(view.expires_at),
@@ -85,6 +96,7 @@ def render_pay_page(view: PayPageView, *, language: Language, nonce: str) -> byt
         facts=facts_of(offline, language) if offline else [],
         unchecked=offline is not None and "accountIsUnchecked" in offline.details,
         qr=qr_picture(offline.qr) if offline and offline.qr else None,
+        shows_again=view.again is not False and (phase in OVER or phase == "ready_otp"),
         today=None if view.now is None else f"{view.now.astimezone(LIBYA):%Y-%m-%d}",
         payload=json_for_html(_for_script(view, kind, phase, phases, language)),
     )
@@ -126,6 +138,11 @@ def content_security_policy(nonce: str, script_origin: str | None) -> str:
     return "; ".join(directives)
 
 
+def method_name(method: str, language: Language) -> str:
+    """What people call it."""
+    return METHODS.get(method, Words(method, method)).in_(language)
+
+
 def _is_said(notice: str, kind: str) -> bool:
     """A page stays light without what another kind of action would say."""
     return notice in NOTICES_OF.get(kind, ()) or not any(notice in n for n in NOTICES_OF.values())
@@ -148,11 +165,13 @@ def _phase_of(status: Status, kind: str) -> str:
     return status
 
 
-def _phases_for(action: Action | None, kind: str) -> dict[str, tuple[Words, Words]]:
-    """What a payment with this action may come to. A transfer is looked at by people."""
+def _phases_for(view: PayPageView, kind: str) -> dict[str, tuple[Words, Words]]:
+    """What this payment may come to. A transfer is looked at by people."""
     found = {p: w for p, w in PHASES.items() if not p.startswith("ready_") or p == f"ready_{kind}"}
-    if isinstance(action, Offline):
+    if isinstance(view.action, Offline):
         found |= SHOWN
+    if view.again is False:
+        found |= {phase: (found[phase][0], CLOSED) for phase in OVER}
     return found
 
 

@@ -64,24 +64,24 @@ PHASES: dict[str, tuple[Words, Words]] = {
     "failed": (
         Words("The payment did not go through", "لم تتم عملية الدفع"),
         Words(
-            "The payment gateway refused it. You can try again or choose another way to pay "
-            "in the shop.",
-            "رفضت بوابة الدفع العملية. يمكنك المحاولة مرة أخرى أو اختيار طريقة دفع أخرى من المتجر.",
+            "The payment gateway refused it. You can try again or choose another way to pay.",
+            "رفضت بوابة الدفع العملية. يمكنك المحاولة مرة أخرى أو اختيار طريقة دفع أخرى.",
         ),
     ),
     "cancelled": (
-        Words("The payment was cancelled", "أُلغيت عملية الدفع"),
+        Words("This payment was given up", "أُغلقت عملية الدفع هذه"),
         Words(
-            "You can start again from your order in the shop.",
-            "يمكنك البدء من جديد من صفحة طلبك في المتجر.",
+            "You can pay again or choose another way to pay.",
+            "يمكنك الدفع مرة أخرى أو اختيار طريقة دفع أخرى.",
         ),
     ),
     "expired": (
         Words("The time to pay is over", "انتهت مهلة الدفع"),
         Words(
-            "You can start again from the shop. If money was taken from your card, the shop "
-            "is told by itself.",
-            "يمكنك البدء من جديد من المتجر. وإذا خُصم المبلغ من بطاقتك فسيعلم المتجر بذلك تلقائيا.",
+            "You can pay again or choose another way to pay. If money was taken from your card, "
+            "the shop is told by itself.",
+            "يمكنك الدفع مرة أخرى أو اختيار طريقة دفع أخرى. وإذا خُصم المبلغ من بطاقتك فسيعلم "
+            "المتجر بذلك تلقائيا.",
         ),
     ),
     "partially_refunded": (
@@ -100,6 +100,13 @@ PHASES: dict[str, tuple[Words, Words]] = {
         Words("The charge on your card was taken back.", "أُلغي خصم المبلغ من بطاقتك."),
     ),
 }
+
+# What the payer is told where an attempt is over and the order cannot be paid here any more.
+CLOSED = Words(
+    "This order cannot be paid here any more. If money was taken from you, the shop is told by "
+    "itself.",
+    "لم يعد بالإمكان دفع هذا الطلب من هنا. وإذا خُصم منك مبلغ فسيعلم المتجر بذلك تلقائيا.",
+)
 
 # In place of the above, where people of the shop look for the money.
 SHOWN: dict[str, tuple[Words, Words]] = {
@@ -195,6 +202,18 @@ NOTICES_OF: dict[str, tuple[str, ...]] = {
     "offline": ("copied", "notCopied", "missing", "large", "sendingProof", "shown"),
 }
 
+# Words of the script that begins another attempt.
+AGAIN: dict[str, Words] = {
+    "lost": Words(
+        "The connection is lost; nothing was begun. Please try again.",
+        "انقطع الاتصال ولم يبدأ الدفع. يرجى المحاولة مرة أخرى.",
+    ),
+    "busy": NOTICES["busy"],
+    "missing": NOTICES["missing"],
+    "refused": NOTICES["refused"],
+    "starting": Words("One moment…", "لحظة من فضلك…"),
+}
+
 # Words of the page itself.
 LABELS: dict[str, Words] = {
     "title": Words("Payment", "الدفع"),
@@ -209,6 +228,13 @@ LABELS: dict[str, Words] = {
     "confirm": Words("Confirm payment", "تأكيد الدفع"),
     "resend": Words("Send a new code", "إرسال رمز جديد"),
     "back": Words("Back to the shop", "العودة إلى المتجر"),
+    "choose": Words("How would you like to pay?", "كيف تود الدفع؟"),
+    "start": Words("Continue", "متابعة"),
+    "keep": Words("Do not pay now", "ليس الآن"),
+    "ask_phone": Words("Phone of the wallet", "رقم هاتف المحفظة"),
+    "ask_birthYear": Words("Year of birth", "سنة الميلاد"),
+    "ask_card": Words("Card number of the wallet", "رقم بطاقة المحفظة"),
+    "again": Words("Pay again or choose another way", "ادفع مجددا أو اختر طريقة أخرى"),
     "copy": Words("Copy", "نسخ"),
     "unchecked": Words(
         "This account number has no check digits: please compare each digit.",

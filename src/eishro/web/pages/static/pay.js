@@ -97,6 +97,7 @@
       if (at("detail").textContent !== words.slow) at("detail").textContent = words.slow;
     }
     show("action", isReady());
+    show("again", CLOSED.includes(now) || now === "ready_otp");
     show("until", now.startsWith("ready_"));
     show("back", isOver() || now === "unknown" || now === "ready_offline");
     renderNotice();

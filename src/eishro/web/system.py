@@ -118,7 +118,7 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         now=call.shop.clock.now(),
         tries_left=max(0, CODE_TRIES_MAX - payment.code_tries),
         failure=payment.failure if isinstance(action, Offline) else None,
-        again=choice and choice.is_offered,
+        again=None if choice is None else choice.is_offered,
     )
     script = action.script_url if isinstance(action, Lightbox) else None
     headers = page_headers(nonce, script)

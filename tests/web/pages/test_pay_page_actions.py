@@ -8,26 +8,19 @@ from email import message_from_bytes
 import msgspec
 from playwright.sync_api import Page, expect
 
-from eishro.domain.payments.port import Offline, Otp, Redirect
+from eishro.domain.payments.port import Otp, Redirect
+from tests.web.pages.kinds import TRANSFER
 from tests.web.pages.playground import Playground
-from tests.web.pages.test_pages_in_browser import browser, expect_phase, page, place
+from tests.web.pages.test_pages_in_browser import (
+    browser,
+    expect_phase,
+    page,
+    pass_time_until,
+    place,
+)
 
 __all__ = ["browser", "page", "place"]
 
-TRANSFER = Offline(
-    "",
-    {
-        "beneficiary": "شركة النخلة",
-        "bank": "مصرف الجمهورية",
-        "bankEn": "Jumhouria Bank",
-        "iban": "LY83002048000020100120361",
-        "reference": "K7Q4-M2P9",
-        "amount": "25.500",
-        "currency": "LYD",
-    },
-    qr="0002010102120000",
-    takes_proof=True,
-)
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452") + bytes(2000)
 
 
@@ -172,8 +165,7 @@ def test_a_payer_who_is_back_without_news_is_told_to_wait_or_go_on(
     expect(page.locator("#notice")).to_contain_text("back from the gateway")
     assert page.url == f"{place.page}?lang=en"
     place.status = "paid"
-    page.clock.run_for(25_000)
-    expect_phase(page, "paid")
+    pass_time_until(page, "paid")
     expect(page.locator("#notice")).to_be_hidden()
 
 

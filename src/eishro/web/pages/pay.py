@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from eishro.domain.orders.model import COD
 from eishro.domain.payments.again import OVER
 from eishro.domain.payments.model import CODE_TRIES_MAX, Status
 from eishro.domain.payments.port import Action, Lightbox, Offline, Otp, Redirect
@@ -18,6 +19,7 @@ from eishro.errors import Words
 from eishro.web.pages.assets import read_asset
 from eishro.web.pages.pay_facts import facts_of, qr_picture
 from eishro.web.pages.pay_words import (
+    CASH,
     CLOSED,
     LABELS,
     METHODS,
@@ -94,6 +96,7 @@ def render_pay_page(view: PayPageView, *, language: Language, nonce: str) -> byt
         redirect_url=web_address(view.action.url) if isinstance(view.action, Redirect) else None,
         return_url=web_address(view.return_url),
         facts=facts_of(offline, language) if offline else [],
+        instructions=_instructions(view, offline, language) if offline else "",
         unchecked=offline is not None and "accountIsUnchecked" in offline.details,
         qr=qr_picture(offline.qr) if offline and offline.qr else None,
         shows_again=view.again is not False and (phase in OVER or phase == "ready_otp"),
@@ -173,6 +176,13 @@ def _phases_for(view: PayPageView, kind: str) -> dict[str, tuple[Words, Words]]:
     if view.again is False:
         found |= {phase: (found[phase][0], CLOSED) for phase in OVER}
     return found
+
+
+def _instructions(view: PayPageView, action: Offline, language: Language) -> str:
+    if view.method == COD:
+        amount = amount_text(view.amount_dirhams, view.currency)
+        return CASH.in_(language).format(amount=amount)
+    return action.instructions
 
 
 def _can_retry(action: Action | None) -> bool:

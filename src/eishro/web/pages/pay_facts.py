@@ -17,6 +17,7 @@ FACTS: dict[str, Words] = {
     "reference": Words("Reference (write it on the transfer)", "المرجع (اكتبه في بيان التحويل)"),
 }
 _CODES = ("iban", "accountNumber", "alias", "amount", "reference")
+_ACCOUNT = ("beneficiary", "iban", "accountNumber", "alias", "reference")
 # Told elsewhere on the page: the bank in the other language, the unit of the amount, a warning.
 _NOT_SHOWN = ("bankEn", "currency", "accountIsUnchecked")
 
@@ -31,8 +32,12 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 def facts_of(action: Offline, language: Language) -> list[Fact]:
-    """The facts of this transfer; those that nobody here knows come last, under their own names."""
+    """The facts of this transfer; those that nobody here knows come last, under their own names.
+    None where there is nothing to transfer to, as with cash.
+    """
     details = action.details
+    if not any(name in details for name in _ACCOUNT):
+        return []
     names = [name for name in FACTS if name in details]
     names += [name for name in details if name not in FACTS and name not in _NOT_SHOWN]
     return [_fact(name, details, language) for name in names]

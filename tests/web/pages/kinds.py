@@ -21,9 +21,8 @@ TRANSFER = Offline(
     qr="0002010102120000",
     takes_proof=True,
 )
-CASH = Offline(
-    "ادفع 25.500 د.ل نقدا لمندوب التوصيل.", {"amount": "25.500", "currency": "LYD"}
-)
+CASH = Offline("ادفع 25.500 د.ل نقدا لمندوب التوصيل.", {"amount": "25.500", "currency": "LYD"})
+UNTIL = datetime(2031, 1, 31, 12, 5, tzinfo=UTC)
 METHODS = [
     PaymentMethod("moamalat", "lightbox", "معاملات", "Moamalat", "moamalat"),
     PaymentMethod("plutu_mpgs", "redirect", "فيزا", "Visa", "plutu", currency="USD"),
@@ -63,5 +62,6 @@ def set_out(place: Playground, kind: Kind) -> Playground:
         "transfer": TRANSFER,
         "cash": CASH,
     }
+    place.expires_at = None if kind.name == "cash" else UNTIL
     place.method, place.action, place.methods = kind.method, actions[kind.name], METHODS
     return place

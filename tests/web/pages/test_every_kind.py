@@ -76,7 +76,9 @@ def test_everybody_can_read_it_and_nobody_else_is_asked(
     assert outside == ({f"{place.gateway}/js/lightbox.js"} if kind.name == "lightbox" else set())
     # What is said in the other language stands in the link to it, and nowhere else.
     words = page.locator("main").inner_text()
-    assert any("\u0621" <= letter <= "\u064a" for letter in words.replace(place.store_name, "")) == (
+    assert any(
+        "\u0621" <= letter <= "\u064a" for letter in words.replace(place.store_name, "")
+    ) == (
         is_arabic or kind.name == "transfer"  # the beneficiary's name
     )
 

@@ -26,7 +26,11 @@ def test_what_is_over_leads_to_the_choice(
 ) -> None:
     set_out(place, kind).status = status  # type: ignore[assignment]
     page.goto(f"{place.page}?lang=en")
-    expect(page.locator("#again")).to_have_text("Pay again or choose another way")
+    is_code = kind.name == "otp"
+    label = "Choose another way to pay" if is_code else "Pay again or choose another way"
+    expect(page.get_by_role("link", name=label)).to_have_attribute(
+        "href", f"/pay/{PAYMENT_ID}/again?lang=en"
+    )
     assert faults_of(page) == []
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Literal, get_args
 
 import msgspec
@@ -17,6 +18,7 @@ from eishro.web.pages import messages, pay, rendering, sandbox
 from eishro.web.pages.assets import asset_address, read_asset
 from eishro.web.pages.pay_words import (
     AGAIN,
+    CLOSED,
     LABELS,
     METHODS,
     NOTICES,
@@ -24,6 +26,7 @@ from eishro.web.pages.pay_words import (
     PHASES,
     SHOWN,
 )
+from tests.web.pages.kinds import CASH, KINDS
 
 NONCE = "dGVzdC1ub25jZS0x"
 SCRIPT = "https://tnpg.moamalat.net:6006/js/lightbox.js"
@@ -177,6 +180,27 @@ def test_the_script_uses_no_word_that_is_missing() -> None:
     assert set(re.findall(r"words\.(\w+)", source)) == set(NOTICES)
     anew = content("pay-again.js").decode()
     assert set(re.findall(r"words\.(\w+)", anew)) == set(AGAIN)
+
+
+def test_cash_is_told_in_the_page_s_language_and_not_the_order_s() -> None:
+    assert "Pay LYD" not in outline("en", method="cod", action=CASH).text
+    english = outline("en", method="cod", action=CASH)
+    assert "Pay 25.500 LYD in cash to the courier." in english.text
+    assert "ادفع 25.500 د.ل نقدا لمندوب التوصيل." in outline(method="cod", action=CASH).text
+    assert not any("data-copy" in attrs for _, attrs in english.elements)
+    assert outline(action=Offline("كما قيل")).text.count("كما قيل") == 1
+
+
+def test_an_order_that_cannot_be_paid_any_more_offers_no_other_attempt() -> None:
+    for again, status in ((None, "failed"), (True, "expired"), (True, "cancelled")):
+        page = outline(again=again, status=status)
+        assert "hidden" not in page.with_id("again")
+        assert page.with_id("again")["href"] == f"/pay/{VIEW.payment_id}/again?lang=ar"
+    for status in ("action_required", "processing", "unknown", "paid"):
+        assert "hidden" in outline(status=status).with_id("again")
+    over = outline(again=False, status="failed")
+    assert not over.has_id("again")
+    assert CLOSED.ar in over.text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -406,3 +430,13 @@ def test_the_sandbox_index_shows_links_cards_and_the_code(language: Literal["ar"
 def test_the_sandbox_index_refuses_strange_links(address: str) -> None:
     with pytest.raises(ValueError, match="path or web address"):
         sandbox.render_sandbox_index([(address, "x", "x")])
+
+
+def test_the_guide_s_pictures_are_all_there_and_small() -> None:
+    """Made by `python -m tests.web.pages.pictures`."""
+    folder = Path(__file__).resolve().parents[3] / "docs" / "guide"
+    names = [kind.name for kind in KINDS]
+    wanted = {f"pay-{name}-{lang}.png" for name in [*names, "again"] for lang in LANGUAGES}
+    guide = (folder / "hosted-payment-page.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"images/(pay-[\w-]+\.png)", guide)) == wanted
+    assert all(0 < (folder / "images" / name).stat().st_size < 60_000 for name in wanted)

@@ -131,9 +131,7 @@ SHOWN: dict[str, tuple[Words, Words]] = {
 }
 
 # What there is to do with cash, in the language of the page and not of whoever ordered.
-CASH = Words(
-    "Pay {amount} LYD in cash to the courier.", "ادفع {amount} د.ل نقدا لمندوب التوصيل."
-)
+CASH = Words("Pay {amount} LYD in cash to the courier.", "ادفع {amount} د.ل نقدا لمندوب التوصيل.")
 
 # Words that the script alone needs.
 NOTICES: dict[str, Words] = {
@@ -239,6 +237,7 @@ LABELS: dict[str, Words] = {
     "ask_phone": Words("Phone of the wallet", "رقم هاتف المحفظة"),
     "ask_birthYear": Words("Year of birth", "سنة الميلاد"),
     "ask_card": Words("Card number of the wallet", "رقم بطاقة المحفظة"),
+    "another": Words("Choose another way to pay", "اختر طريقة دفع أخرى"),
     "again": Words("Pay again or choose another way", "ادفع مجددا أو اختر طريقة أخرى"),
     "copy": Words("Copy", "نسخ"),
     "unchecked": Words(

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    FilePayload,
     FrameLocator,
     Page,
     ViewportSize,
@@ -258,7 +259,7 @@ def test_a_buyer_transfers_the_money_and_shows_the_receipt(story: Story, page: P
     page.get_by_label("Name of the sender").fill("فاطمة علي")
     page.get_by_label("Bank of the sender").fill("NCB")
     page.get_by_label("Number of the transfer").fill("FT-26001")
-    picture = {"name": "receipt.png", "mimeType": "image/png", "buffer": PNG}
+    picture: FilePayload = {"name": "receipt.png", "mimeType": "image/png", "buffer": PNG}
     page.get_by_label("Picture of the receipt").set_input_files(picture)
     page.get_by_role("button", name="Send the proof").dblclick()
     expect_phase(page, "processing")

@@ -30,7 +30,7 @@ T = TypeVar("T")
 GROUP_BATCHES_MAX = 256  # batches in one commit; more would only lengthen the tail
 SLICE_SECONDS = 0.001  # how long the event loop applies statements before it looks at others
 LOOP_ROWS_MAX = 400  # a batch of more rows is applied by the thread
-CAREFUL_GROUPS = 32  # groups that are written under savepoints after one held a refused batch
+CAREFUL_GROUPS_MAX = 32  # groups in a row that are written under savepoints
 WAL_PAGES = 4000  # of 4 KiB: how long the log grows before its pages move into the file
 WAL_REST_PAGES = 200  # so few are moved while the writers wait
 CHECKPOINTS_MAX = 5  # in a row, each of what came while the one before it ran
@@ -194,7 +194,8 @@ class _Writer:
         self._checkpointer = _Checkpointer(path, self._connection)
         self._work: asyncio.Task[None] | None = None
         self._closed = False
-        self._careful = 0
+        self._careful = 0  # so many groups are still written under savepoints
+        self._careful_next = 1  # and so many after the next that held a refused batch
 
     def submit(self, work: _Work) -> "asyncio.Future[None]":
         """Queue the work; the future is done when it is durable or refused."""
@@ -231,7 +232,8 @@ class _Writer:
 
         Refusals are rare, and a savepoint costs a copy of every page a batch touches. So the
         group is first written without any; if a batch is refused, all of it is rolled back
-        and written again under savepoints, and so are the next groups.
+        and written again under savepoints. So are the next ones, twice as many whenever that did
+        not help: the last piece of something wanted is refused in every group for a while.
         """
         group: list[_Waiting] = []
         try:
@@ -252,12 +254,14 @@ class _Writer:
             try:
                 await self._apply_each(group, self._apply_all)
                 await self._in_thread(self._cursor.execute, "COMMIT")
+                self._careful_next = 1
                 return [None] * len(group)
             except _REFUSALS as error:
                 self._cursor.execute("ROLLBACK")
                 if len(group) == 1:
                     return [_reason(error)]
-                self._careful = CAREFUL_GROUPS
+                self._careful = self._careful_next
+                self._careful_next = min(2 * self._careful_next, CAREFUL_GROUPS_MAX)
                 await self._begin()
         self._careful -= 1
         outcomes = await self._apply_each(group, self._apply_alone)

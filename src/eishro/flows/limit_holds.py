@@ -26,22 +26,19 @@ async def guard_holds(shop: Shop, commands: Sequence[PlaceOrder]) -> list[Statem
     pieces = sum(item.quantity for command in commands for item in command.items)
     by_phone = (limits.orders_per_phone, limits.pieces_per_phone)
     by_customer = None if user_id is None else limits.orders_per_customer
-    subjects = [
-        *([f"phone:{phone}"] if by_phone != (None, None) else []),
-        *([f"user:{user_id}"] if by_customer is not None else []),
-    ]
-    if not subjects:
-        return []
-    guards = sorted({holding.guard_of(subject) for subject in subjects})
-    seen = await holding.read_guards(shop.db, guards)
+    seen: dict[str, int] = {}
     if by_phone != (None, None):
-        held = await holding.held_by_phone(shop.db, phone)
+        guard = holding.guard_of(f"phone:{phone}")
+        held = await holding.held_by_phone(shop.db, phone, guard)
         _refuse("phone", "orders", held.orders + len(commands), limits.orders_per_phone)
         _refuse("phone", "pieces", held.pieces + pieces, limits.pieces_per_phone)
+        seen[guard] = held.version
     if user_id is not None and by_customer is not None:
-        held = await holding.held_by_customer(shop.db, user_id)
+        guard = holding.guard_of(f"user:{user_id}")
+        held = await holding.held_by_customer(shop.db, user_id, guard)
         _refuse("customer", "orders", held.orders + len(commands), by_customer)
-    return [holding.move_guards(seen)]
+        seen.setdefault(guard, held.version)  # where both share one, it guards from the first count
+    return [holding.move_guards(seen)] if seen else []
 
 
 def _refuse(of: str, what: str, wanted: int, limit: int | None) -> None:

@@ -32,7 +32,8 @@ from eishro.jobs.settle_books import settle_books
 
 _LOG = structlog.get_logger("eishro.jobs")
 
-TURN_SECONDS = 1.0
+TURN_SECONDS = 1.0  # from the beginning of a turn to that of the next
+PAUSE_SECONDS_MIN = 0.1  # after a turn that took long
 NEWS_GRACE = timedelta(seconds=10)  # the request that stored a notification works it off itself
 KEEP_EVENTS = timedelta(days=7)
 KEEP_SESSIONS = timedelta(days=30)  # after their time is over
@@ -42,25 +43,37 @@ REFUNDS_AT_ONCE = 20
 EVENTS_MAX = 100  # in one turn
 EVENTS_AT_ONCE = 20  # claimed and finished together
 HANDLERS_AT_ONCE = 4  # mails on their way; more would take turns from requests
+# Between the beginnings of two events beside requests: a turn of them spread over most of its
+# second lets nobody wait, the same at one go is a tenth of a second for everybody who comes then.
+EVENTS_APART_SECONDS = 0.006
 
 Step = Callable[[Shop], Awaitable[int]]
 
 
-async def handle_events(shop: Shop) -> int:
-    """Work off due events of the outbox; a failing one is put off, then kept for people."""
+async def handle_events(shop: Shop, apart_seconds: float = 0.0) -> int:
+    """Work off due events of the outbox; a failing one is put off, then kept for people.
+
+    Args:
+        apart_seconds: how long to leave the event loop to others between two events.
+    """
     due = await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=EVENTS_MAX)
     handled = 0
     for first in range(0, len(due), EVENTS_AT_ONCE):
-        handled += await _handle_some(shop, due[first : first + EVENTS_AT_ONCE])
+        some = due[first : first + EVENTS_AT_ONCE]
+        handled += await _handle_some(shop, some, apart_seconds)
     return handled
 
 
-async def _handle_some(shop: Shop, events: list[Event]) -> int:
+async def _handle_some(shop: Shop, events: list[Event], apart_seconds: float) -> int:
     """Claim, handle and finish them together, so that each costs little; how many succeeded."""
     now = shop.clock.now()
     mine = await _claim(shop, events, now)
     room = asyncio.Semaphore(HANDLERS_AT_ONCE)
-    failures = await asyncio.gather(*(_handle(shop, event, room) for event in mine))
+    handling = []
+    for event in mine:
+        handling.append(asyncio.create_task(_handle(shop, event, room)))
+        await asyncio.sleep(apart_seconds)
+    failures = await asyncio.gather(*handling)
     batch = Batch()
     for event, failed in zip(mine, failures, strict=True):
         if not failed:
@@ -93,7 +106,6 @@ async def _claim(shop: Shop, events: list[Event], now: datetime) -> list[Event]:
 async def _handle(shop: Shop, event: Event, room: asyncio.Semaphore) -> dict[str, str]:
     """Let the event's handlers do their work; what went wrong, by the handler's name."""
     async with room:
-        await asyncio.sleep(0)  # requests come in between
         return await _ask_handlers(shop, event)
 
 
@@ -184,8 +196,8 @@ async def tidy_up(shop: Shop) -> int:
     return await sweep_audit(shop) + await settle_books(shop)
 
 
+# After the events.
 STEPS: tuple[Step, ...] = (
-    handle_events,
     work_off_waiting_news,
     check_due_payments,
     send_due_refunds,
@@ -195,17 +207,23 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-async def run_once(shop: Shop) -> int:
-    """One turn of every step; how much there was to do."""
-    done = 0
+async def run_once(shop: Shop, *, apart_seconds: float = 0.0) -> int:
+    """One turn of everything; how much there was to do. `apart_seconds` as in `handle_events`."""
+    done = await _attempt("handle_events", handle_events(shop, apart_seconds))
     for step in STEPS:
-        try:
-            done += await step(shop)
-        except (ShopError, OSError) as error:
-            _LOG.warning("job_failed", job=step.__name__, error=repr(error)[:200])
-        except Exception:  # noqa: BLE001 - a fault in one job must not end the others
-            _LOG.exception("job_fault", job=step.__name__)
+        done += await _attempt(step.__name__, step(shop))
     return done
+
+
+async def _attempt(job: str, work: Awaitable[int]) -> int:
+    """What the work counted; 0 where it failed, which is logged."""
+    try:
+        return await work
+    except (ShopError, OSError) as error:
+        _LOG.warning("job_failed", job=job, error=repr(error)[:200])
+    except Exception:  # noqa: BLE001 - a fault in one job must not end the others
+        _LOG.exception("job_fault", job=job)
+    return 0
 
 
 class Background:
@@ -248,11 +266,13 @@ class Background:
         return None
 
     async def _turn_forever(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await run_once(self._shop)
+            begun = loop.time()
+            await run_once(self._shop, apart_seconds=EVENTS_APART_SECONDS)
             now = self._shop.clock.now()
             if self._tidied_at is None or now - self._tidied_at > TIDY_EVERY:
                 self._tidied_at = now
                 with contextlib.suppress(ShopError):
                     await tidy_up(self._shop)
-            await asyncio.sleep(TURN_SECONDS)
+            await asyncio.sleep(max(begun + TURN_SECONDS - loop.time(), PAUSE_SECONDS_MIN))

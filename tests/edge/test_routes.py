@@ -52,6 +52,8 @@ _REFUSED = {
     "GET /api/stores/{store_id}/gateway-log": 422,  # of no order
     "GET /api/payments/{payment_id}/return": 303,  # on to where it is shown
     "POST /api/payments/{payment_id}/return": 303,
+    "GET /pay/{payment_id}/again": 303,  # on to the attempt that is open
+    "POST /pay/{payment_id}/again": 409,
     "GET /media/{key:path}": 404,  # nothing was uploaded
     "PUT /api/auth/addresses/{address_id}": 404,  # no such address
     "DELETE /api/auth/addresses/{address_id}": 404,

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    FilePayload,
     FrameLocator,
     Page,
     ViewportSize,
@@ -28,8 +29,10 @@ from tests.stories.people import (
     Story,
     events_of,
 )
+from tests.transferring import IBAN, PNG
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+SHOP = "https://shop.example.ly/orders"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
@@ -199,3 +202,117 @@ def test_a_buyer_leaves_for_a_gateway_s_own_page_and_is_led_back(story: Story, p
     page.wait_for_url(f"{story.shop_url}/pay/{payment['id']}")  # by itself
     expect_phase(page, "paid")
     story.wait_until_paid(basket)
+
+
+def test_a_buyer_pays_with_the_code_of_a_wallet(story: Story, page: Page) -> None:
+    if not story.gateway_url.startswith(story.shop_url):
+        return  # as above
+    basket = story.order(story.product())
+    payment = story.start_payment(basket, method="edfali", phone="0910000010")
+    page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    expect(page.locator("#resend")).to_be_disabled()
+    expect(page.locator("#lives")).to_contain_text("can be used for")
+    # A slip is corrected before anything is sent; the code itself may have any digits.
+    page.get_by_label("One-time code").fill("11")
+    page.keyboard.press("Enter")
+    expect(page.locator("#code-error")).to_have_text("Please enter the whole code.")
+    page.get_by_label("One-time code").fill("١١١١")
+    page.get_by_role("button", name="Confirm payment").dblclick()
+    expect_phase(page, "paid")
+    page.reload()
+    expect_phase(page, "paid")
+    story.wait_until_paid(basket)
+
+
+def test_a_buyer_who_gives_up_at_a_gateway_is_back_in_the_chosen_language_and_pays_anew(
+    story: Story, page: Page
+) -> None:
+    if not story.gateway_url.startswith(story.shop_url):
+        return  # as above
+    basket = story.order(story.product())
+    payment = story.start_payment(basket, method="plutu_cards", returnUrl=SHOP)
+    page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    page.locator("#go").click()
+    page.locator("button[value=cancel]").click()
+    page.wait_for_url(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    expect_phase(page, "failed")
+    expect(page.locator("#go")).to_be_hidden()
+    expect(page.locator("#back")).to_have_attribute("href", SHOP)
+    payment = story.start_payment(basket, method="plutu_cards")
+    page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    page.locator("#go").click()
+    page.locator("button[value=pay]").click()
+    expect_phase(page, "paid")
+    story.wait_until_paid(basket)
+
+
+def test_a_buyer_transfers_the_money_and_shows_the_receipt(story: Story, page: Page) -> None:
+    store, merchant = story.open_store()
+    account = {"beneficiary": "شركة الواحة", "bank": "wb", "iban": IBAN}
+    settings = {"settings": {"transferAccount": account}}
+    at = f"/api/stores/{store['id']}"
+    assert story.client.put(at, json=settings, headers=merchant).status_code == 200
+    basket = story.order(story.add_product(store, merchant))
+    payment = story.start_payment(basket, method="bank_transfer")
+    page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
+    expect(page.locator(".facts")).to_contain_text("LY83 0020 4800 0020 1001 2036 1")
+    page.get_by_label("Name of the sender").fill("فاطمة علي")
+    page.get_by_label("Bank of the sender").fill("NCB")
+    page.get_by_label("Number of the transfer").fill("FT-26001")
+    picture: FilePayload = {"name": "receipt.png", "mimeType": "image/png", "buffer": PNG}
+    page.get_by_label("Picture of the receipt").set_input_files(picture)
+    page.get_by_role("button", name="Send the proof").dblclick()
+    expect_phase(page, "processing")
+    expect(page.locator("#headline")).to_have_text("The shop is checking your transfer")
+    page.reload()
+    expect_phase(page, "processing")
+    seen = {"amount": payment["amount"], "bankReference": "FT-26001"}
+    story.post(f"{at}/payments/{payment['id']}/verify", seen, merchant)
+    story.wait_until_paid(basket)
+    page.reload()
+    expect_phase(page, "paid")
+
+
+def test_a_buyer_whose_card_was_refused_pays_with_a_wallet_and_never_twice(
+    story: Story, page: Page
+) -> None:
+    basket, card = open_page(story, page, "?lang=en", returnUrl=SHOP)
+    page.locator("#pay").click()
+    give_card(page, DECLINED_CARD)
+    expect_phase(page, "failed")
+    gateway(page).locator("#cancel").click()
+    expect(page.locator("iframe")).to_have_count(0)
+    page.locator("#again").click()
+    expect(page.get_by_role("radio", name="Local bank card (Moamalat)")).to_be_checked()
+    if not story.gateway_url.startswith(story.shop_url):
+        page.get_by_role("button", name="Continue").click()
+        page.locator("#pay").click()
+        give_card(page, GOOD_CARD)
+    else:
+        page.get_by_role("radio", name="Edfali", exact=True).check()
+        page.get_by_label("Phone of the wallet").fill("0910000010")
+        page.get_by_role("button", name="Continue").dblclick()
+        page.get_by_label("One-time code").fill("1111")
+        page.get_by_role("button", name="Confirm payment").click()
+    expect_phase(page, "paid")
+    expect(page.locator("#back")).to_have_attribute("href", SHOP)
+    story.wait_until_paid(basket)
+    # The card's page, opened once more, charges nothing.
+    page.goto(f"{story.shop_url}/pay/{card['id']}?lang=en")
+    expect_phase(page, "cancelled")
+    expect(page.locator("#pay, #again")).to_have_count(0)
+    assert story.payment(card)["action"] is None
+
+
+def test_a_buyer_whose_card_was_refused_pays_in_cash(story: Story, page: Page) -> None:
+    basket, payment = open_page(story, page)
+    story.report(payment, story.pay(payment, DECLINED_CARD))
+    page.goto(payment["action"]["pageUrl"] + "?lang=ar")
+    page.locator("#again").click()
+    page.get_by_role("radio", name="الدفع عند الاستلام").check()
+    page.get_by_role("button", name="متابعة").click()
+    expect_phase(page, "ready_offline")
+    expect(page.locator(".instructions")).to_have_text("ادفع 35.500 د.ل نقدا لمندوب التوصيل.")
+    page.get_by_role("link", name="English").click()
+    expect(page.locator(".instructions")).to_have_text("Pay 35.500 LYD in cash to the courier.")
+    assert story.read(basket)["payment"]["method"] == "cod"

@@ -230,6 +230,9 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
         "birthYear": 1990, "card": "1234",
     },
     "POST /api/payments/{payment_id}/otp": {"code": "123456"},
+    "POST /pay/{payment_id}/again": {
+        "method": "moamalat", "phone": "0912345678", "birthYear": 1990, "card": "1234",
+    },
     "PUT /api/stores/{store_id}/gateways/{provider}": {
         "mode": "live",
         "fields": {"merchant_id": "10000000001", "terminal_id": "10000001", "secret_key": "ab12"},

@@ -18,9 +18,11 @@ from eishro.db.database import Database
 from eishro.db.statements import Batch, Query
 from eishro.domain.accounts.port import Attempt, Person
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.port import Failed
 from eishro.flows.change_order import change_status
 from eishro.flows.issue_invoice import issue_credit_note
 from eishro.flows.parcels import Parcel
+from eishro.flows.pay_order import check_payment
 from eishro.flows.price_list import PriceList
 from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
@@ -308,6 +310,7 @@ async def _buying(till: Till, products: list[Any]) -> None:
     await till.send(row, "/api/moamalat/hash", body={**signing, "MID": "1", "TID": "1"}, expect=422)
     news = {"signature": "good", "reference": "unknown", "event": "1"}
     hook = "/api/webhooks/payments/moamalat"
+    await _pay_again(till, payment["id"])
     await till.send("POST /api/webhooks/payments/{provider}", hook, body=news)
     await till.send("GET /api/webhooks/payments/{provider}", hook)
     await till.send("PUT /api/orders/{order_id}/cancel", f"{at}/cancel", body={}, **guest)
@@ -319,6 +322,16 @@ async def _buying(till: Till, products: list[Any]) -> None:
     key = {"Idempotency-Key": "order-9"}
     again = await till.send(placing, "/api/stores/1/orders", body=order, expect=201, **key)
     await _read_papers(till, again)
+
+
+async def _pay_again(till: Till, payment_id: str) -> None:
+    """Before and after a refusal: the page to choose on, and the attempt that is begun there."""
+    found = await payments.get_payment(till.world.db, payment_id)
+    till.world.provider.answers[found.reference] = Failed("declined")
+    await check_payment(till.world.shop, payment_id)
+    at, row = f"/pay/{payment_id}/again", "/pay/{payment_id}/again"
+    await till.send(f"GET {row}", at)
+    await till.send(f"POST {row}", at, body={"method": "moamalat"}, expect=201)
 
 
 async def _show_proof(till: Till, pay: str) -> None:

@@ -31,6 +31,7 @@ ONE_TIME = {
     "POST /api/stores/{store_id}/cod/remittances",
     "POST /api/stores/{store_id}/statements",  # their keys: test_transfer_keys.py
     "POST /api/payments/{payment_id}/proof",
+    "POST /pay/{payment_id}/again",  # one attempt at a time: test_pay_again.py
 }
 LINES = {"POST /api/auth/register": 2}  # of the trail, where it is not one: the store's opening
 ONCE = [

@@ -5,13 +5,14 @@ confirmed like any other of its kind. Its total stays: where cash would cost som
 rounding) that is refused. Read and decided on: the order, its trace (guarded by its version).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
 from eishro.db import audit
 from eishro.db.audit import Actor
-from eishro.db.statements import Batch
+from eishro.db.statements import Batch, Statement
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import COD, NotEditable, Order
 from eishro.domain.payments import sql as payments
@@ -38,9 +39,16 @@ _INSTRUCTIONS = Words(
 
 
 async def choose_cash(
-    shop: Shop, order: Order, return_url: str | None, actor: Actor, once: Once, language: str
+    shop: Shop,
+    order: Order,
+    return_url: str | None,
+    actor: Actor,
+    once: Once,
+    language: str,
+    beside: Sequence[Statement] = (),
 ) -> Payment:
-    """The attempt that stands for the cash; an order that waits for cash keeps its own.
+    """The attempt that stands for the cash; an order that waits for cash keeps its own. `beside` is
+    written with it.
 
     Raises:
         NotEditable: some of it has been shipped.
@@ -53,7 +61,8 @@ async def choose_cash(
     attempts = await payments.list_payments_of_order(shop.db, order.store_id, order.id)
     known = next((one for one in attempts if one.method == COD and not one.is_final), None)
     if known is not None and order.payment_method == COD:
-        await shop.db.commit(Batch(*once.claim(known), orders.save_order(order, seen=order)))
+        saved = orders.save_order(order, seen=order)
+        await shop.db.commit(Batch(*once.claim(known), saved, *beside))
         return known
     trace = await _in_cash(shop, order)
     checked = await check_cash(shop, order)
@@ -74,6 +83,7 @@ async def choose_cash(
     batch.add(
         *checked.statements(after, actor, at),
         *await closing_attempts(shop, order, at),
+        *beside,
         payments.insert_payment(payment),
         orders.note_history(after, "payment.in_cash", actor.name, at),
         audit.record(

@@ -68,9 +68,14 @@ _AMOUNTS = ("amount_dirhams", "currency", "wire_minor")
 async def check_payment(shop: Shop, payment_id: str) -> Payment:
     """Ask the gateway about the payment and record what it answers."""
     payment = await payments.get_payment(shop.db, payment_id)
+    return await record_answer(shop, payment_id, await ask_gateway(shop, payment))
+
+
+async def ask_gateway(shop: Shop, payment: Payment) -> Answer:
+    """What the gateway says of the payment now; not yet recorded."""
     answer = await _ask(shop, payment, await provider_of(shop, payment))
     await keep_exchanges(shop, payment)
-    return await record_answer(shop, payment_id, answer)
+    return answer
 
 
 async def _ask(shop: Shop, payment: Payment, provider: PaymentProvider | None) -> Answer:

@@ -11,10 +11,11 @@ import msgspec
 
 from eishro.db import audit
 from eishro.db.audit import Actor
-from eishro.db.statements import Batch
+from eishro.db.statements import Batch, Statement
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import COD, Order
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments.again import given_up, refuse_beside
 from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import (
     SWEEP_PAUSES,
@@ -53,14 +54,19 @@ async def start_payment(
     once: Once,
     payer: Payer = NOBODY,
     language: Language = "ar",
+    *,
+    instead_of: str | None = None,
 ) -> Payment:
     """A new attempt to pay what is due, with what the payer has to do; in cash on delivery, too.
+    `instead_of` names the attempt that this one follows (see `pay_again`): nothing else may be open
+    then, and what has failed is closed.
 
     Raises:
         NotPayable, MethodNotOffered, AmountNotCarried, MayBeCharged, GatewayResting, ProviderBusy,
         ProviderRefused, idempotency.AlreadyClaimed.
         Invalid: what the payer gave, or an address to come back to that is nobody's here.
         TotalDiffers, NotEditable: paid in cash.
+        AttemptOpen: `instead_of` is not the last.
     """
     order = await orders.get_order(shop.db, order_id)
     store = await stores.get_store(shop.db, order.store_id)
@@ -75,17 +81,18 @@ async def start_payment(
         raise NotPayable()  # a courier has brought a part of it already, and brings the rest
     if not carries(offered, settings, order.due_dirhams):
         raise AmountNotCarried("method")
+    closes = await _given_up(shop, order, instead_of) if instead_of else []
     await refuse_unclear(shop, order)
     if offered.method == COD:
-        return await choose_cash(shop, order, return_url, actor, once, language)
+        failed = [payment for payment in closes if payment.is_final]  # it closes the others
+        closing = _closing(failed, shop.clock.now())
+        return await choose_cash(shop, order, return_url, actor, once, language, closing)
     payment = await new_attempt(shop, order, offered, return_url, payer, language)
-    after = msgspec.structs.replace(order, payment_status="pending", payment_method=payment.method)
-    if order.expires_at is not None:
-        after = msgspec.structs.replace(after, expires_at=payment.expires_at)
     await shop.db.commit(
         Batch(
             *once.claim(payment),
-            orders.save_order(after, seen=order),
+            orders.save_order(_waiting(order, payment), seen=order),
+            *_closing(closes, payment.created_at),
             payments.insert_payment(payment),
             audit.record(
                 actor,
@@ -100,6 +107,27 @@ async def start_payment(
     )
     await keep_exchanges(shop, payment)
     return payment
+
+
+def _waiting(order: Order, payment: Payment) -> Order:
+    """The order while this attempt is open."""
+    after = msgspec.structs.replace(order, payment_status="pending", payment_method=payment.method)
+    if order.expires_at is None:
+        return after
+    return msgspec.structs.replace(after, expires_at=payment.expires_at)
+
+
+async def _given_up(shop: Shop, order: Order, payment_id: str) -> list[Payment]:
+    """The attempts to close. As each of them is saved, and every start saves the order, nothing
+    can come in between.
+    """
+    attempts = await payments.list_payments_of_order(shop.db, order.store_id, order.id)
+    refuse_beside(payment_id, attempts)
+    return given_up(attempts)
+
+
+def _closing(attempts: list[Payment], at: datetime) -> list[Statement]:
+    return [payments.save_payment(one.closed("cancelled", at), seen=one) for one in attempts]
 
 
 async def _is_collected(shop: Shop, order: Order) -> bool:

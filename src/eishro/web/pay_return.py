@@ -17,7 +17,7 @@ from eishro.flows.gateways import intent_of, provider_of
 from eishro.flows.return_address import allowed
 from eishro.web.asking import ask_in_time
 from eishro.web.errors import BadRequest
-from eishro.web.pay_cookie import remembered
+from eishro.web.pay_cookie import Remembered, remembered
 from eishro.web.routes import Call, Raw
 from eishro.web.system import message_page, page_language
 
@@ -43,8 +43,9 @@ async def come_back(call: Call) -> Raw:
             payment, is_asked = await pay_order.hear_return(call.shop, payment, claim)
             if is_asked:
                 payment = await ask_in_time(call, payment)
-    if payment.id in (named, remembered(call.request.get_header("Cookie"))):
-        return _go(f"{call.shop.rules.public_url}/pay/{payment.id}")
+    cookie = remembered(call.request.get_header("Cookie"))
+    if payment.id in (named, cookie.payment_id if cookie else None):
+        return _go(_page_of(call, payment, cookie))
     onward = await _onward(call, payment)
     if onward is not None:
         return _go(onward)
@@ -65,6 +66,16 @@ async def _onward(call: Call, payment: Payment) -> str | None:
         return None
     store = await stores.get_store(call.shop.db, payment.store_id)
     return allowed(call.shop.rules, store.settings_value(), payment.return_url)
+
+
+def _page_of(call: Call, payment: Payment, cookie: Remembered | None) -> str:
+    """The hosted page in the language that was chosen there; it is told that the payer is back
+    while the payment is as it was before.
+    """
+    chosen = cookie and cookie.payment_id == payment.id and cookie.language
+    language = f"?lang={chosen}" if chosen else ""
+    mark = "#back" if payment.status in ("created", "action_required") else ""
+    return f"{call.shop.rules.public_url}/pay/{payment.id}{language}{mark}"
 
 
 async def _find(call: Call, named: str) -> Payment:

@@ -11,7 +11,6 @@ from msgspec import Meta
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import Payment, Status
 from eishro.domain.payments.port import Action, Payer, PaymentProvider
-from eishro.domain.stores import sql as stores
 from eishro.errors import Invalid, NotFound, Unauthenticated, Words
 from eishro.flows import pay_order, refusals
 from eishro.flows import submit_code as codes

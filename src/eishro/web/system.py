@@ -10,17 +10,20 @@ from eishro.db.database import DatabaseBusy
 from eishro.domain.files.port import BadKey, FilesUnavailable
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
-from eishro.domain.payments.model import PaymentNotFound
-from eishro.domain.payments.port import Lightbox, Redirect
+from eishro.domain.payments.again import OVER
+from eishro.domain.payments.model import CODE_TRIES_MAX, PaymentNotFound
+from eishro.domain.payments.port import Lightbox, Offline, Otp, Redirect
 from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
+from eishro.flows.pay_again import choice_of
 from eishro.flows.return_address import allowed
 from eishro.web.dispatch import etag_of
 from eishro.web.order_views import city_view
 from eishro.web.pages import docs as docs_page
 from eishro.web.pages import pay as pay_page
 from eishro.web.pages.messages import render_message_page
+from eishro.web.pages.rendering import as_language
 from eishro.web.pay_cookie import cookie_of
 from eishro.web.payments import action_of
 from eishro.web.routes import Call, Raw, Reply
@@ -93,9 +96,14 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
     except PaymentNotFound as error:
         return message_page(call, error.words, Words("", ""), language, status=404)
-    order = await orders.get_order(call.shop.db, payment.order_id)
-    store = await stores.get_store(call.shop.db, payment.store_id)
     action = action_of(payment)
+    choice = None
+    if payment.status in OVER or isinstance(action, Otp):
+        choice = await choice_of(call.shop, payment)
+        order, store = choice.order, choice.store
+    else:
+        order = await orders.get_order(call.shop.db, payment.order_id)
+        store = await stores.get_store(call.shop.db, payment.store_id)
     nonce = secrets.token_urlsafe(16)
     view = pay_page.PayPageView(
         payment_id=payment.id,
@@ -108,20 +116,30 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         action=action,
         expires_at=payment.expires_at,
         return_url=allowed(call.shop.rules, store.settings_value(), payment.return_url),
+        now=call.shop.clock.now(),
+        tries_left=max(0, CODE_TRIES_MAX - payment.code_tries),
+        failure=payment.failure if isinstance(action, Offline) else None,
+        again=None if choice is None else choice.is_offered,
     )
     script = action.script_url if isinstance(action, Lightbox) else None
-    headers = {
+    headers = page_headers(nonce, script)
+    if isinstance(action, Redirect):
+        is_secure = call.door.rules.is_secure
+        public_url = call.shop.rules.public_url
+        wish = as_language(query.lang) if query.lang else None
+        headers["Set-Cookie"] = cookie_of(payment.id, public_url, wish, is_secure=is_secure)
+    body = pay_page.render_pay_page(view, language=language, nonce=nonce)
+    return Raw(body, _HTML, headers=headers)
+
+
+def page_headers(nonce: str, script: str | None = None) -> dict[str, str]:
+    """Of a page whose address is a secret."""
+    return {
         "Content-Security-Policy": pay_page.content_security_policy(nonce, script),
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-    if isinstance(action, Redirect):
-        is_secure = call.door.rules.is_secure
-        public_url = call.shop.rules.public_url
-        headers["Set-Cookie"] = cookie_of(payment.id, public_url, is_secure=is_secure)
-    body = pay_page.render_pay_page(view, language=language, nonce=nonce)
-    return Raw(body, _HTML, headers=headers)
 
 
 async def verify_email_page(call: Call, query: TokenQuery) -> Raw:

@@ -15,11 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from eishro.domain.payments.model import Status
-from eishro.domain.payments.port import Action, Lightbox
+from eishro.domain.payments.port import Action, Lightbox, PaymentMethod, Redirect
 from eishro.web.pages import docs, pay, sandbox
+from eishro.web.pages.again import AgainPageView, render_again_page
+from eishro.web.pages.rendering import Language
 from tests.servers.ports import free_port
 
 PAYMENT_ID = "pay_01JABCDEFGHJKMNPQRSTVWXYZ0"
+NEXT_ID = "pay_01JABCDEFGHJKMNPQRSTVWXYZ1"
 NONCE = "dGVzdC1ub25jZS0x"
 PARAMETERS = {
     "MID": "10081014649",
@@ -97,6 +100,22 @@ class Playground:
         self.results: list[Any] = []
         self.codes: list[tuple[str, str | None]] = []
         self.codes_resent = 0
+        # What another code brings, and what is wrong with a proof.
+        self.resent: Action | None = None
+        self.proof_faults: dict[str, str] = {}
+        self.break_proofs = False
+        self.proofs: list[tuple[str, bytes, str | None]] = []
+        self.failure: str | None = None
+        # What may be chosen from when an attempt is over, and what the choice brings: faults, the
+        # attempt to go on with, or a lost connection. The next attempt waits at the gateway.
+        self.again: bool | None = None
+        self.methods: list[PaymentMethod] = []
+        self.again_faults: dict[str, str] = {}
+        self.goes_on_with: str | None = None
+        self.break_again = False
+        self.choices: list[tuple[dict[str, Any], str | None]] = []
+        self.next_action: Action = Redirect(f"{self.gateway}/frame")
+        self.method = "moamalat"
         self.openapi: dict[str, Any] = {}
         self._servers = [
             _server(shop_port, self._answer_as_shop),
@@ -130,17 +149,20 @@ class Playground:
     def _answer_as_shop(self, method: str, path: str, body: bytes, headers: Any) -> Answer | None:
         parts = urlsplit(path)
         api = f"/api/payments/{PAYMENT_ID}"
-        if parts.path == f"/pay/{PAYMENT_ID}":
-            return self._pay_page(parse_qs(parts.query).get("lang", ["ar"])[0])
-        if parts.path == api:
-            return self._envelope()
+        if parts.path.startswith("/pay/"):
+            return self._hosted(method, parts.path, parse_qs(parts.query), body, headers)
+        if parts.path in (api, f"/api/payments/{NEXT_ID}"):
+            return self._envelope(parts.path.rpartition("/")[2])
         if parts.path == f"{api}/result":
             return self._take_result(json.loads(body))
         if parts.path == f"{api}/otp":
             return self._take_code(json.loads(body)["code"], headers["Idempotency-Key"])
         if parts.path == f"{api}/otp/resend":
             self.codes_resent += 1
+            self.action = self.resent or self.action
             return self._envelope()
+        if parts.path == f"{api}/proof":
+            return self._take_proof(body, headers)
         return self._answer_with_page(parts.path, parse_qs(parts.query))
 
     def _answer_with_page(self, path: str, query: dict[str, list[str]]) -> Answer:
@@ -161,34 +183,72 @@ class Playground:
             return 200, "text/html", page, policy
         return 200, "text/html", b"<!doctype html><title>shop</title>the shop", {}
 
-    def _pay_page(self, language: str) -> Answer:
-        view = pay.PayPageView(
-            payment_id=PAYMENT_ID,
+    def _hosted(
+        self, method: str, path: str, query: dict[str, list[str]], body: bytes, headers: Any
+    ) -> Answer | None:
+        language: Language = "en" if query.get("lang") == ["en"] else "ar"
+        payment_id = path.split("/")[2]
+        if not path.endswith("/again"):
+            return self._pay_page(payment_id, language)
+        if method == "POST":
+            return self._take_choice(json.loads(body), headers["Idempotency-Key"])
+        view = AgainPageView(
+            payment_id=payment_id,
             order_number="A-1042",
             store_name=self.store_name,
-            method="moamalat",
-            status=self.status,
+            method=self.method,
+            methods=self.methods,
+            due_dirhams=25500,
+            due_cents=532,
+        )
+        page = render_again_page(view, language=language, nonce=NONCE)
+        return 200, "text/html; charset=utf-8", page, _policy(None)
+
+    def _take_choice(self, body: dict[str, Any], key: str | None) -> Answer | None:
+        self.choices.append((body, key))
+        if self.break_again:
+            return None
+        if self.again_faults:
+            return _refusal(422, "VALIDATION_ERROR", self.again_faults)
+        if self.goes_on_with:
+            return _refusal(409, "PAYMENT_OPEN", {"paymentId": self.goes_on_with})
+        return (201, *self._envelope(NEXT_ID)[1:])
+
+    def _state_of(self, payment_id: str) -> tuple[Status, Action | None]:
+        if payment_id == NEXT_ID:
+            return "action_required", self.next_action
+        return self.status, self.action
+
+    def _pay_page(self, payment_id: str, language: Language) -> Answer:
+        status, action = self._state_of(payment_id)
+        view = pay.PayPageView(
+            payment_id=payment_id,
+            order_number="A-1042",
+            store_name=self.store_name,
+            method=self.method,
+            now=datetime.now(UTC),
+            failure=self.failure,
+            status=status,
             amount_dirhams=25500,
             currency="LYD",
-            action=self.action,
+            action=action,
             expires_at=self.expires_at,
             return_url=self.return_url,
+            again=self.again,
         )
-        script = self.action.script_url if isinstance(self.action, Lightbox) else None
-        page = pay.render_pay_page(view, language="en" if language == "en" else "ar", nonce=NONCE)
-        headers = {
-            "Content-Security-Policy": pay.content_security_policy(NONCE, script),
-            "Cache-Control": "no-store",
-        }
-        return 200, "text/html; charset=utf-8", page, headers
+        script = action.script_url if isinstance(action, Lightbox) else None
+        page = pay.render_pay_page(view, language=language, nonce=NONCE)
+        return 200, "text/html; charset=utf-8", page, _policy(script)
 
-    def _envelope(self) -> Answer:
+    def _envelope(self, payment_id: str = PAYMENT_ID) -> Answer:
+        status, action = self._state_of(payment_id)
         data = {
-            "id": PAYMENT_ID,
-            "status": self.status,
+            "id": payment_id,
+            "status": status,
             "amount": 25.5,
             "currency": "LYD",
-            "action": msgspec.to_builtins(self.action),
+            "failure": self.failure,
+            "action": msgspec.to_builtins(action),
         }
         return 200, "application/json", json.dumps({"success": True, "data": data}).encode(), {}
 
@@ -201,12 +261,29 @@ class Playground:
         self.status = self.after_result
         return self._envelope()
 
+    def _take_proof(self, body: bytes, headers: Any) -> Answer | None:
+        self.proofs.append((headers["Content-Type"], body, headers["Idempotency-Key"]))
+        if self.break_proofs:
+            return None
+        if self.proof_faults:
+            return _refusal(422, "VALIDATION_ERROR", self.proof_faults)
+        self.status, self.failure = "processing", None
+        return self._envelope()
+
     def _take_code(self, code: str, key: str | None) -> Answer:
         self.codes.append((code, key))
         if self.wrong_code:
-            return _refusal(422, "VALIDATION_ERROR", {"code": "wrong code, 4 tries left"})
+            return _refusal(422, "VALIDATION_ERROR", {"code": "is not the code that was sent"})
         self.status = "paid"
         return self._envelope()
+
+
+def _policy(script: str | None) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": pay.content_security_policy(NONCE, script),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
 
 
 def _refusal(status: int, code: str, details: dict[str, str]) -> Answer:

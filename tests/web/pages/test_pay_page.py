@@ -4,18 +4,30 @@ import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Literal, get_args
 
 import msgspec
 import pytest
 
+from eishro.adapters.payments import METHODS as OFFERED
 from eishro.addresses import origin_of
 from eishro.domain.payments.model import Status
 from eishro.domain.payments.port import Lightbox, Offline, Otp, Redirect
 from eishro.errors import Words
 from eishro.web.pages import messages, pay, rendering, sandbox
 from eishro.web.pages.assets import asset_address, read_asset
-from eishro.web.pages.pay_words import LABELS, METHODS, NOTICES, PHASES
+from eishro.web.pages.pay_words import (
+    AGAIN,
+    CLOSED,
+    LABELS,
+    METHODS,
+    NOTICES,
+    NOTICES_OF,
+    PHASES,
+    SHOWN,
+)
+from tests.web.pages.kinds import CASH, KINDS
 
 NONCE = "dGVzdC1ub25jZS0x"
 SCRIPT = "https://tnpg.moamalat.net:6006/js/lightbox.js"
@@ -23,6 +35,15 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\u2028\u2029&\"'<!--"
 WEIGHT_MAX = 30_000  # bytes of page, style and script together
 LANGUAGES: tuple[Literal["ar"], Literal["en"]] = ("ar", "en")
 
+TRANSFER = {
+    "beneficiary": "شركة النخلة",
+    "bank": "مصرف الجمهورية",
+    "bankEn": "Jumhouria Bank",
+    "iban": "LY83002048000020100120361",
+    "reference": "K7Q4-M2P9",
+    "amount": "25.500",
+    "currency": "LYD",
+}
 LIGHTBOX = Lightbox(
     SCRIPT,
     {
@@ -127,6 +148,7 @@ def test_the_script_is_told_what_the_gateway_needs() -> None:
     assert told["api"] == f"/api/payments/{VIEW.payment_id}"
     assert told["action"] == {
         "kind": "lightbox",
+        "canRetry": True,
         "scriptUrl": SCRIPT,
         "parameters": LIGHTBOX.parameters,
     }
@@ -144,7 +166,7 @@ def test_every_status_has_words_in_the_page(status: Status, language: Literal["a
 
 
 def test_both_languages_say_everything() -> None:
-    for words in (*LABELS.values(), *METHODS.values(), *NOTICES.values()):
+    for words in (*LABELS.values(), *METHODS.values(), *NOTICES.values(), *AGAIN.values()):
         assert words.ar.strip()
         assert words.en.strip()
     for headline, detail in PHASES.values():
@@ -154,9 +176,32 @@ def test_both_languages_say_everything() -> None:
 
 
 def test_the_script_uses_no_word_that_is_missing() -> None:
-    names = ("pay.js", "pay-lightbox.js", "pay-otp.js")
+    names = ("pay.js", "pay-lightbox.js", "pay-otp.js", "pay-offline.js")
     source = "".join(content(name).decode() for name in names)
     assert set(re.findall(r"words\.(\w+)", source)) == set(NOTICES)
+    anew = content("pay-again.js").decode()
+    assert set(re.findall(r"words\.(\w+)", anew)) == set(AGAIN)
+
+
+def test_cash_is_told_in_the_page_s_language_and_not_the_order_s() -> None:
+    assert "Pay LYD" not in outline("en", method="cod", action=CASH).text
+    english = outline("en", method="cod", action=CASH)
+    assert "Pay 25.500 LYD in cash to the courier." in english.text
+    assert "ادفع 25.500 د.ل نقدا لمندوب التوصيل." in outline(method="cod", action=CASH).text
+    assert not any("data-copy" in attrs for _, attrs in english.elements)
+    assert outline(action=Offline("كما قيل")).text.count("كما قيل") == 1
+
+
+def test_an_order_that_cannot_be_paid_any_more_offers_no_other_attempt() -> None:
+    for again, status in ((None, "failed"), (True, "expired"), (True, "cancelled")):
+        page = outline(again=again, status=status)
+        assert "hidden" not in page.with_id("again")
+        assert page.with_id("again")["href"] == f"/pay/{VIEW.payment_id}/again?lang=ar"
+    for status in ("action_required", "processing", "unknown", "paid"):
+        assert "hidden" in outline(status=status).with_id("again")
+    over = outline(again=False, status="failed")
+    assert not over.has_id("again")
+    assert CLOSED.ar in over.text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -174,6 +219,7 @@ def test_the_whole_page_is_light(language: Literal["ar", "en"]) -> None:
         Redirect(f"https://gateway.example/?q={HOSTILE}"),
         Otp(6, HOSTILE),
         Offline(HOSTILE),
+        Offline("", {"iban": HOSTILE, HOSTILE: HOSTILE}, takes_proof=True),
         None,
     ],
 )
@@ -223,9 +269,52 @@ def test_fields_and_states_speak_to_screen_readers() -> None:
     labels = {attrs.get("for") for tag, attrs in page.elements if tag == "label"}
     assert "code" in labels
     assert page.with_id("code")["autocomplete"] == "one-time-code"
-    assert page.with_id("code")["aria-describedby"] == "code-error"
+    assert page.with_id("code")["aria-describedby"] == "code-error lives"
     assert page.with_id("state")["aria-live"] == "polite"
     assert page.with_id("notice")["role"] == "alert"
+
+
+def test_facts_are_named_in_the_page_s_language_and_copied_as_banks_take_them() -> None:
+    action = Offline("", TRANSFER, takes_proof=True)
+    page = outline("en", action=action)
+    copies = [a["data-copy"] for tag, a in page.elements if tag == "button" and "data-copy" in a]
+    assert copies == [
+        "شركة النخلة",
+        "Jumhouria Bank",
+        "LY83002048000020100120361",
+        "25.500",
+        "K7Q4-M2P9",
+    ]
+    assert "LY83 0020 4800 0020 1001 2036 1" in page.text
+    assert "25.500 LYD" in page.text
+    assert "مصرف الجمهورية" not in page.text
+    assert "مصرف الجمهورية" in outline("ar", action=action).text
+    labels = {attrs.get("for") for tag, attrs in page.elements if tag == "label"}
+    inputs = {attrs.get("id") for tag, attrs in page.elements if tag == "input"}
+    assert inputs == labels
+    assert {"proof-senderName", "proof-file"} < inputs
+
+
+def test_a_code_to_scan_is_a_picture_of_the_page_itself() -> None:
+    page = outline(action=Offline("", TRANSFER, qr="000201010212"))
+    pictures = [attrs for tag, attrs in page.elements if tag == "img"]
+    assert [p["src"][:22] for p in pictures if p["src"]] == ["data:image/png;base64,"]
+    assert pictures[0]["alt"]
+    assert not page.has_id("proof")
+    assert not outline(action=Offline("", TRANSFER, qr="x" * 5000)).text.count("data:image")
+
+
+def test_a_transfer_is_looked_at_by_people_and_a_no_says_why() -> None:
+    action = Offline("", TRANSFER, takes_proof=True)
+    assert SHOWN["processing"][0].ar in outline(action=action, status="processing").text
+    page = outline(action=action, status="failed", failure="لم يصل المبلغ")
+    assert "لم يصل المبلغ" in page.text
+    assert "hidden" not in page.with_id("failure")
+
+
+def test_every_method_on_offer_has_a_name_on_the_page() -> None:
+    assert {m.method for m in OFFERED} <= set(METHODS)
+    assert {name for names in NOTICES_OF.values() for name in names} <= set(NOTICES)
 
 
 def test_without_javascript_the_page_says_so() -> None:
@@ -342,3 +431,13 @@ def test_the_sandbox_index_shows_links_cards_and_the_code(language: Literal["ar"
 def test_the_sandbox_index_refuses_strange_links(address: str) -> None:
     with pytest.raises(ValueError, match="path or web address"):
         sandbox.render_sandbox_index([(address, "x", "x")])
+
+
+def test_the_guide_s_pictures_are_all_there_and_small() -> None:
+    """Made by `python -m tests.web.pages.pictures`."""
+    folder = Path(__file__).resolve().parents[3] / "docs" / "guide"
+    names = [kind.name for kind in KINDS]
+    wanted = {f"pay-{name}-{lang}.png" for name in [*names, "again"] for lang in LANGUAGES}
+    guide = (folder / "hosted-payment-page.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"images/(pay-[\w-]+\.png)", guide)) == wanted
+    assert all(0 < (folder / "images" / name).stat().st_size < 60_000 for name in wanted)

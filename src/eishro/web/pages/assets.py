@@ -10,8 +10,11 @@ Asset = tuple[bytes, str, str]
 
 _TYPES = {
     "pay.css": "text/css; charset=utf-8",
+    "pay-again.css": "text/css; charset=utf-8",
+    "pay-again.js": "text/javascript; charset=utf-8",
     "pay.js": "text/javascript; charset=utf-8",
     "pay-lightbox.js": "text/javascript; charset=utf-8",
+    "pay-offline.js": "text/javascript; charset=utf-8",
     "pay-otp.js": "text/javascript; charset=utf-8",
 }
 

@@ -64,24 +64,24 @@ PHASES: dict[str, tuple[Words, Words]] = {
     "failed": (
         Words("The payment did not go through", "لم تتم عملية الدفع"),
         Words(
-            "The payment gateway refused it. You can try again or choose another way to pay "
-            "in the shop.",
-            "رفضت بوابة الدفع العملية. يمكنك المحاولة مرة أخرى أو اختيار طريقة دفع أخرى من المتجر.",
+            "The payment gateway refused it. You can try again or choose another way to pay.",
+            "رفضت بوابة الدفع العملية. يمكنك المحاولة مرة أخرى أو اختيار طريقة دفع أخرى.",
         ),
     ),
     "cancelled": (
-        Words("The payment was cancelled", "أُلغيت عملية الدفع"),
+        Words("This payment was given up", "أُغلقت عملية الدفع هذه"),
         Words(
-            "You can start again from your order in the shop.",
-            "يمكنك البدء من جديد من صفحة طلبك في المتجر.",
+            "You can pay again or choose another way to pay.",
+            "يمكنك الدفع مرة أخرى أو اختيار طريقة دفع أخرى.",
         ),
     ),
     "expired": (
         Words("The time to pay is over", "انتهت مهلة الدفع"),
         Words(
-            "You can start again from the shop. If money was taken from your card, the shop "
-            "is told by itself.",
-            "يمكنك البدء من جديد من المتجر. وإذا خُصم المبلغ من بطاقتك فسيعلم المتجر بذلك تلقائيا.",
+            "You can pay again or choose another way to pay. If money was taken from your card, "
+            "the shop is told by itself.",
+            "يمكنك الدفع مرة أخرى أو اختيار طريقة دفع أخرى. وإذا خُصم المبلغ من بطاقتك فسيعلم "
+            "المتجر بذلك تلقائيا.",
         ),
     ),
     "partially_refunded": (
@@ -100,6 +100,38 @@ PHASES: dict[str, tuple[Words, Words]] = {
         Words("The charge on your card was taken back.", "أُلغي خصم المبلغ من بطاقتك."),
     ),
 }
+
+# What the payer is told where an attempt is over and the order cannot be paid here any more.
+CLOSED = Words(
+    "This order cannot be paid here any more. If money was taken from you, the shop is told by "
+    "itself.",
+    "لم يعد بالإمكان دفع هذا الطلب من هنا. وإذا خُصم منك مبلغ فسيعلم المتجر بذلك تلقائيا.",
+)
+
+# In place of the above, where people of the shop look for the money.
+SHOWN: dict[str, tuple[Words, Words]] = {
+    "processing": (
+        Words("The shop is checking your transfer", "يتحقق المتجر من تحويلك"),
+        Words(
+            "Thank you. Your order is updated when the money is found on the account. Please do "
+            "not pay again; you may close this page.",
+            "شكرا لك. سيُحدَّث طلبك عند العثور على المبلغ في الحساب. يرجى عدم الدفع مرة أخرى، "
+            "ويمكنك إغلاق هذه الصفحة.",
+        ),
+    ),
+    "failed": (
+        Words("The transfer was not found", "لم يُعثر على التحويل"),
+        Words(
+            "The shop could not match what you sent. Check the details below and send the proof "
+            "again, or ask the shop.",
+            "لم يتمكن المتجر من مطابقة ما أرسلته. راجع البيانات أدناه وأرسل الإثبات مرة أخرى، أو "
+            "تواصل مع المتجر.",
+        ),
+    ),
+}
+
+# What there is to do with cash, in the language of the page and not of whoever ordered.
+CASH = Words("Pay {amount} LYD in cash to the courier.", "ادفع {amount} د.ل نقدا لمندوب التوصيل.")
 
 # Words that the script alone needs.
 NOTICES: dict[str, Words] = {
@@ -142,9 +174,47 @@ NOTICES: dict[str, Words] = {
         "يستغرق التأكيد وقتا أطول من المعتاد. يرجى عدم الدفع مرة أخرى، ويمكنك إغلاق هذه "
         "الصفحة فسيُحدَّث طلبك تلقائيا.",
     ),
+    "lives": Words("The code can be used for {time}.", "الرمز صالح لمدة {time}."),
+    "ranOut": Words(
+        "The code has run out; ask for a new one.", "انتهت صلاحية الرمز؛ اطلب رمزا جديدا."
+    ),
+    "codeIs": Words("The code {fault}.", "الرمز {fault}."),
+    "tries": Words("Tries left: {n}", "المحاولات المتبقية: {n}"),
+    "returned": Words(
+        "You are back from the gateway, and no payment is known yet. If you paid there, wait a "
+        "little; it shows here by itself. If not, you can go on.",
+        "عدت من بوابة الدفع ولم يُعرف دفع بعد. إذا كنت قد دفعت هناك فانتظر قليلا وستظهر النتيجة "
+        "هنا تلقائيا، وإلا فيمكنك المتابعة.",
+    ),
+    "copied": Words("Copied", "تم النسخ"),
+    "notCopied": Words("Not copied", "تعذر النسخ"),
+    "missing": Words("Please fill this in.", "يرجى ملء هذا الحقل."),
+    "large": Words("The picture is larger than 5 MB.", "حجم الصورة أكبر من 5 ميغابايت."),
+    "sendingProof": Words("Sending…", "جارٍ الإرسال…"),
+    "shown": Words("The shop has your proof.", "وصل الإثبات إلى المتجر."),
     "opening": Words("Opening…", "جارٍ الفتح…"),
     "sending": Words("Checking…", "جارٍ التحقق…"),
     "again": Words("Try again", "حاول مرة أخرى"),
+}
+
+# Those that only one kind of action says.
+NOTICES_OF: dict[str, tuple[str, ...]] = {
+    "lightbox": ("script", "closed", "declined", "opening"),
+    "redirect": ("returned",),
+    "otp": ("resent", "wrong", "length", "sending", "lives", "ranOut", "codeIs", "tries"),
+    "offline": ("copied", "notCopied", "missing", "large", "sendingProof", "shown"),
+}
+
+# Words of the script that begins another attempt.
+AGAIN: dict[str, Words] = {
+    "lost": Words(
+        "The connection is lost; nothing was begun. Please try again.",
+        "انقطع الاتصال ولم يبدأ الدفع. يرجى المحاولة مرة أخرى.",
+    ),
+    "busy": NOTICES["busy"],
+    "missing": NOTICES["missing"],
+    "refused": NOTICES["refused"],
+    "starting": Words("One moment…", "لحظة من فضلك…"),
 }
 
 # Words of the page itself.
@@ -161,6 +231,30 @@ LABELS: dict[str, Words] = {
     "confirm": Words("Confirm payment", "تأكيد الدفع"),
     "resend": Words("Send a new code", "إرسال رمز جديد"),
     "back": Words("Back to the shop", "العودة إلى المتجر"),
+    "choose": Words("How would you like to pay?", "كيف تود الدفع؟"),
+    "start": Words("Continue", "متابعة"),
+    "keep": Words("Do not pay now", "ليس الآن"),
+    "ask_phone": Words("Phone of the wallet", "رقم هاتف المحفظة"),
+    "ask_birthYear": Words("Year of birth", "سنة الميلاد"),
+    "ask_card": Words("Card number of the wallet", "رقم بطاقة المحفظة"),
+    "another": Words("Choose another way to pay", "اختر طريقة دفع أخرى"),
+    "again": Words("Pay again or choose another way", "ادفع مجددا أو اختر طريقة أخرى"),
+    "copy": Words("Copy", "نسخ"),
+    "unchecked": Words(
+        "This account number has no check digits: please compare each digit.",
+        "لا يحتوي رقم الحساب على خانات تحقق: يرجى مقارنة كل رقم بعناية.",
+    ),
+    "qr": Words("Code to scan with your bank's app", "رمز يُمسح بتطبيق المصرف"),
+    "scan": Words("Scan it with your bank's app, or", "امسحه بتطبيق مصرفك، أو"),
+    "save": Words("save the picture", "احفظ الصورة"),
+    "proof": Words("I have sent the money", "لقد أرسلت المبلغ"),
+    "proof_senderName": Words("Name of the sender", "اسم المحوِّل"),
+    "proof_bank": Words("Bank of the sender", "مصرف المحوِّل"),
+    "proof_date": Words("Day of the transfer", "تاريخ التحويل"),
+    "proof_bankReference": Words("Number of the transfer", "رقم عملية التحويل"),
+    "proof_file": Words("Picture of the receipt", "صورة الإيصال"),
+    "optional": Words("(if you have one)", "(إن وُجدت)"),
+    "show_proof": Words("Send the proof", "إرسال الإثبات"),
     "noscript": Words(
         "This page needs JavaScript to run the payment. Please switch it on and reload.",
         "تحتاج هذه الصفحة إلى تفعيل جافاسكربت لإتمام الدفع. يرجى تفعيله ثم إعادة التحميل.",

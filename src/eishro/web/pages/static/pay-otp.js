@@ -1,22 +1,29 @@
 /* The form for a one-time code: sends it, shows what is wrong with it, asks for a new one.
  *
- * `pay.js` calls `eishroAction` once.
+ * `pay.js` calls `eishroAction` once and keeps what it returns: `update` is told what there is to
+ * do each time the server says it, since another tab may have asked for a new code.
  */
 "use strict";
 
 window.eishroAction = (payment) => {
-  const { action, words } = payment;
-  const field = document.getElementById("code");
-  const problem = document.getElementById("code-error");
-  const confirm = document.getElementById("confirm");
-  const resend = document.getElementById("resend");
+  const { words } = payment;
+  const at = (id) => document.getElementById(id);
+  const field = at("code");
+  const problem = at("code-error");
+  const confirm = at("confirm");
+  const resend = at("resend");
   const label = confirm.textContent;
+  const resendLabel = resend.textContent;
 
-  // Gateways refuse a second code within a minute or so.
+  // Gateways refuse a second code within a minute or so, also where they do not say until when.
   const RESEND_SECONDS = 60;
 
+  let action = payment.action;
   let sending = false;
+  let asking = false;
+  let triesLeft = action.triesLeft;
   let codeKey = { code: null, key: null };
+  let waitUntil = 0;
 
   function asciiDigits(text) {
     return text
@@ -45,54 +52,91 @@ window.eishroAction = (payment) => {
     }
   }
 
-  function renderSending(busy) {
-    sending = busy;
-    confirm.disabled = busy;
-    confirm.textContent = busy ? words.sending : label;
+  function write(place, text) {
+    if (place.textContent !== text) place.textContent = text;
+  }
+
+  function clock(milliseconds) {
+    const seconds = Math.ceil(milliseconds / 1000);
+    return Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
+  }
+
+  // Called every second: how long the code lives, and from when on another may be asked for.
+  function render() {
+    const now = payment.now();
+    const lives = action.expiresAt ? Date.parse(action.expiresAt) - now : null;
+    const left = lives === null ? "" : words.lives.replace("{time}", clock(lives));
+    write(at("lives"), lives !== null && lives <= 0 ? words.ranOut : left);
+    const until = Math.max(waitUntil, action.resendAt ? Date.parse(action.resendAt) : 0);
+    const waits = until - now;
+    resend.disabled = asking || sending || waits > 0;
+    write(resend, waits > 0 ? resendLabel + " (" + clock(waits) + ")" : resendLabel);
+    confirm.disabled = sending;
+    write(confirm, sending ? words.sending : label);
+  }
+
+  function wrongText(details) {
+    if (triesLeft > 0) triesLeft -= 1;
+    const text = details.code ? words.codeIs.replace("{fault}", details.code) : words.wrong;
+    return text + " " + words.tries.replace("{n}", String(triesLeft));
   }
 
   async function sendCode(event) {
     event.preventDefault();
     if (sending) return;
     const code = asciiDigits(field.value);
-    if (!code || (action.length && code.length !== action.length)) {
+    if (!/^[0-9]+$/.test(code) || (action.length && code.length !== action.length)) {
       fault(words.length);
       return;
     }
     fault("");
     payment.say("");
-    renderSending(true);
+    sending = true;
+    render();
     let wrong = "";
     try {
       const answer = await payment.send("/otp", { code }, keyFor(code));
-      if (answer.status === 422) wrong = (answer.error.details || {}).code || words.wrong;
+      // The same code again after a refusal is another try.
+      if (!answer.ok) codeKey = { code: null, key: null };
+      if (answer.status === 422) wrong = wrongText(answer.error.details || {});
       else if (answer.status === 429) payment.say(words.busy);
       else if (!answer.ok) payment.say(answer.error.message || words.refused, "bad");
     } catch (error) { /* the notice tells, and the state is asked for */ }
-    renderSending(false);
+    sending = false;
+    render();
     if (wrong) fault(wrong);
     payment.askSoon();
   }
 
   async function resendCode() {
-    resend.disabled = true;
+    if (asking || sending) return;
+    asking = true;
     codeKey = { code: null, key: null };
-    setTimeout(() => { resend.disabled = false; }, RESEND_SECONDS * 1000);
     fault("");
+    render();
     try {
       const answer = await payment.send("/otp/resend", {});
       if (answer.ok) payment.say(words.resent, "good");
       else if (answer.status === 429) payment.say(words.busy);
       else payment.say(answer.error.message || words.refused, "bad");
+      const isSoon = answer.ok && action.resendAt && Date.parse(action.resendAt) > payment.now();
+      const seconds = answer.ok || answer.status === 429 ? answer.wait || RESEND_SECONDS : 0;
+      waitUntil = isSoon ? 0 : payment.now() + seconds * 1000;
     } catch (error) { /* as above */ }
+    asking = false;
+    render();
     field.focus();
     payment.askSoon();
   }
 
-  document.getElementById("otp").addEventListener("submit", sendCode);
+  at("otp").addEventListener("submit", sendCode);
   field.addEventListener("input", () => fault(""));
   resend.addEventListener("click", resendCode);
-  confirm.disabled = false;
-  resend.disabled = false;
-  return {};
+  setInterval(render, 1000);
+  return {
+    render,
+    update: (now) => {
+      if (now.kind === "otp") action = now;
+    },
+  };
 };

@@ -19,15 +19,18 @@
   const PAUSES_IDLE = [20, 30, 60, 120];
   const BACKOFF_SECONDS_MAX = 30;
   const REQUEST_SECONDS_MAX = 30;
+  const UPLOAD_SECONDS_MAX = 180;
   const SLOW_AFTER_SECONDS = 45;
   // How long a completion outweighs an older "no" of the server.
   const COMPLETION_SECONDS = 900;
   const REPORTS_MAX = 5;
 
   let status = page.status;
+  let failure = page.failure;
   let shown = page.phase;
   let shownAt = Date.now();
   let kept = recall();
+  const skew = page.now ? Date.parse(page.now) - Date.now() : 0;
   let lost = false;
   let leaving = false;
   let notice = null;
@@ -68,7 +71,7 @@
 
   function isReady() {
     const now = phase();
-    return now.startsWith("ready_") || (now === "failed" && action.kind === "lightbox");
+    return now.startsWith("ready_") || (now === "failed" && action.canRetry === true);
   }
 
   function isOver() {
@@ -89,18 +92,28 @@
       if (isOver()) notice = null;
       if (hadFocus || document.activeElement === document.body) state.focus();
     }
-    if (now === "processing" && Date.now() - shownAt > SLOW_AFTER_SECONDS * 1000) {
+    const isSlow = Date.now() - shownAt > SLOW_AFTER_SECONDS * 1000;
+    if (now === "processing" && action.kind !== "offline" && isSlow) {
       if (at("detail").textContent !== words.slow) at("detail").textContent = words.slow;
     }
     show("action", isReady());
+    show("again", CLOSED.includes(now) || now === "ready_otp");
     show("until", now.startsWith("ready_"));
     show("back", isOver() || now === "unknown" || now === "ready_offline");
     renderNotice();
+    renderFailure(now);
     if (runner.render) runner.render();
   }
 
   function show(id, visible) {
     if (at(id)) at(id).hidden = !visible;
+  }
+
+  // Why people of the shop said no; a gateway's own words would tell the payer nothing.
+  function renderFailure(now) {
+    if (!at("failure")) return;
+    if (at("failure").textContent !== failure) at("failure").textContent = failure;
+    show("failure", now === "failed" && failure !== "");
   }
 
   function renderNotice() {
@@ -121,17 +134,20 @@
 
   async function call(method, path, body, key) {
     const stop = new AbortController();
-    const late = setTimeout(() => stop.abort(), REQUEST_SECONDS_MAX * 1000);
+    const isForm = body instanceof FormData;
+    const seconds = isForm ? UPLOAD_SECONDS_MAX : REQUEST_SECONDS_MAX;
+    const late = setTimeout(() => stop.abort(), seconds * 1000);
     const headers = { "Accept-Language": page.language };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
     if (key) headers["Idempotency-Key"] = key;
     try {
       const response = await fetch(page.api + path, {
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined || isForm ? body : JSON.stringify(body),
         cache: "no-store",
-        keepalive: method === "POST",
+        // Browsers keep only small requests alive.
+        keepalive: method === "POST" && !isForm,
         signal: stop.signal,
       });
       // Whoever answers without our envelope (a hotel's sign-in page, a proxy) is not the server.
@@ -152,6 +168,8 @@
   function take(answer) {
     if (!answer.ok || !answer.data || typeof answer.data.status !== "string") return false;
     status = answer.data.status;
+    failure = answer.data.failure || "";
+    if (answer.data.action && runner.update) runner.update(answer.data.action);
     // What there is to do has changed since the page was made: let the server make it anew.
     if (page.isEarly && status === "action_required" && answer.data.action) {
       leaving = true;
@@ -222,7 +240,8 @@
     }
     if (kept.reports.length) return wait;
     if (isOver()) return null;
-    const pauses = phase().startsWith("ready_") ? PAUSES_IDLE : PAUSES;
+    const isIdle = phase().startsWith("ready_") || action.kind === "offline";
+    const pauses = isIdle ? PAUSES_IDLE : PAUSES;
     return Math.max(wait, pauses[Math.min(round++, pauses.length - 1)]);
   }
 
@@ -266,6 +285,8 @@
   const runner = !window.eishroAction ? {} : window.eishroAction({
     action,
     words,
+    // The server's clock: telephones are often set wrong.
+    now: () => Date.now() + skew,
     isReady,
     isCompleted: completed,
     hasNotice: () => notice !== null,
@@ -286,6 +307,11 @@
       leaving = true;
       at("go").setAttribute("aria-disabled", "true");
     });
+  }
+  // The way back from a gateway's page ends here.
+  if (location.hash === "#back") {
+    history.replaceState(null, "", location.pathname + location.search);
+    if (isReady()) say(words.returned);
   }
   addEventListener("online", askSoon);
   addEventListener("offline", () => {

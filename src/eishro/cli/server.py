@@ -8,6 +8,7 @@ for a connection's protocol has no deadline), and as many are taken as there are
 import asyncio
 import contextlib
 import importlib
+import logging
 import resource
 import signal
 import sys
@@ -76,6 +77,7 @@ def run_server(
 
 
 def _serve_processes(target: str, options: dict[str, Any], workers: int, *, reload: bool) -> None:
+    """In processes of their own, watched by this one."""
     from granian import Granian
 
     Granian(
@@ -89,19 +91,27 @@ def _serve_processes(target: str, options: dict[str, Any], workers: int, *, relo
 
 
 async def _serve_here(target: str, options: dict[str, Any]) -> None:
-    """In this process: one that only watches over another would take a quarter of its memory."""
+    """In this process (docs/decisions/0027-one-process.md). Where the application does not start,
+    the exit code is 1, as it is where processes are watched.
+    """
     from granian.server.embed import Server
 
     module, _, name = target.partition(":")
     server = Server(getattr(importlib.import_module(module), name), **options)
     server.workers_kill_timeout = STOP_SECONDS
     loop = asyncio.get_running_loop()
+    logging.getLogger("_granian").addFilter(_is_news)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
     with contextlib.suppress(TimeoutError):
         await server.serve()
     if not server.interrupt_signal:
         sys.exit(1)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what Granian says at each start of the way it is used here."""
+    return "experimental" not in record.getMessage()
 
 
 def raise_open_files() -> int:

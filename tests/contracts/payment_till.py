@@ -82,7 +82,7 @@ class Till:
         self.stamps = MemoryStamps()
         self.order_id = ""
         self.store_id = 0
-        self.owner: dict[str, str] = {}  # headers of the store's owner
+        self.owner: dict[str, str] = {}  # headers of whoever decides at the store's desk
         self.is_silent = False  # then the browser brings nothing back either
         self._providers: dict[str, PaymentProvider] = {}
         self.restart()

@@ -32,7 +32,6 @@ from tests.stories.people import (
 from tests.transferring import IBAN, PNG
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-SHOP = "https://shop.example.ly/orders"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
@@ -230,14 +229,16 @@ def test_a_buyer_who_gives_up_at_a_gateway_is_back_in_the_chosen_language_and_pa
     if not story.gateway_url.startswith(story.shop_url):
         return  # as above
     basket = story.order(story.product())
-    payment = story.start_payment(basket, method="plutu_cards", returnUrl=SHOP)
+    payment = story.start_payment(
+        basket, method="plutu_cards", returnUrl=f"{story.shop_url}/orders"
+    )
     page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
     page.locator("#go").click()
     page.locator("button[value=cancel]").click()
     page.wait_for_url(f"{story.shop_url}/pay/{payment['id']}?lang=en")
     expect_phase(page, "failed")
     expect(page.locator("#go")).to_be_hidden()
-    expect(page.locator("#back")).to_have_attribute("href", SHOP)
+    expect(page.locator("#back")).to_have_attribute("href", f"{story.shop_url}/orders")
     payment = story.start_payment(basket, method="plutu_cards")
     page.goto(f"{story.shop_url}/pay/{payment['id']}?lang=en")
     page.locator("#go").click()
@@ -276,7 +277,7 @@ def test_a_buyer_transfers_the_money_and_shows_the_receipt(story: Story, page: P
 def test_a_buyer_whose_card_was_refused_pays_with_a_wallet_and_never_twice(
     story: Story, page: Page
 ) -> None:
-    basket, card = open_page(story, page, "?lang=en", returnUrl=SHOP)
+    basket, card = open_page(story, page, "?lang=en", returnUrl=f"{story.shop_url}/orders")
     page.locator("#pay").click()
     give_card(page, DECLINED_CARD)
     expect_phase(page, "failed")
@@ -295,7 +296,7 @@ def test_a_buyer_whose_card_was_refused_pays_with_a_wallet_and_never_twice(
         page.get_by_label("One-time code").fill("1111")
         page.get_by_role("button", name="Confirm payment").click()
     expect_phase(page, "paid")
-    expect(page.locator("#back")).to_have_attribute("href", SHOP)
+    expect(page.locator("#back")).to_have_attribute("href", f"{story.shop_url}/orders")
     story.wait_until_paid(basket)
     # The card's page, opened once more, charges nothing.
     page.goto(f"{story.shop_url}/pay/{card['id']}?lang=en")

@@ -94,19 +94,23 @@ async def start_payment(
             orders.save_order(_waiting(order, payment), seen=order),
             *_closing(closes, payment.created_at),
             payments.insert_payment(payment),
-            audit.record(
-                actor,
-                "payment.started",
-                payment.id,
-                payment.created_at,
-                store_id=order.store_id,
-                order=order.id,
-                method=payment.method,
-            ),
+            _started(actor, payment),
         )
     )
     await keep_exchanges(shop, payment)
     return payment
+
+
+def _started(actor: Actor, payment: Payment) -> Statement:
+    return audit.record(
+        actor,
+        "payment.started",
+        payment.id,
+        payment.created_at,
+        store_id=payment.store_id,
+        order=payment.order_id,
+        method=payment.method,
+    )
 
 
 def _waiting(order: Order, payment: Payment) -> Order:

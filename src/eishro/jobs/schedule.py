@@ -32,7 +32,7 @@ from eishro.jobs.settle_books import settle_books
 
 _LOG = structlog.get_logger("eishro.jobs")
 
-TURN_SECONDS = 1.0  # from the beginning of a turn to that of the next
+TURN_SECONDS = 0.5  # from the beginning of a turn to that of the next
 PAUSE_SECONDS_MIN = 0.1  # after a turn that took long
 NEWS_GRACE = timedelta(seconds=10)  # the request that stored a notification works it off itself
 KEEP_EVENTS = timedelta(days=7)
@@ -44,9 +44,9 @@ REFUNDS_AT_ONCE = 20
 EVENTS_MAX = 100  # in one turn
 EVENTS_AT_ONCE = 20  # claimed and finished together
 HANDLERS_AT_ONCE = 4  # mails on their way; more would take turns from requests
-# Between the beginnings of two events beside requests: a turn of them spread over most of its
-# second lets nobody wait, the same at one go is a tenth of a second for everybody who comes then.
-EVENTS_APART_SECONDS = 0.006
+# Between the beginnings of two events beside requests: a hundred of them spread over a second let
+# nobody wait, the same at one go is a tenth of a second for everybody who comes then.
+EVENTS_APART_SECONDS = 0.009
 
 Step = Callable[[Shop], Awaitable[int]]
 

@@ -2,6 +2,7 @@
 payment's life stands on.
 """
 
+import abc
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
@@ -32,7 +33,7 @@ Act = Literal["pay", "decline", "cancel"]
 RATE = UsdRate(4_850_000, "test")
 
 
-class Cashier:
+class Cashier(abc.ABC):
     """A gateway, and how its payer acts; subclasses say the rest."""
 
     gateway: Gateway
@@ -51,9 +52,9 @@ class Cashier:
         build = SIMULATORS[self.gateway.provider]
         return build(till.fields, till.world.clock, till.http)
 
+    @abc.abstractmethod
     async def act(self, till: "Till", payment: dict[str, Any], what: Act) -> None:
         """The payer acts at the simulator, and what the browser brings back is brought back."""
-        raise NotImplementedError
 
     async def repeat(self, till: "Till", payment: dict[str, Any]) -> None:
         """What told of the money tells of it again."""

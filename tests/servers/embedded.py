@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-from granian.constants import Interfaces
-from granian.server.embed import Server
+
+from eishro.cli.address import bind
+from eishro.server.limits import Limits
+from eishro.server.serving import Server
 
 _TRIES = 500
 _PAUSE_SECONDS = 0.01
@@ -16,15 +18,13 @@ _PAUSE_SECONDS = 0.01
 @contextlib.asynccontextmanager
 async def served(app: Any, port: int) -> AsyncIterator[None]:
     """The application listens on loopback while the block runs."""
-    server = Server(
-        app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False
-    )
-    serving = asyncio.create_task(server.serve())
+    server = Server(app, Limits(stop_seconds=1.0))
+    serving = asyncio.create_task(server.serve(bind("127.0.0.1", port)))
     try:
         await _is_up(port)
         yield
     finally:
-        server.stop()  # type: ignore[no-untyped-call]
+        server.stop()
         await serving
 
 

@@ -11,8 +11,14 @@ class CannotListen(Exception):
 def check_address(host: str, port: int) -> None:
     """Listen for a moment, and say plainly what would fail later.
 
-    The server itself lets a second one of the same user join it on a port; this does not, so that
-    requests never go to one that was forgotten.
+    Raises:
+        CannotListen: the address, the port, and why.
+    """
+    bind(host, port).close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket of this address and port, for this process alone.
 
     Raises:
         CannotListen: the address, the port, and why.
@@ -21,15 +27,17 @@ def check_address(host: str, port: int) -> None:
         family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
     except ValueError:
         raise CannotListen(f"{host} is not an IP address such as 127.0.0.1 or 0.0.0.0") from None
+    taken = socket.socket(family, socket.SOCK_STREAM)
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # Connections of a server that has just ended do not count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            probe.listen(1)
+        # Connections of a server that has just ended do not count.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((host, port))
+        taken.listen()
     except OSError as error:
+        taken.close()
         why = error.strerror or str(error)
         raise CannotListen(f"cannot listen on {joined(host, port)}: {why}") from None
+    return taken
 
 
 def joined(host: str, port: int) -> str:

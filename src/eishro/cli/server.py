@@ -1,33 +1,34 @@
 """Starting the HTTP server.
 
 Slow or silent clients are many connections and little work. So: each must send its request within
-a deadline, HTTP/1 alone is spoken (a proxy in front speaks what it likes with browsers; waiting
-for a connection's protocol has no deadline), and as many are taken as there are descriptors for.
+a deadline, HTTP/1 alone is spoken (a proxy in front speaks what it likes with browsers), and as
+many are taken as there are descriptors for.
 """
 
 import asyncio
 import contextlib
 import importlib
-import logging
 import resource
 import signal
+import socket
 import sys
-from typing import Any
+from pathlib import Path
 
 import uvloop
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
 
-from eishro.cli.address import check_address
+import eishro
+from eishro.cli.address import bind
 from eishro.cli.environment import warn
+from eishro.server.limits import Limits
+from eishro.server.processes import run_many, run_reloading
+from eishro.server.serving import CannotStart, Server
 from eishro.settings import Settings
 
-BACKLOG = 2048
-STOP_SECONDS = 10
+STOP_SECONDS = 10  # for requests under way
+CLOSE_SECONDS = 10  # and for the application to close what it has opened
 OPEN_FILES_MAX = 65_536  # enough; where there is no hard limit, "all" is a number nothing can use
 OPEN_FILES_KEPT = 256  # of a process, for the database, files and gateways
-CONNECTIONS_MAX = 8_192  # of a process; a silent one costs it some 17 kilobytes
-HEAD_BYTES_MAX = 32_768  # what it may cost at most before its request is looked at
+CONNECTIONS_MAX = 8_192  # of a process; a silent one costs it some kilobytes
 
 
 def run_server(
@@ -52,66 +53,39 @@ def run_server(
             file=sys.stderr,
         )
         sys.exit(2)
-    check_address(host, port)
+    listening = bind(host, port)
     warn(settings)
     open_files = raise_open_files()
-    options = {
-        "address": host,
-        "port": port,
-        "interface": Interfaces.ASGI,
-        "factory": True,
-        "http": HTTPModes.http1,
-        "http1_settings": HTTP1Settings(
-            header_read_timeout=settings.header_seconds * 1_000,
-            max_buffer_size=HEAD_BYTES_MAX,
-        ),
-        "backlog": BACKLOG,
-        "backpressure": max(1, min(CONNECTIONS_MAX, open_files - OPEN_FILES_KEPT)),
-        "log_access": False,
-        "websockets": False,
-    }
-    if workers == 1 and not reload:
-        uvloop.run(_serve_here(target, options))
-    else:
-        _serve_processes(target, options, workers, reload=reload)
+    limits = Limits(
+        head_seconds=settings.header_seconds,
+        stop_seconds=STOP_SECONDS,
+        connections=max(1, min(CONNECTIONS_MAX, open_files - OPEN_FILES_KEPT)),
+    )
+
+    def work(tie: int | None = None) -> None:
+        uvloop.run(_serve(target, listening, limits, tie))
+
+    if reload:
+        source = Path(eishro.__file__).parent
+        sys.exit(run_reloading(work, source, STOP_SECONDS + CLOSE_SECONDS))
+    if workers > 1:
+        sys.exit(run_many(work, workers, STOP_SECONDS + CLOSE_SECONDS))
+    work()
 
 
-def _serve_processes(target: str, options: dict[str, Any], workers: int, *, reload: bool) -> None:
-    """In processes of their own, watched by this one."""
-    from granian import Granian
-
-    Granian(
-        target,
-        workers=workers,
-        loop=Loops.uvloop,
-        reload=reload,
-        workers_kill_timeout=STOP_SECONDS,
-        **options,
-    ).serve()
-
-
-async def _serve_here(target: str, options: dict[str, Any]) -> None:
-    """In this process (docs/decisions/0027-one-process.md). Where the application does not start,
-    the exit code is 1, as it is where processes are watched.
-    """
-    from granian.server.embed import Server
-
+async def _serve(target: str, listening: socket.socket, limits: Limits, tie: int | None) -> None:
+    """Serve until a signal says to stop, or nothing holds the other end of `tie`."""
     module, _, name = target.partition(":")
-    server = Server(getattr(importlib.import_module(module), name), **options)
-    server.workers_kill_timeout = STOP_SECONDS
+    server = Server(getattr(importlib.import_module(module), name)(), limits)
     loop = asyncio.get_running_loop()
-    logging.getLogger("_granian").addFilter(_is_news)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
-    with contextlib.suppress(TimeoutError):
-        await server.serve()
-    if not server.interrupt_signal:
+    if tie is not None:
+        loop.add_reader(tie, server.stop)
+    try:
+        await server.serve(listening)
+    except CannotStart:  # it has said why
         sys.exit(1)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Not what Granian says at each start of the way it is used here."""
-    return "experimental" not in record.getMessage()
 
 
 def raise_open_files() -> int:

@@ -1,0 +1,234 @@
+"""One request and its answer, as an ASGI application sees them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import structlog
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Application = Callable[
+    [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
+    Awaitable[None],
+]
+
+_LOG = structlog.get_logger("eishro.server")
+_FIRST_LINES = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode())
+    for status in HTTPStatus
+}
+_BODILESS = frozenset({204, 304})
+
+
+def plain_answer(status: int, *headers: bytes) -> bytes:
+    """A whole answer without a body, the last one of its connection."""
+    lines = b"".join(header + b"\r\n" for header in headers)
+    return _FIRST_LINES[status] + lines + b"content-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Wire(Protocol):
+    """What an exchange needs of its connection."""
+
+    @property
+    def date(self) -> bytes:
+        """The header line."""
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep until the client takes it."""
+
+    def room(self) -> Awaitable[None] | None:
+        """What to wait for before sending more; None where there is room."""
+
+    def set_reading(self) -> None:
+        """Something of a body has been taken: read on, if nothing else waits."""
+
+    def invite(self) -> None:
+        """Tell a client that asks first to send its body."""
+
+    def end(self, exchange: "Exchange") -> None:
+        """The answer has been sent."""
+
+
+class Exchange:
+    """A request that has been read to the end of its head, and its answer.
+
+    `scope` is ASGI's. `keeps_alive`: whether another request may follow on the connection.
+    """
+
+    __slots__ = (
+        "_body",
+        "_headers",
+        "_is_chunked",
+        "_is_told",
+        "_left",
+        "_waiter",
+        "_wire",
+        "has_ended",
+        "has_started",
+        "is_gone",
+        "is_whole",
+        "keeps_alive",
+        "scope",
+        "status",
+        "task",
+        "unread_bytes",
+        "wants_invitation",
+    )
+
+    def __init__(self, wire: Wire, scope: Scope, *, keeps_alive: bool) -> None:
+        self._wire = wire
+        self.scope = scope
+        self.keeps_alive = keeps_alive
+        self.wants_invitation = False
+        self.task: asyncio.Task[None] | None = None
+        self._body: list[bytes] = []
+        self.unread_bytes = 0
+        self.is_whole = False  # the body has come to its end
+        self._is_told = False  # and the application has been told
+        self.is_gone = False  # nobody listens any more
+        self._waiter: asyncio.Future[None] | None = None
+        self.status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self.has_started = False  # something of the answer has been sent
+        self.has_ended = False
+        self._is_chunked = False
+        self._left: int | None = None  # bytes that the head has promised
+
+    async def run(self, application: Application) -> None:
+        """Let the application answer; what it leaves open ends with the connection."""
+        try:
+            await application(self.scope, self.receive, self.send)
+        except Exception:  # noqa: BLE001 - whatever it was, the server goes on
+            _LOG.exception("application_fault", path=self.scope["path"])
+        if not self.has_ended:
+            self.keeps_alive = False
+            if not self.has_started:
+                self.has_started = True
+                self._wire.write(plain_answer(500))
+            self._end()
+
+    # What the connection brings.
+
+    def feed(self, part: bytes) -> None:
+        """A part of the body."""
+        self._body.append(part)
+        self.unread_bytes += len(part)
+        self._wake()
+
+    def close_body(self) -> None:
+        """The body has come to its end."""
+        self.is_whole = True
+        self._wake()
+
+    def lose(self) -> None:
+        """The client is gone. Where its body has not come whole, nothing has been done, and
+        nothing is: half a file must not be taken for a file.
+        """
+        self.is_gone = True
+        if not self.is_whole and self.task is not None:
+            self.task.cancel()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # What the application calls.
+
+    async def receive(self) -> Message:
+        """The next part of the body; `http.disconnect` when there is nobody to answer."""
+        while not (self._body or self.is_whole) or self._is_told:
+            if self.is_gone or self.has_ended:
+                return {"type": "http.disconnect"}
+            if self.wants_invitation:
+                self.wants_invitation = False
+                self._wire.invite()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        parts, self._body = self._body, []
+        self._is_told = self.is_whole
+        if self.unread_bytes:
+            self.unread_bytes = 0
+            self._wire.set_reading()
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        return {"type": "http.request", "body": body, "more_body": not self._is_told}
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, waiting while the client does not take it.
+
+        Raises:
+            RuntimeError: not what HTTP or ASGI allow at this point.
+        """
+        if message["type"] == "http.response.start":
+            if self.status:
+                raise RuntimeError("an answer has begun already")
+            self.status = message["status"]
+            self._headers = message.get("headers") or []
+            return
+        if not self.status or self.has_ended:
+            raise RuntimeError("a body outside an answer")
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if not self.is_gone:
+            self._wire.write(self._rendered(body, more=more))
+            while more and not self.is_gone and (room := self._wire.room()) is not None:
+                await room
+        if not more:
+            if self._left:
+                self.keeps_alive = False  # less than the head has promised
+            self._end()
+
+    def _rendered(self, body: bytes, *, more: bool) -> bytes:
+        head = b""
+        if not self.has_started:
+            head = self._head(None if more else len(body))
+            self.has_started = True
+        if self.scope["method"] == "HEAD" or self.status in _BODILESS:
+            self._left = None
+            return head
+        if self._is_chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            return head + chunk + (b"" if more else b"0\r\n\r\n")
+        if self._left is not None:
+            self._left -= len(body)
+            if self._left < 0:
+                raise RuntimeError("more than the head has promised")
+        return head + body
+
+    def _head(self, length: int | None) -> bytes:
+        """The answer's head; `length` of the whole body, where it is known."""
+        lines = [_FIRST_LINES.get(self.status) or b"HTTP/1.1 %d \r\n" % self.status]
+        promised = None
+        for name, value in self._headers:
+            if name == b"content-length":
+                promised = int(value)
+            lines += (name, b": ", value, b"\r\n")
+        count = len(self._headers) + 3
+        self._left = promised
+        if promised is None and self.status not in _BODILESS:
+            if length is not None:
+                lines.append(b"content-length: %d\r\n" % length)
+            elif self.scope["http_version"] == "1.1":
+                self._is_chunked = True
+                lines.append(b"transfer-encoding: chunked\r\n")
+            else:
+                self.keeps_alive = False
+                count -= 1
+        else:
+            count -= 1
+        lines.append(self._wire.date)
+        if not self.is_whole:
+            self.keeps_alive = False  # nobody will read the rest
+        if not self.keeps_alive:
+            lines.append(b"connection: close\r\n")
+            count += 1
+        head = b"".join(lines)
+        if head.count(b"\n") != count or head.count(b"\r") != count:
+            raise RuntimeError("a header of the answer holds a line break")
+        return head + b"\r\n"
+
+    def _end(self) -> None:
+        self.has_ended = True
+        self._wake()
+        self._wire.end(self)

@@ -195,7 +195,7 @@ def _versions(plan: Plan) -> dict[str, str]:
     programs = {"Node": node()} | ({"Bun": bun()} if plan.takes(HONO_BUN) else {})
     return {
         "Python": platform.python_version(),
-        **{name: version(name) for name in ("falcon", "granian", "apsw", "asyncpg")},
+        **{name: version(name) for name in ("falcon", "httptools", "granian", "apsw", "asyncpg")},
         **{name: _ask_version(program) for name, program in programs.items()},
         **package["dependencies"],
     }

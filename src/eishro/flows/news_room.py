@@ -7,13 +7,14 @@ order do not wait for it. What finds the room full is left to the sweep: nothing
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 
-TURNS_AT_ONCE = 1  # pieces of news at the database; each more takes turns from requests
+from eishro.flows.spare_time import SpareTime, Traffic
+
+TURNS_AT_ONCE = 4  # pieces of news at the database, so that one disk sync serves several
 IN_HAND_MAX = 2_000  # pieces of news that a process has taken on
-BUSY_SECONDS = 0.002  # how long a turn of the loop takes where requests are waiting
-PAUSE_SECONDS_MAX = 0.05
+PAUSE_SECONDS_MIN = 0.001
+PAUSE_SECONDS_MAX = 0.2  # so twenty turns a second are taken however much there is to answer
 
 
 class NewsRoom:
@@ -22,6 +23,7 @@ class NewsRoom:
     def __init__(self) -> None:
         self._in_hand: set[str] = set()
         self._turns = asyncio.Semaphore(TURNS_AT_ONCE)
+        self._spare_time = SpareTime(PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX)
 
     def take(self, news_id: str) -> bool:
         """Take it on; False where somebody here has it, or there is no room."""
@@ -35,15 +37,8 @@ class NewsRoom:
         self._in_hand.discard(news_id)
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """One's turn at the database; nobody waits for a gateway inside.
-
-        Where a turn of the event loop takes long, requests are waiting: they go first.
-        """
+    async def turn(self, traffic: Traffic) -> AsyncIterator[None]:
+        """One's turn at the database; nobody waits for a gateway inside."""
         async with self._turns:
-            begun = time.monotonic()
-            await asyncio.sleep(0)
-            taken = time.monotonic() - begun
-            if taken > BUSY_SECONDS:
-                await asyncio.sleep(min(2 * taken, PAUSE_SECONDS_MAX))
+            await self._spare_time.pause(traffic)
             yield

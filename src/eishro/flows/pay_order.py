@@ -330,7 +330,7 @@ async def work_off_news(shop: Shop, news: News) -> Payment | None:
     if not room.take(news.id):
         return None
     try:
-        async with room.turn():
+        async with room.turn(shop.traffic):
             payment = (
                 await payments.find_by_reference(shop.db, news.provider, news.reference)
                 if news.reference
@@ -345,7 +345,7 @@ async def work_off_news(shop: Shop, news: News) -> Payment | None:
             await shop.db.commit(Batch(payments.settle_news(news.id, f"refunds_checked:{count}")))
             return payment
         answer = await _believe(shop, payment, provider, news)
-        async with room.turn():
+        async with room.turn(shop.traffic):
             await keep_exchanges(shop, payment)
             checked = await record_answer(shop, payment.id, answer, _NEWS)
             settled = payments.settle_news(news.id, f"checked:{checked.status}")

@@ -28,6 +28,7 @@ from eishro.errors import Stale
 from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.news_room import NewsRoom
 from eishro.flows.price_list import PriceList
+from eishro.flows.spare_time import Traffic
 from eishro.keyring import Keyring
 
 TRIES_MAX = 12  # of a flow that finds its reads outdated
@@ -96,6 +97,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     identity_providers: Mapping[str, IdentityProvider] = {}
     sms: SmsGateway = NoSms()
     news_room: NewsRoom = msgspec.field(default_factory=NewsRoom)
+    traffic: Traffic = msgspec.field(default_factory=Traffic)
 
 
 class Once(Protocol):

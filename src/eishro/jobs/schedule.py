@@ -24,6 +24,7 @@ from eishro.flows.change_order import expire_order
 from eishro.flows.flag_late_cash import flag_late_cash
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import Shop
+from eishro.flows.spare_time import SpareTime
 from eishro.jobs.events import handlers_of
 from eishro.jobs.reconcile_daily import reconcile_daily
 from eishro.jobs.retention import clean_daily
@@ -47,25 +48,26 @@ HANDLERS_AT_ONCE = 4  # mails on their way; more would take turns from requests
 # Between the beginnings of two events beside requests: a hundred of them spread over a second let
 # nobody wait, the same at one go is a tenth of a second for everybody who comes then.
 EVENTS_APART_SECONDS = 0.009
+EVENTS_APART_SECONDS_MAX = 0.04  # while there is much to answer
 
 Step = Callable[[Shop], Awaitable[int]]
 
 
-async def handle_events(shop: Shop, apart_seconds: float = 0.0) -> int:
+async def handle_events(shop: Shop, spare_time: SpareTime | None = None) -> int:
     """Work off due events of the outbox; a failing one is put off, then kept for people.
 
     Args:
-        apart_seconds: how long to leave the event loop to others between two events.
+        spare_time: pauses between two events; without it there are none.
     """
     due = await shop.db.all(outbox.DUE, now=shop.clock.now(), limit=EVENTS_MAX)
     handled = 0
     for first in range(0, len(due), EVENTS_AT_ONCE):
         some = due[first : first + EVENTS_AT_ONCE]
-        handled += await _handle_some(shop, some, apart_seconds)
+        handled += await _handle_some(shop, some, spare_time)
     return handled
 
 
-async def _handle_some(shop: Shop, events: list[Event], apart_seconds: float) -> int:
+async def _handle_some(shop: Shop, events: list[Event], spare_time: SpareTime | None) -> int:
     """Claim, handle and finish them together, so that each costs little; how many succeeded."""
     now = shop.clock.now()
     mine = await _claim(shop, events, now)
@@ -73,7 +75,8 @@ async def _handle_some(shop: Shop, events: list[Event], apart_seconds: float) ->
     handling = []
     for event in mine:
         handling.append(asyncio.create_task(_handle(shop, event, room)))
-        await asyncio.sleep(apart_seconds)
+        if spare_time is not None:
+            await spare_time.pause(shop.traffic)
     failures = await asyncio.gather(*handling)
     batch = Batch()
     for event, failed in zip(mine, failures, strict=True):
@@ -213,9 +216,9 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-async def run_once(shop: Shop, *, apart_seconds: float = 0.0) -> int:
-    """One turn of everything; how much there was to do. `apart_seconds` as in `handle_events`."""
-    done = await _attempt("handle_events", handle_events(shop, apart_seconds))
+async def run_once(shop: Shop, spare_time: SpareTime | None = None) -> int:
+    """One turn of everything; how much there was to do. `spare_time` as in `handle_events`."""
+    done = await _attempt("handle_events", handle_events(shop, spare_time))
     for step in STEPS:
         done += await _attempt(step.__name__, step(shop))
     return done
@@ -273,9 +276,10 @@ class Background:
 
     async def _turn_forever(self) -> None:
         loop = asyncio.get_running_loop()
+        spare_time = SpareTime(EVENTS_APART_SECONDS, EVENTS_APART_SECONDS_MAX)
         while True:
             begun = loop.time()
-            await run_once(self._shop, apart_seconds=EVENTS_APART_SECONDS)
+            await run_once(self._shop, spare_time)
             now = self._shop.clock.now()
             if self._tidied_at is None or now - self._tidied_at > TIDY_EVERY:
                 self._tidied_at = now

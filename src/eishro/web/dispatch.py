@@ -76,6 +76,7 @@ class Dispatcher:
         self, request: falcon.asgi.Request, response: falcon.asgi.Response, **params: str
     ) -> None:
         door = self._door
+        door.shop.traffic.requests += 1
         call = Call(
             door,
             self._route,

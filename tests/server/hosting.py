@@ -135,9 +135,8 @@ class Client:
         """
         head = await self._until(b"\r\n\r\n")
         first, *lines = head[:-4].decode("latin-1").split("\r\n")
-        pairs = [line.split(": ", 1) for line in lines]
-        headers = {name: value for name, value in pairs}
-        assert len(headers) == len(pairs), f"a header twice: {lines}"
+        headers = {name: value for name, _, value in (line.partition(": ") for line in lines)}
+        assert len(headers) == len(lines), f"a header twice: {lines}"
         status = int(first.split(" ")[1])
         if method == "HEAD" or status in (204, 304) or status < 200:
             body = b""
@@ -245,12 +244,17 @@ class Hosting:
         await asyncio.get_running_loop().sock_connect(sock, place.address)
         return client
 
+    def forget(self, client: Client) -> None:
+        """It is closed already."""
+        self._clients.remove(client)
+
     async def ask(self, place: Place, request: bytes) -> Answer:
         """One request on a connection of its own."""
         client = await self.connect(place)
         await client.send(request)
         found = await client.answer()
         client.close()
+        self.forget(client)
         return found
 
     async def close(self) -> None:

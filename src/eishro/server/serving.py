@@ -59,18 +59,21 @@ class Server:
         life = _Lifespan(self.application)
         try:
             if await life.begin(self._stopped):
-                await self._answer(_Door(self, listening))
+                await self._answer(listening)
         finally:
             listening.close()
             await life.end(self.limits.close_seconds)
 
-    async def _answer(self, door: "_Door") -> None:
-        await door.open()
-        sweep = asyncio.create_task(self._sweep(door))
+    async def _answer(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        acceptor = await loop.create_server(
+            lambda: Connection(self, loop), sock=listening, backlog=BACKLOG
+        )
+        sweep = loop.create_task(self._sweep(loop))
         try:
             await self._stopped.wait()
         finally:
-            door.close()
+            acceptor.close()
             await self._finish()
             sweep.cancel()
 
@@ -92,52 +95,19 @@ class Server:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), seconds)
 
-    async def _sweep(self, door: "_Door") -> None:
+    async def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                await self._look(door)
+                self._look(loop.time())
             except Exception:  # noqa: BLE001 - without it nobody would be closed any more
                 _LOG.exception("sweep_fault")
 
-    async def _look(self, door: "_Door") -> None:
+    def _look(self, now: float) -> None:
         self.date = _date_line()
-        now = asyncio.get_running_loop().time()
         for connection in (*self.connections, *self.refusals):
             if connection.deadline < now:
                 connection.expire()
-        if not self.is_closing:
-            await door.open()
-
-
-class _Door:
-    """The listening socket. uvloop closes its own without a word when the system cannot hand over
-    a connection, so another one is kept, to open it again.
-    """
-
-    def __init__(self, server: Server, listening: socket.socket) -> None:
-        self._server = server
-        self._kept = listening
-        self._open: socket.socket | None = None
-        self._acceptor: asyncio.Server | None = None
-
-    async def open(self) -> None:
-        """Listen, where nothing does."""
-        if self._open is not None and self._open.fileno() != -1:
-            return
-        if self._open is not None:
-            _LOG.error("listening_again")
-        loop = asyncio.get_running_loop()
-        self._open = self._kept.dup()
-        self._acceptor = await loop.create_server(
-            lambda: Connection(self._server, loop), sock=self._open, backlog=BACKLOG
-        )
-
-    def close(self) -> None:
-        """Take no more connections."""
-        if self._acceptor is not None:
-            self._acceptor.close()
-        self._kept.close()
 
 
 def _date_line() -> bytes:

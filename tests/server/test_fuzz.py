@@ -66,8 +66,8 @@ async def test_no_bytes_break_the_server(
         elif end == "read on":
             while b"HTTP/1.1" in await asyncio.wait_for(client.more(), 0.01):
                 pass
-    except (TimeoutError, ConnectionError):
-        pass
+    except OSError:
+        pass  # the server has had enough
     if end == "reset":
         client.reset()
     client.close()

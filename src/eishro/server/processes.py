@@ -54,7 +54,9 @@ def run_reloading(
         if family.members:
             if watched.has_changed():
                 family.stop()
-        elif family.was_told or not (watched.has_changed() or has_reloaded):
+        elif family.was_told:
+            return 0
+        elif not (watched.has_changed() or has_reloaded):
             return family.code
         elif watched.has_changed():
             watched.begin()

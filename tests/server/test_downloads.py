@@ -40,7 +40,12 @@ async def test_a_slow_client_gets_everything(
     """It takes many times as long as any deadline, but takes of it all the time."""
     size = MANY
     app = stream_of(size, [], 100_000) if is_stream else whole
-    limits = {"take_seconds": 0.1, "head_seconds": 0.1, "linger_seconds": 0.05, "take_bytes": 1}
+    limits: dict[str, Any] = {
+        "take_seconds": 0.1,
+        "head_seconds": 0.1,
+        "linger_seconds": 0.05,
+        "take_bytes": 1,
+    }
     place = await hosting.start(app, **limits)
     client = await hosting.connect(place, receive_bytes=4_096)
     await client.send(get("/", *lines))

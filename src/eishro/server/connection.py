@@ -12,11 +12,11 @@ from typing import Protocol
 import httptools
 
 from eishro.server.exchange import Application, Exchange, plain_answer
-from eishro.server.head import BAD, Headers, Refused, check_headers, scope_of, without_upgrade
+from eishro.server.head import Headers, Refused, check_headers, scope_of, size_of, without_upgrade
 from eishro.server.limits import Limits
 
 NEVER = float("inf")
-_TOO_LARGE, _BUSY = 431, 503
+_BAD, _TOO_LARGE, _BUSY = 400, 431, 503
 _UNKNOWN_BYTES = sys.maxsize
 
 
@@ -46,14 +46,15 @@ class Connection(asyncio.Protocol):
         "_exchange",
         "_hall",
         "_has_left",
-        "_head_bytes",
         "_headers",
         "_in_head",
         "_is_leaving",
         "_is_paused",
+        "_is_split",
         "_loop",
         "_parser",
         "_pending_bytes",
+        "_piece_bytes",
         "_queue",
         "_reading",
         "_status",
@@ -68,14 +69,15 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport
         # The two know each other; the circle is cut when the connection is lost.
-        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self._parser = httptools.HttpRequestParser(self)
         self._client: tuple[str, int] | None = None
         self._url = b""
         self._headers: Headers = []
-        self._head_bytes = 0  # of the address and the headers read so far
+        self._piece_bytes = 0  # of what has just come from the network
+        self._is_split = False  # whether the head that is read began before that
         self._pending_bytes: int | None = None  # of pieces that brought nothing to an end
         self._in_head = True
-        self._status = BAD  # what a parser that stops is answered
+        self._status = _BAD  # what a parser that stops is answered
         self._exchange: Exchange | None = None  # the one being answered
         self._reading: Exchange | None = None  # the one whose body is being read
         self._queue: deque[Exchange] = deque()
@@ -111,8 +113,10 @@ class Connection(asyncio.Protocol):
         del exc
         self.deadline = NEVER
         self._is_leaving = self._has_left = True
-        self._parser = self._reading = None
+        self._reading = None
         self._queue.clear()
+        with contextlib.suppress(AttributeError):
+            del self._parser
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         exchange = self._exchange
@@ -124,8 +128,9 @@ class Connection(asyncio.Protocol):
         exchange.task.add_done_callback(lambda _: self._hall.forget(self))
 
     def data_received(self, data: bytes) -> None:
-        if self._is_leaving or self._parser is None:
+        if self._is_leaving:
             return
+        self._piece_bytes = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as pause:
@@ -136,6 +141,7 @@ class Connection(asyncio.Protocol):
             return
         # The parser keeps what it cannot tell yet: a part of a head, of a chunk's size or of what
         # follows the last chunk. What came in the piece in which such begins does not count.
+        self._is_split = True
         pending = self._pending_bytes
         if pending is None:
             self._pending_bytes = 0
@@ -176,30 +182,29 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = []
-        self._head_bytes = 0
+        self._is_split = False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            return  # behind a chunked body; nobody asked for it
-        self._head_bytes += len(name) + len(value)
-        self._headers.append((name.lower(), value))
+        if self._in_head:  # and not behind a chunked body, where nobody asked for it
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._pending_bytes = None
         limits, parser = self._hall.limits, self._parser
-        assert parser is not None  # noqa: S101 - it has just called
-        if len(self._headers) > limits.headers or self._head_bytes > limits.head_bytes:
+        may_be_large = self._is_split or self._piece_bytes > limits.head_bytes
+        if len(self._headers) > limits.headers or (
+            may_be_large and size_of(self._url, self._headers) > limits.head_bytes
+        ):
             raise self._stop(_TOO_LARGE)
         if len(self._queue) >= limits.pipelined:
-            raise self._stop(BAD)
+            raise self._stop(_BAD)
         if parser.should_upgrade():
             if parser.get_method() == b"CONNECT":
-                raise self._stop(BAD)
+                raise self._stop(_BAD)
             return  # it pauses behind the head, see `_read_plainly`
         version = parser.get_http_version()
         try:
@@ -240,7 +245,6 @@ class Connection(asyncio.Protocol):
         """Read a request for another protocol as if it had not asked. The parser has taken what
         follows its head for that protocol; a new one takes it for a body, where the head says so.
         """
-        assert self._parser is not None  # noqa: S101 - it has just paused
         head = without_upgrade(self._parser, self._url, self._headers)
         self._parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
@@ -275,7 +279,8 @@ class Connection(asyncio.Protocol):
         elif self._is_leaving:
             self._leave()
         else:
-            self._set_deadline(self._hall.limits.head_seconds)
+            self.deadline = self._loop.time() + self._hall.limits.head_seconds
+            self._unsent_bytes = _UNKNOWN_BYTES
 
     def _set_deadline(self, seconds: float) -> None:
         self.deadline = self._loop.time() + seconds

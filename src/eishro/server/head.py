@@ -20,6 +20,11 @@ class Refused(Exception):
         self.status = status
 
 
+def size_of(url: bytes, headers: Headers) -> int:
+    """Bytes of the address and the headers."""
+    return len(url) + sum(len(name) + len(value) for name, value in headers)
+
+
 def check_headers(headers: Headers, version: str) -> bool:
     """Whether the client waits to be told to send its body.
 

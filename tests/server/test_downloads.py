@@ -126,6 +126,41 @@ async def test_a_client_cannot_pile_up_answers_that_it_does_not_take(hosting: Ho
     await until(lambda: not place.server.connections)
 
 
+async def test_no_request_is_begun_while_an_answer_waits_to_be_taken(hosting: Hosting) -> None:
+    gate = Gate(whole)
+    gate.opened.set()
+    place = await hosting.start(gate)
+    client = await hosting.connect(place, receive_bytes=4_096)
+    await client.send(GET)
+    await until(lambda: gate.ended == 1)
+    (connection,) = place.server.connections
+    assert connection.room() is not None
+    await client.send(GET)
+    await until(lambda: bool(connection._queue))
+    assert gate.begun == 1
+    for _ in range(2):
+        assert len((await client.answer()).body) == MANY
+
+
+async def test_who_says_no_more_may_wait_for_the_rest_of_an_answer(hosting: Hosting) -> None:
+    async def pause(scope: Any, receive: Any, send: Any) -> None:
+        await stream_of(MANY, [])(
+            scope, receive, lambda message: send({**message, **more(message)})
+        )
+        await asyncio.sleep(0.3)
+        await send({"type": "http.response.body"})
+
+    def more(message: Any) -> Any:
+        return {} if message["type"] == "http.response.start" else {"more_body": True}
+
+    place = await hosting.start(pause, take_seconds=0.1, linger_seconds=0.1)
+    client = await hosting.connect(place)
+    await client.send(GET)
+    client.half_close()
+    assert len((await client.answer()).body) == MANY
+    assert await client.rest() == b""
+
+
 async def test_requests_wait_for_answers_to_be_taken_and_are_answered_then(
     hosting: Hosting,
 ) -> None:
@@ -206,6 +241,10 @@ async def _line_feed(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, b"x", 200, (b"x\n", b"y"))
 
 
+async def _return(scope: Any, receive: Any, send: Any) -> None:
+    await answer(send, b"x", 200, (b"x", b"y\rz: z"))
+
+
 async def _bad_length(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, b"x", 200, (b"content-length", b"one"))
 
@@ -213,7 +252,7 @@ async def _bad_length(scope: Any, receive: Any, send: Any) -> None:
 @pytest.mark.parametrize(
     "broken",
     [_none, _raise, _head_then_raise, _of_a_cancelled_future, _body_first, _too_much, _on_the_way,
-     _unknown_message, _line_break, _line_feed, _bad_length],
+     _unknown_message, _line_break, _line_feed, _return, _bad_length],
     ids=lambda app: app.__name__,
 )  # fmt: skip
 async def test_a_fault_before_the_answer_is_a_plain_one(hosting: Hosting, broken: Any) -> None:

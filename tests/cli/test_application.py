@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -80,9 +80,9 @@ async def test_a_body_that_comes_slowly_but_steadily_is_waited_for() -> None:
             await asyncio.sleep(0.02)
         return parts.pop(0)
 
-    client = Client()
+    client, app = Client(), cast(Any, _read_twice)
     headers = [(b"content-length", b"40004")]
-    await BodyDeadline(_read_twice, 0)(_scope(*headers), receive, client.send)
+    await BodyDeadline(app, 0)(_scope(*headers), receive, client.send)
     assert client.answers[0]["status"] == 200
 
 

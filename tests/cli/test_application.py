@@ -80,7 +80,7 @@ async def test_a_body_that_comes_slowly_but_steadily_is_waited_for() -> None:
             await asyncio.sleep(0.02)
         return parts.pop(0)
 
-    client, app = Client(), cast(Any, _read_twice)
+    client, app = Client(), cast("Any", _read_twice)
     headers = [(b"content-length", b"40004")]
     await BodyDeadline(app, 0)(_scope(*headers), receive, client.send)
     assert client.answers[0]["status"] == 200

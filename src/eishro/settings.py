@@ -238,7 +238,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1_000, le=100_000_000), _about("Largest request body.")
     ] = 1_000_000
     body_seconds: Annotated[
-        int, Meta(ge=1, le=600), _about("How long a request's body may take to arrive.")
+        int,
+        Meta(ge=1, le=600),
+        _about(
+            "How long a request's body may take to arrive, besides a second for every 4 KB of it."
+        ),
     ] = 20
     header_seconds: Annotated[
         int,

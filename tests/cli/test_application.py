@@ -3,11 +3,11 @@
 import asyncio
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from eishro.cli.application import BodyDeadline
+from eishro.cli.application import SLOWEST_BYTES_A_SECOND, BodyDeadline
 from eishro.web.errors import BodyTooSlow
 
 Message = dict[str, Any]
@@ -69,6 +69,20 @@ async def test_a_body_that_does_not_arrive_is_refused_in_the_one_error_shape(
 async def test_a_body_that_is_there_is_in_time() -> None:
     client = Client(_part(b"one"), _part(b"two", is_last=True))
     await _ask(client, [(b"content-length", b"6")], _read_twice)
+    assert client.answers[0]["status"] == 200
+
+
+async def test_a_body_that_comes_slowly_but_steadily_is_waited_for() -> None:
+    parts = [_part(b"x" * SLOWEST_BYTES_A_SECOND * 10), _part(b"late", is_last=True)]
+
+    async def receive() -> Message:
+        if len(parts) == 1:
+            await asyncio.sleep(0.02)
+        return parts.pop(0)
+
+    client, app = Client(), cast("Any", _read_twice)
+    headers = [(b"content-length", b"40004")]
+    await BodyDeadline(app, 0)(_scope(*headers), receive, client.send)
     assert client.answers[0]["status"] == 200
 
 

@@ -14,6 +14,9 @@ from eishro.settings import load
 from eishro.web.errors import BodyTooSlow, error_body, status_of
 from eishro.web.headers import language_from, request_id_from
 
+# What comes so fast is waited for: a photograph from a weak network is no attack. Who wants to hold
+# memory for long must send so much for each connection, all the time.
+SLOWEST_BYTES_A_SECOND = 4_000
 _BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
 
@@ -28,7 +31,8 @@ def create_dev() -> "BodyDeadline":
 
 
 class BodyDeadline:
-    """An ASGI layer: a request's whole body arrives within `seconds`, or it is refused.
+    """An ASGI layer: a request's whole body arrives within `seconds` and what its size takes at
+    `SLOWEST_BYTES_A_SECOND`, or it is refused.
 
     The stream raises `BodyTooSlow`; what the application does not answer itself is answered here.
     The server closes a connection whose body was not read to its end.
@@ -67,6 +71,7 @@ class _Body:
         except TimeoutError:
             raise BodyTooSlow() from None
         self._has_ended = not message.get("more_body", False)
+        self._until += len(message.get("body", b"")) / SLOWEST_BYTES_A_SECOND
         return message
 
 

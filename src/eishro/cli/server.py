@@ -26,6 +26,7 @@ from eishro.settings import Settings
 
 STOP_SECONDS = 10  # for requests under way
 CLOSE_SECONDS = 10  # and for the application to close what it has opened
+_END_SECONDS = STOP_SECONDS + CLOSE_SECONDS + 2
 OPEN_FILES_MAX = 65_536  # enough; where there is no hard limit, "all" is a number nothing can use
 OPEN_FILES_KEPT = 256  # of a process, for the database, files and gateways
 CONNECTIONS_MAX = 8_192  # of a process; a silent one costs it some kilobytes
@@ -59,18 +60,31 @@ def run_server(
     limits = Limits(
         head_seconds=settings.header_seconds,
         stop_seconds=STOP_SECONDS,
+        close_seconds=CLOSE_SECONDS,
         connections=max(1, min(CONNECTIONS_MAX, open_files - OPEN_FILES_KEPT)),
     )
 
     def work(tie: int | None = None) -> None:
+        if reload:
+            forget_modules()
         uvloop.run(_serve(target, listening, limits, tie))
 
     if reload:
         source = Path(eishro.__file__).parent
-        sys.exit(run_reloading(work, source, STOP_SECONDS + CLOSE_SECONDS))
+        sys.exit(run_reloading(work, source, _END_SECONDS))
     if workers > 1:
-        sys.exit(run_many(work, workers, STOP_SECONDS + CLOSE_SECONDS))
+        sys.exit(run_many(work, workers, _END_SECONDS))
     work()
+
+
+def forget_modules() -> None:
+    """Let what this process imports be read anew: it has what the process that it was split from
+    had imported, as the files were then.
+    """
+    package = eishro.__name__
+    for name in tuple(sys.modules):
+        if name == package or name.startswith(f"{package}."):
+            del sys.modules[name]
 
 
 async def _serve(target: str, listening: socket.socket, limits: Limits, tie: int | None) -> None:
@@ -81,7 +95,12 @@ async def _serve(target: str, listening: socket.socket, limits: Limits, tie: int
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
     if tie is not None:
-        loop.add_reader(tie, server.stop)
+
+        def stop() -> None:
+            loop.remove_reader(tie)  # it would be readable for ever
+            server.stop()
+
+        loop.add_reader(tie, stop)
     try:
         await server.serve(listening)
     except CannotStart:  # it has said why

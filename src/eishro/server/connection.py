@@ -1,37 +1,37 @@
 """A client's connection: requests are read in order and answered in order."""
 
 import asyncio
+import contextlib
+import fcntl
+import sys
+import termios
 from collections import deque
 from collections.abc import Awaitable
 from typing import Protocol
-from urllib.parse import unquote
 
 import httptools
 
 from eishro.server.exchange import Application, Exchange, plain_answer
+from eishro.server.head import Headers, Refused, check_headers, scope_of, size_of, without_upgrade
 from eishro.server.limits import Limits
 
 NEVER = float("inf")
-LINGER_SECONDS = 2.0  # for a client that still sends what nobody will read, so it hears why
-_ASGI = {"version": "3.0", "spec_version": "2.3"}
-_TOO_LARGE, _BAD, _BUSY = 431, 400, 503
+_BAD, _TOO_LARGE, _BUSY = 400, 431, 503
+_UNKNOWN_BYTES = sys.maxsize
 
 
 class Hall(Protocol):
-    """The server, as its connections know it."""
+    """The server, as its connections know it. `refusals` are of those that are too many."""
 
     application: Application
     limits: Limits
     date: bytes
     connections: "set[Connection]"
+    refusals: "set[Connection]"
     is_closing: bool
 
     def forget(self, connection: "Connection") -> None:
-        """The connection is closed."""
-
-
-class _Refused(Exception):
-    """Raised within the parser to stop it."""
+        """The connection is closed, and nothing is done for it any more."""
 
 
 class Connection(asyncio.Protocol):
@@ -45,14 +45,16 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_exchange",
         "_hall",
-        "_head_bytes",
+        "_has_left",
         "_headers",
         "_in_head",
         "_is_leaving",
         "_is_paused",
+        "_is_split",
         "_loop",
         "_parser",
         "_pending_bytes",
+        "_piece_bytes",
         "_queue",
         "_reading",
         "_status",
@@ -67,12 +69,13 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport
         # The two know each other; the circle is cut when the connection is lost.
-        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self._parser = httptools.HttpRequestParser(self)
         self._client: tuple[str, int] | None = None
         self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0  # of the address and the headers read so far
-        self._pending_bytes: int | None = None  # of pieces that ended within this head
+        self._headers: Headers = []
+        self._piece_bytes = 0  # of what has just come from the network
+        self._is_split = False  # whether the head that is read began before that
+        self._pending_bytes: int | None = None  # of pieces that brought nothing to an end
         self._in_head = True
         self._status = _BAD  # what a parser that stops is answered
         self._exchange: Exchange | None = None  # the one being answered
@@ -80,14 +83,10 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._is_paused = False
         self._is_leaving = False  # nothing more is read
-        self._drained: asyncio.Future[None] | None = None
-        self._unsent_bytes = 0
+        self._has_left = False  # nor is anything more said
+        self._drained: asyncio.Future[None] | None = None  # there while answers wait for the client
+        self._unsent_bytes = _UNKNOWN_BYTES  # when the deadline was set
         self.deadline = NEVER
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is being answered."""
-        return self._exchange is None
 
     # asyncio's side.
 
@@ -95,159 +94,160 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment] # uvloop's is of no class of asyncio
         transport = self._transport
         hall = self._hall
-        if len(hall.connections) >= hall.limits.connections or hall.is_closing:
-            self._is_leaving = True
-            transport.write(plain_answer(_BUSY, b"retry-after: 1"))
-            transport.close()
-            return
-        hall.connections.add(self)
         address = transport.get_extra_info("peername")
-        self._client = (str(address[0]), int(address[1])) if address else None
-        self.deadline = self._loop.time() + hall.limits.head_seconds
+        if not address or hall.is_closing:
+            transport.abort()  # who has gone already has no address to be counted by
+            return
+        self._client = (str(address[0]), int(address[1]))
+        if len(hall.connections) < hall.limits.connections:
+            hall.connections.add(self)
+            self.deadline = self._loop.time() + hall.limits.head_seconds
+        elif len(hall.refusals) < hall.limits.refusals:
+            hall.refusals.add(self)
+            self.write(plain_answer(_BUSY, hall.date, b"retry-after: 1\r\n"))
+            self._leave(lingers=True)
+        else:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
-        self._hall.forget(self)
         self.deadline = NEVER
+        self._is_leaving = self._has_left = True
+        self._reading = None
+        self._queue.clear()
+        with contextlib.suppress(AttributeError):
+            del self._parser
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        for exchange in (self._exchange, *self._queue):
-            if exchange is not None:
-                exchange.lose()
-        self._queue.clear()
-        self._parser = None
+        exchange = self._exchange
+        if exchange is None or exchange.task is None:
+            self._hall.forget(self)
+            return
+        exchange.lose()
+        # Who stops the server waits for what is done for those that are gone, too.
+        exchange.task.add_done_callback(lambda _: self._hall.forget(self))
 
     def data_received(self, data: bytes) -> None:
-        if self._is_leaving or self._parser is None:
+        if self._is_leaving:
             return
+        self._piece_bytes = len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._stop_reading()  # it is answered as if it had not asked
+        except httptools.HttpParserUpgrade as pause:
+            self._read_plainly(data[pause.args[0] :])
             return
         except httptools.HttpParserError:
             self._refuse()
             return
-        if self._in_head:
-            # The parser keeps what it cannot tell yet. What came before this head in the piece in
-            # which it begins does not count.
-            self._pending_bytes = (
-                0 if self._pending_bytes is None else self._pending_bytes + len(data)
-            )
-            if self._pending_bytes > self._hall.limits.head_bytes:
-                self._status = _TOO_LARGE
-                self._refuse()
+        # The parser keeps what it cannot tell yet: a part of a head, of a chunk's size or of what
+        # follows the last chunk. What came in the piece in which such begins does not count.
+        self._is_split = True
+        pending = self._pending_bytes
+        if pending is None:
+            self._pending_bytes = 0
+            return
+        if not pending and self._in_head and self._exchange is None and self._drained is None:
+            self.deadline = self._loop.time() + self._hall.limits.head_seconds
+        self._pending_bytes = pending + len(data)
+        if self._pending_bytes > self._hall.limits.head_bytes:
+            self._status = _TOO_LARGE
+            self._refuse()
 
     def eof_received(self) -> bool:
-        if self._exchange is None or (self._reading is not None and not self._reading.is_whole):
-            return False  # nothing to answer, or it never will be whole: close
+        broken, self._reading = self._reading, None
+        if broken is not None and broken is not self._exchange:
+            self._queue.remove(broken)
+        if self._exchange is None and not self._queue:
+            return False
+        if broken is not None and broken is self._exchange:
+            return False  # it never will be whole
         self._stop_reading()
         return True
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
-        self.deadline = self._loop.time() + self._hall.limits.take_seconds
+        self._set_deadline(self._hall.limits.take_seconds)
 
     def resume_writing(self) -> None:
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self._drained = None
-        self._await_next()
+        if self._exchange is not None:
+            self.deadline = NEVER
+        elif not self._has_left:
+            self._go_on()
 
     # The parser's side.
 
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = []
-        self._head_bytes = 0
+        self._is_split = False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            return  # behind a chunked body; nobody asked for it
-        self._head_bytes += len(name) + len(value)
-        self._headers.append((name.lower(), value))
+        if self._in_head:  # and not behind a chunked body, where nobody asked for it
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        limits = self._hall.limits
         self._pending_bytes = None
-        if len(self._headers) > limits.headers or self._head_bytes > limits.head_bytes:
+        limits, parser = self._hall.limits, self._parser
+        may_be_large = self._is_split or self._piece_bytes > limits.head_bytes
+        if len(self._headers) > limits.headers or (
+            may_be_large and size_of(self._url, self._headers) > limits.head_bytes
+        ):
             raise self._stop(_TOO_LARGE)
         if len(self._queue) >= limits.pipelined:
             raise self._stop(_BAD)
-        exchange = self._read_head()
-        self._reading = exchange
-        if self._exchange is None:
+        if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                raise self._stop(_BAD)
+            return  # it pauses behind the head, see `_read_plainly`
+        version = parser.get_http_version()
+        try:
+            waits = check_headers(self._headers, version)
+            scope = scope_of(parser, self._url, self._headers, self._client, version)
+        except Refused as refusal:
+            raise self._stop(refusal.status) from None
+        keeps_alive = version == "1.1" and parser.should_keep_alive() and not self._hall.is_closing
+        exchange = self._reading = Exchange(self, scope, keeps_alive=keeps_alive)
+        exchange.wants_invitation = waits
+        if self._exchange is None and self._drained is None:
             self._begin(exchange)
         else:
             self._queue.append(exchange)
             self.set_reading()
 
     def on_body(self, part: bytes) -> None:
+        self._pending_bytes = None
         if self._reading is not None:
             self._reading.feed(part)
             if self._reading.unread_bytes > self._hall.limits.unread_bytes:
                 self.set_reading()
 
     def on_message_complete(self) -> None:
+        self._pending_bytes = None
+        self._in_head = True
         if self._reading is not None:
             self._reading.close_body()
             self._reading = None
-        self._in_head = True
+            if self._is_paused:
+                self.set_reading()
 
-    def _read_head(self) -> Exchange:
-        """The request behind the head that has just been read."""
-        parser = self._parser
-        assert parser is not None  # noqa: S101 - it has just called
-        url = self._url
-        if not url.startswith(b"/"):
-            url = self._within(url)
-        raw_path, _, query = url.partition(b"#")[0].partition(b"?")
-        try:
-            path = raw_path.decode("ascii")
-        except UnicodeDecodeError:
-            path = raw_path.decode("utf-8", "replace")
-        scope = {
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": parser.get_http_version(),
-            "method": parser.get_method().decode("ascii"),
-            "scheme": "http",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": "",
-            "headers": self._headers,
-            "client": self._client,
-            "server": None,
-        }
-        keeps_alive = parser.should_keep_alive() and scope["http_version"] == "1.1"
-        exchange = Exchange(self, scope, keeps_alive=keeps_alive and not self._hall.is_closing)
-        for name, value in self._headers:
-            if name == b"expect" and value.lower() == b"100-continue":
-                exchange.wants_invitation = True
-        return exchange
-
-    def _within(self, url: bytes) -> bytes:
-        """The path and query of `http://…/path?query`, which clients of proxies send, or `*`."""
-        if url == b"*":
-            return url
-        try:
-            parsed = httptools.parse_url(url)
-        except httptools.HttpParserInvalidURLError:
-            raise self._stop(_BAD) from None
-        if parsed.schema is None:  # CONNECT host:port
-            raise self._stop(_BAD)
-        query = b"?" + parsed.query if parsed.query else b""
-        return (parsed.path or b"/") + query
-
-    def _stop(self, status: int) -> _Refused:
+    def _stop(self, status: int) -> Refused:
         self._status = status
-        return _Refused()
+        return Refused(status)
+
+    def _read_plainly(self, rest: bytes) -> None:
+        """Read a request for another protocol as if it had not asked. The parser has taken what
+        follows its head for that protocol; a new one takes it for a body, where the head says so.
+        """
+        head = without_upgrade(self._parser, self._url, self._headers)
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(head + rest)
 
     # Answering.
 
@@ -258,25 +258,33 @@ class Connection(asyncio.Protocol):
 
     def end(self, exchange: Exchange) -> None:
         """The exchange's answer is sent: the next one, or the end of the connection."""
+        if exchange is not self._exchange:
+            return  # refused meanwhile
         self._exchange = None
         if self._transport.is_closing():
             return
-        if not exchange.is_whole or not exchange.keeps_alive:
-            self._queue.clear()
-            self._leave(lingers=not exchange.is_whole)
-        elif self._queue:
+        if exchange.is_whole and exchange.keeps_alive:
+            self._go_on()
+            return
+        lingers = not exchange.is_whole or bool(self._queue)
+        self._queue.clear()
+        self._leave(lingers=lingers)
+
+    def _go_on(self) -> None:
+        if self._drained is not None:
+            return  # what is there to take is taken first: no client can pile up answers
+        if self._queue:
             self._begin(self._queue.popleft())
             self.set_reading()
         elif self._is_leaving:
             self._leave()
         else:
-            self._await_next()
+            self.deadline = self._loop.time() + self._hall.limits.head_seconds
+            self._unsent_bytes = _UNKNOWN_BYTES
 
-    def _await_next(self) -> None:
-        if self._is_leaving or self._drained is not None:
-            return  # the deadline is for what the client has to take
-        idle = self._exchange is None
-        self.deadline = self._loop.time() + self._hall.limits.head_seconds if idle else NEVER
+    def _set_deadline(self, seconds: float) -> None:
+        self.deadline = self._loop.time() + seconds
+        self._unsent_bytes = _UNKNOWN_BYTES
 
     @property
     def date(self) -> bytes:
@@ -315,6 +323,8 @@ class Connection(asyncio.Protocol):
     def close_soon(self) -> None:
         """The server stops: close now, or after what is being answered."""
         if self._exchange is None:
+            self._queue.clear()
+            self._is_leaving = self._has_left = True
             self._transport.close()
             return
         for exchange in (self._exchange, *self._queue):
@@ -323,31 +333,42 @@ class Connection(asyncio.Protocol):
     def drop(self) -> None:
         """Close now, whatever is under way."""
         self._transport.abort()
+        if self._exchange is not None and self._exchange.task is not None:
+            self._exchange.task.cancel()
 
     def expire(self) -> None:
         """The deadline has passed; who takes an answer slowly, but takes of it, may go on."""
-        unsent = self._transport.get_write_buffer_size()
-        if not unsent or unsent == self._unsent_bytes:
+        unsent, limits = self._untaken_bytes(), self._hall.limits
+        if not unsent or self._unsent_bytes - unsent < limits.take_bytes:
             self._transport.abort()
             return
         self._unsent_bytes = unsent
-        self.deadline = self._loop.time() + self._hall.limits.take_seconds
+        self.deadline = self._loop.time() + limits.take_seconds
+
+    def _untaken_bytes(self) -> int:
+        """What waits here and in the system, whose part may be all that a slow client moves."""
+        unsent = self._transport.get_write_buffer_size()
+        with contextlib.suppress(OSError, AttributeError):  # closed already, or another system
+            descriptor = self._transport.get_extra_info("socket").fileno()
+            told = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))
+            unsent += int.from_bytes(told, sys.byteorder)
+        return unsent
 
     def _refuse(self) -> None:
         """What came is not a request: answer what was, then say so and leave."""
         broken, self._reading = self._reading, None
-        if self._exchange is not None and broken is not self._exchange:
-            if broken is not None:
-                self._queue.remove(broken)
-            self._stop_reading()
-            return
-        if self._exchange is not None:  # its body ends in nonsense
-            self._exchange.lose()
-            has_started, self._exchange = self._exchange.has_started, None
-            if has_started:
+        if broken is not None and broken is self._exchange:  # its body ends in nonsense
+            self._exchange = None
+            broken.lose()
+            if broken.has_started:
                 self._transport.abort()
                 return
-        self.write(plain_answer(self._status))
+        elif broken is not None:
+            self._queue.remove(broken)
+        if self._exchange is not None or self._queue:
+            self._stop_reading()
+            return
+        self.write(plain_answer(self._status, self._hall.date))
         self._leave(lingers=True)
 
     def _stop_reading(self) -> None:
@@ -355,21 +376,17 @@ class Connection(asyncio.Protocol):
         self._is_leaving = True
         self.set_reading()
         last = self._queue[-1] if self._queue else self._exchange
-        if last is None:
-            self._leave()
-        else:
+        if last is not None:
             last.keeps_alive = False
 
     def _leave(self, *, lingers: bool = False) -> None:
-        """Say no more, and close when the client has heard everything. One that still sends must
-        be listened to for that: an answer behind which the connection breaks is lost.
-        """
-        self._is_leaving = True
+        """Say no more, and close when the client has heard everything."""
+        self._is_leaving = self._has_left = True
         self._reading = None
         self.set_reading()
         if self._transport.is_closing():
             return
-        self.deadline = self._loop.time() + LINGER_SECONDS
+        self._set_deadline(self._hall.limits.linger_seconds)
         if lingers and self._transport.can_write_eof():
             self._transport.write_eof()
         else:

@@ -19,13 +19,19 @@ _FIRST_LINES = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode())
     for status in HTTPStatus
 }
-_BODILESS = frozenset({204, 304})
+_FINAL = 200  # below are words on the way to an answer
+_EMPTY = 204
+_BODILESS = frozenset({_EMPTY, 304})
 
 
-def plain_answer(status: int, *headers: bytes) -> bytes:
+class ClientGone(OSError):
+    """There is nobody to send to any more."""
+
+
+def plain_answer(status: int, *lines: bytes) -> bytes:
     """A whole answer without a body, the last one of its connection."""
-    lines = b"".join(header + b"\r\n" for header in headers)
-    return _FIRST_LINES[status] + lines + b"content-length: 0\r\nconnection: close\r\n\r\n"
+    last = b"content-length: 0\r\nconnection: close\r\n\r\n"
+    return b"".join((_FIRST_LINES[status], *lines, last))
 
 
 class Wire(Protocol):
@@ -100,14 +106,27 @@ class Exchange:
         """Let the application answer; what it leaves open ends with the connection."""
         try:
             await application(self.scope, self.receive, self.send)
+        except ClientGone:
+            pass
+        except asyncio.CancelledError:
+            # What the application waited for may have been cancelled, and not this task.
+            if self.is_gone or self.task is None or self.task.cancelling():
+                raise
+            _LOG.exception("application_fault", path=self.scope["path"])
         except Exception:  # noqa: BLE001 - whatever it was, the server goes on
             _LOG.exception("application_fault", path=self.scope["path"])
+        else:
+            if not self.has_ended and not self.is_gone:
+                _LOG.error("answer_left_open", path=self.scope["path"])
         if not self.has_ended:
-            self.keeps_alive = False
-            if not self.has_started:
-                self.has_started = True
-                self._wire.write(plain_answer(500))
-            self._end()
+            self._fail()
+
+    def _fail(self) -> None:
+        self.keeps_alive = False
+        if not self.has_started and not self.is_gone:
+            self.has_started = True
+            self._wire.write(plain_answer(500, self._wire.date))
+        self._end()
 
     # What the connection brings.
 
@@ -126,6 +145,8 @@ class Exchange:
         """The client is gone. Where its body has not come whole, nothing has been done, and
         nothing is: half a file must not be taken for a file.
         """
+        if self.is_gone:
+            return
         self.is_gone = True
         if not self.is_whole and self.task is not None:
             self.task.cancel()
@@ -144,7 +165,8 @@ class Exchange:
                 return {"type": "http.disconnect"}
             if self.wants_invitation:
                 self.wants_invitation = False
-                self._wire.invite()
+                if not self.has_started:  # else it would stand in the middle of the answer
+                    self._wire.invite()
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         parts, self._body = self._body, []
@@ -160,30 +182,37 @@ class Exchange:
 
         Raises:
             RuntimeError: not what HTTP or ASGI allow at this point.
+            ClientGone: the rest of the answer need not be made.
         """
         if message["type"] == "http.response.start":
-            if self.status:
-                raise RuntimeError("an answer has begun already")
+            if self.status or message["status"] < _FINAL:
+                raise RuntimeError("an answer has begun already, or cannot begin like this")
             self.status = message["status"]
             self._headers = message.get("headers") or []
+            if self.status == _EMPTY:
+                self._headers = [one for one in self._headers if one[0] != b"content-length"]
             return
-        if not self.status or self.has_ended:
+        if not self.status or self.has_ended or message["type"] != "http.response.body":
             raise RuntimeError("a body outside an answer")
         body, more = message.get("body", b""), message.get("more_body", False)
         if not self.is_gone:
             self._wire.write(self._rendered(body, more=more))
+            self.has_started = True
             while more and not self.is_gone and (room := self._wire.room()) is not None:
                 await room
         if not more:
             if self._left:
                 self.keeps_alive = False  # less than the head has promised
             self._end()
+        elif self.is_gone:
+            raise ClientGone()
 
     def _rendered(self, body: bytes, *, more: bool) -> bytes:
         head = b""
         if not self.has_started:
-            head = self._head(None if more else len(body))
-            self.has_started = True
+            # Of an empty answer to HEAD nobody knows what GET would be answered.
+            is_known = not more and (body or self.scope["method"] != "HEAD")
+            head = self._head(len(body) if is_known else None)
         if self.scope["method"] == "HEAD" or self.status in _BODILESS:
             self._left = None
             return head

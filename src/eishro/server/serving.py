@@ -7,13 +7,17 @@ import time
 from email.utils import formatdate
 from typing import Any
 
+import structlog
+
 from eishro.server.connection import Connection
 from eishro.server.exchange import Application, Message
 from eishro.server.limits import Limits
 
 BACKLOG = 2_048  # connections that the system keeps for us until we look
 SWEEP_SECONDS = 0.5  # between looks at the deadlines
+CANCEL_SECONDS = 1.0  # for what has been cut off to tidy up
 _ASGI = {"version": "3.0", "spec_version": "2.0"}
+_LOG = structlog.get_logger("eishro.server")
 
 
 class CannotStart(Exception):
@@ -29,6 +33,7 @@ class Server:
         self.application = application
         self.limits = limits
         self.connections: set[Connection] = set()
+        self.refusals: set[Connection] = set()
         self.is_closing = False
         self.date = _date_line()
         self._stopped = asyncio.Event()
@@ -39,8 +44,9 @@ class Server:
         self._stopped.set()
 
     def forget(self, connection: Connection) -> None:
-        """The connection is closed."""
+        """The connection is closed, and nothing is done for it any more."""
         self.connections.discard(connection)
+        self.refusals.discard(connection)
         if not self.connections:
             self._emptied.set()
 
@@ -50,13 +56,16 @@ class Server:
         Raises:
             CannotStart: nothing was answered.
         """
-        loop = asyncio.get_running_loop()
         life = _Lifespan(self.application)
         try:
-            await life.begin()
-        except CannotStart:
+            if await life.begin(self._stopped):
+                await self._answer(listening)
+        finally:
             listening.close()
-            raise
+            await life.end(self.limits.close_seconds)
+
+    async def _answer(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         acceptor = await loop.create_server(
             lambda: Connection(self, loop), sock=listening, backlog=BACKLOG
         )
@@ -67,28 +76,38 @@ class Server:
             acceptor.close()
             await self._finish()
             sweep.cancel()
-            await life.end()
 
     async def _finish(self) -> None:
         """Let requests under way come to their end, within the limit."""
         self.is_closing = True
-        self._emptied.clear()
+        for connection in tuple(self.refusals):
+            connection.drop()
         for connection in tuple(self.connections):
             connection.close_soon()
-        if self.connections:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), self.limits.stop_seconds)
+        await self._empty(self.limits.stop_seconds)
         for connection in tuple(self.connections):
             connection.drop()
+        await self._empty(CANCEL_SECONDS)
+
+    async def _empty(self, seconds: float) -> None:
+        self._emptied.clear()
+        if self.connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), seconds)
 
     async def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self.date = _date_line()
-            now = loop.time()
-            for connection in tuple(self.connections):
-                if connection.deadline < now:
-                    connection.expire()
+            try:
+                self._look(loop.time())
+            except Exception:  # noqa: BLE001 - without it nobody would be closed any more
+                _LOG.exception("sweep_fault")
+
+    def _look(self, now: float) -> None:
+        self.date = _date_line()
+        for connection in (*self.connections, *self.refusals):
+            if connection.deadline < now:
+                connection.expire()
 
 
 def _date_line() -> bytes:
@@ -104,8 +123,8 @@ class _Lifespan:
         self._answers: asyncio.Queue[Message] = asyncio.Queue()
         self._task: asyncio.Future[Any]
 
-    async def begin(self) -> None:
-        """Let the application open what it needs.
+    async def begin(self, stopped: asyncio.Event) -> bool:
+        """Let the application open what it needs; False when told to stop meanwhile.
 
         Raises:
             CannotStart
@@ -113,18 +132,29 @@ class _Lifespan:
         scope = {"type": "lifespan", "asgi": _ASGI}
         application = self._application(scope, self._words.get, self._answers.put)
         self._task = asyncio.ensure_future(application)
-        if await self._say("startup") != "lifespan.startup.complete":
+        told = asyncio.ensure_future(stopped.wait())
+        answer = await self._say("startup", or_until=told)
+        told.cancel()
+        if answer == "lifespan.startup.complete":
+            return True
+        if answer or self._task.done():
             raise CannotStart()
+        self._task.cancel()  # told to stop
+        return False
 
-    async def end(self) -> None:
+    async def end(self, seconds: float) -> None:
         """Let the application close what it has opened."""
-        await self._say("shutdown")
+        if self._task.done():
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._say("shutdown"), seconds)
 
-    async def _say(self, word: str) -> str:
-        """What it answers; empty where it has ended without a word."""
+    async def _say(self, word: str, or_until: asyncio.Future[Any] | None = None) -> str:
+        """What it answers; empty where it has ended without a word, or something else has come."""
         await self._words.put({"type": f"lifespan.{word}"})
         answer = asyncio.ensure_future(self._answers.get())
-        await asyncio.wait([answer, self._task], return_when=asyncio.FIRST_COMPLETED)
+        ends = [self._task] if or_until is None else [self._task, or_until]
+        await asyncio.wait([answer, *ends], return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             answer.cancel()
             return ""

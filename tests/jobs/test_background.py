@@ -18,7 +18,7 @@ from eishro.domain.payments.port import Answer, Failed, Intent
 from eishro.domain.stock import sql as stock
 from eishro.errors import Unavailable
 from eishro.flows.change_order import change_status
-from eishro.flows.pay_order import store_news
+from eishro.flows.store_news import store_news
 from eishro.flows.shop import NotOnce, Shop
 from eishro.flows.start_payment import start_payment
 from eishro.jobs import events, schedule

@@ -6,7 +6,6 @@ first exact one pays an order that waits for it, anything else (late, twice, ano
 kept in suspense, an item for each, and flagged for people.
 """
 
-import hashlib
 from datetime import datetime
 
 import msgspec
@@ -45,7 +44,6 @@ from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.receipts import stored_receipt, stranded_item
 from eishro.flows.send_refund import check_refunds
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
-from eishro.ids import text_id
 
 
 class Hand(msgspec.Struct, frozen=True):
@@ -300,26 +298,6 @@ async def note_claim(shop: Shop, payment_id: str, claim: Claim) -> Payment:
         return before
     await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
     return after
-
-
-async def store_news(shop: Shop, provider: str, claim: Claim) -> News:
-    """Keep a notification before it is worked off; the same one again is not kept twice."""
-    at = shop.clock.now()
-    raw = msgspec.json.encode(claim.raw, order="sorted")
-    news = News(
-        id=text_id("new", at),
-        provider=provider,
-        dedupe_key=claim.dedupe_key,
-        body_hash=hashlib.sha256(raw).hexdigest(),
-        reference=claim.reference,
-        kind=claim.kind,
-        raw=msgspec.Raw(raw),
-        received_at=at,
-        outcome=None,
-        proof=None if claim.proof is None else msgspec.Raw(msgspec.json.encode(claim.proof)),
-    )
-    await shop.db.commit(Batch(payments.insert_news(news)))
-    return news
 
 
 async def work_off_news(shop: Shop, news: News) -> Payment | None:

@@ -7,12 +7,15 @@ import sqlalchemy as sa
 
 from eishro.cli.doctor import find_faults
 from eishro.db.statements import Query
+from eishro.domain.payments import exchanges
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import Payment
 from eishro.domain.payments.sql import payment_news
 from eishro.flows import store_news
+from eishro.outward import HttpReply, NoReply
 from tests.adapters.payments.moamalat_messages import signed
 from tests.adapters.payments.test_moamalat_life import MoamalatCashier
+from tests.adapters.payments.test_sadad_life import SadadCashier
 from tests.adapters.payments.test_tlync_life import TlyncCashier
 from tests.contracts.payment_life import Cashier, Till, open_till
 from tests.shops import World
@@ -21,6 +24,15 @@ pytestmark = pytest.mark.anyio
 
 _KEPT = Query(sa.select(payment_news.c.outcome).order_by(payment_news.c.id), str)
 MANY = 12
+
+
+class Unreachable:
+    """A way to a gateway on which nothing leaves."""
+
+    async def _refuse(self, *_: Any, **__: Any) -> HttpReply:
+        raise NoReply("no connection", sent=False)
+
+    get = send = post_json = post_form = _refuse
 
 
 async def _tell(till: Till, news: dict[str, Any]) -> None:
@@ -67,7 +79,7 @@ async def test_a_signed_notification_is_kept_once_whatever_else_is_changed(world
             await _tell(till, _notification(till, payment, **changed))
             await _tell(till, _notification(till, payment, MerchantReference=f"NOBODYS-{number}"))
         # One of the payment, one of nobody's.
-        assert await world.db.all(_KEPT) == ["checked:action_required", "no_such_payment"]
+        assert sorted(await world.db.all(_KEPT)) == ["checked:action_required", "no_such_payment"]
         assert await find_faults(world.db) == []
 
 
@@ -112,6 +124,41 @@ async def test_news_of_one_payment_has_a_limit_and_is_still_answered(
         assert len(await world.db.all(_KEPT)) == 3
         await till.look(payment.id)  # the clock asks all the same
         assert (await till.payment(payment.id))["status"] == "action_required"
+
+
+async def test_a_browser_that_asks_without_end_fills_no_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchanges, "KEPT_MAX", 4)
+    async with open_till(world, MoamalatCashier()) as till:
+        begun = await till.start()
+        for _ in range(8):
+            told = {"error": "no money", "MerchantReference": ""}
+            reply = await till.browser.post(f"/api/payments/{begun['id']}/result", json=told)
+            assert reply.status_code == 200
+            await world.settle()
+        _, count = await exchanges.list_exchanges(world.db, till.store_id, till.order_id, 50, 0)
+        assert count == 4
+        await till.act(begun, "pay")  # which is asked about all the same
+        assert (await till.payment(begun["id"]))["status"] == "paid"
+        _, count = await exchanges.list_exchanges(world.db, till.store_id, till.order_id, 50, 0)
+        assert count == 4
+
+
+async def test_codes_that_never_leave_fill_no_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchanges, "KEPT_MAX", 3)
+    async with open_till(world, SadadCashier()) as till:
+        begun = await till.start()
+        till.restart(Unreachable())
+        for _ in range(6):
+            path = f"/api/payments/{begun['id']}/otp"
+            assert (await till.browser.post(path, json={"code": "111111"})).status_code == 502
+        _, count = await exchanges.list_exchanges(world.db, till.store_id, till.order_id, 50, 0)
+        assert count == 3
+        payment = await payments.get_payment(world.db, begun["id"])
+        assert (payment.status, payment.code_tries) == ("action_required", 0)
 
 
 @pytest.mark.parametrize("cashier", [MoamalatCashier, TlyncCashier])

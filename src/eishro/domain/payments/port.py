@@ -237,9 +237,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     `authentic` is `yes` (signature holds), `no` (it does not: drop it) or `unsigned`.
     `dedupe_key` names the event inside the provider by what a message that is sent again cannot
-    change (what is signed; of the unsigned, only what it is about), so that it is kept once. `raw` is the message as received, masked where it must be.
-    `proof` is what the message itself proves: only where the gateway signs all that matters and
-    cannot be asked.
+    change (what is signed; of the unsigned, only what it is about), so that it is kept once. `raw`
+    is the message as received, masked where it must be. `proof` is what the message itself proves:
+    only where the gateway signs all that matters and cannot be asked.
     """
 
     authentic: Literal["yes", "no", "unsigned"]

@@ -143,11 +143,13 @@ class Failed(msgspec.Struct, frozen=True, tag_field="outcome", tag="failed"):
 class Unknown(msgspec.Struct, frozen=True):
     """Neither yes nor no: not found yet, no answer, an answer that makes no sense.
     `is_unreachable`: the gateway did not answer at all, or as one that is down or busy, or was not
-    even asked: that was no look. It says nothing about what may have been charged.
+    even asked: that was no look. It says nothing about what may have been charged. `is_foreign`: it
+    named another order, merchant or currency, or was at odds with itself: people should look.
     """
 
     reason: str
     is_unreachable: bool = False
+    is_foreign: bool = False
 
 
 Answer = Paid | Failed | Unknown

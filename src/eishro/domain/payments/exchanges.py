@@ -129,7 +129,10 @@ _OF_PAYMENT = (
     .limit(sa.bindparam("limit"))
     .subquery("of_payment")
 )
-_COUNT_OF_PAYMENT = Query(sa.select(sa.func.count()).select_from(_OF_PAYMENT), int)
+# Of one payment that its caller has read: the store stands there for the index.
+_COUNT_OF_PAYMENT = Query(
+    sa.select(sa.func.count()).select_from(_OF_PAYMENT), int, across_stores=True
+)
 _OLD = Query(
     sa.select(gateway_exchanges.c.id)
     .where(gateway_exchanges.c.id < sa.bindparam("end"))

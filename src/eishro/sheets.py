@@ -8,9 +8,12 @@ import codecs
 import csv
 import io
 import zipfile
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import msgspec
+
+from eishro.errors import Words
 
 CELL_LENGTH_MAX = 500
 COLUMNS_MAX = 100
@@ -19,6 +22,12 @@ UNPACKED_BYTES_MAX = 50_000_000
 _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _DIGITS = 15  # of a number in a spreadsheet
+
+
+TOO_WIDE = Words(
+    "has more cells than the headers: an amount with a comma must stand in quotes",
+    "فيه خلايا أكثر من العناوين: يجب وضع المبلغ الذي فيه فاصلة بين علامتي اقتباس",
+)
 
 
 class SheetUnreadable(ValueError):
@@ -30,6 +39,14 @@ class SheetRow(msgspec.Struct, frozen=True):
 
     number: int
     cells: tuple[str, ...]
+
+
+def faults_of_width(headers: SheetRow, rows: Sequence[SheetRow]) -> dict[str, Words]:
+    """Rows with something beyond the headers, each by its number (`rows[7]`): `25,500` in a file
+    separated by commas would be read as 25, and what follows as something else.
+    """
+    width = len(headers.cells)
+    return {f"rows[{row.number}]": TOO_WIDE for row in rows if any(row.cells[width:])}
 
 
 def read_sheet(content: bytes, rows_max: int) -> list[SheetRow]:

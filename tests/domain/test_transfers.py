@@ -22,7 +22,7 @@ from eishro.domain.payments.transfers import (
 )
 from eishro.errors import Invalid
 from eishro.pictures import look_at
-from eishro.sheets import SheetRow
+from eishro.sheets import SheetRow, read_sheet
 from tests.transferring import JPEG, PNG
 
 _PORTAL = Beneficiary(
@@ -134,6 +134,25 @@ def test_pictures_are_told_by_their_first_bytes() -> None:
 @given(st.binary(max_size=60), st.sampled_from([b"", PNG[:8], JPEG[:3], b"RIFF\0\0\0\0WEBP"]))
 def test_no_bytes_stop_the_look(content: bytes, beginning: bytes) -> None:
     look_at(beginning + content)
+
+
+def test_an_amount_that_a_comma_cut_in_two_is_never_its_first_half() -> None:
+    text = b"reference,description,credit,balance\nR1,x,25,500,900\nR2,x,25.500,900\n"
+    with pytest.raises(Invalid) as refused:
+        read_credits(read_sheet(text, 10))
+    assert set(refused.value.faults) == {"rows[2]"}
+    assert "quotes" in refused.value.faults["rows[2]"].en
+    assert "اقتباس" in refused.value.faults["rows[2]"].ar
+    # What is as wide as the headers is kept and flagged, since it has no amount that is certain.
+    for headers, row in (
+        (b"reference,description,credit,debit", b"R1,x,25,500"),
+        (b"reference,description,credit,debit", b"R1,x,25,500,"),
+        (b"reference,description,credit,date", b"R1,x,25,500"),
+    ):
+        (found,) = read_credits(read_sheet(headers + b"\n" + row + b"\n", 10))
+        assert (found.amount_dirhams, found.bank_reference) == (None, "R1")
+    quoted = b'reference,description,credit\nR1,x,"1,025.500"\n'
+    assert read_credits(read_sheet(quoted, 10))[0].amount_dirhams == 1_025_500
 
 
 @given(st.lists(st.lists(st.text(max_size=20), max_size=5), max_size=6))

@@ -17,9 +17,10 @@ from eishro.domain.payments.model import NotPayable, Payment
 from eishro.domain.payments.port import Failed, Paid, Receipt, Unknown
 from eishro.errors import ShopError
 from eishro.flows.change_order import cancel_order, change_status
-from eishro.flows.pay_order import check_payment, note_claim, record_answer, store_news
+from eishro.flows.pay_order import check_payment, note_claim, record_answer
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
+from eishro.flows.store_news import store_news
 from eishro.jobs.schedule import run_once
 from tests.shops import TESTER, World
 

@@ -261,6 +261,21 @@ async def test_a_statement_is_read_as_people_download_it(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("amount", "kind", "dirhams"),
+    [
+        ('"1,250.500"', "sale", 1_250_500),
+        ("-10.000", "refund", 10_000),
+        ("25.5 LYD", "sale", 25_500),
+        ("٢٥٫٥٠٠ د.ل", "sale", 25_500),
+    ],
+)
+def test_amounts_are_read_as_gateways_write_them(amount: str, kind: str, dirhams: int) -> None:
+    text = f"transaction id,amount,date\n1,{amount},2026-01-15\n"
+    (one,) = read_statement(read_sheet(text.encode(), 100), "T1")
+    assert (one.kind, one.amount_dirhams) == (kind, dirhams)
+
+
+@pytest.mark.parametrize(
     ("text", "faults"),
     [
         ("a,b\n1,2\n", {"statement"}),
@@ -268,6 +283,14 @@ async def test_a_statement_is_read_as_people_download_it(world: World) -> None:
             "transaction id,amount,date\n,1,2026-01-15\n2,x,2026-01-15\n3,1,soon\n",
             {"rows[2].id", "rows[3].amount", "rows[4].date"},
         ),
+        # 25,500 is no 25 dinars, wherever the comma cuts; nor, in quotes, one thing for certain.
+        (
+            "transaction id,amount,date\n1,25,500,2026-01-15\n2,25.500,2026-01-15\n",
+            {"rows[2]"},
+        ),
+        ("transaction id,date,amount\n1,2026-01-15,25,500\n", {"rows[2]"}),
+        ("transaction id,amount,date\n1,25,500\n", {"rows[2].date"}),
+        ('transaction id,amount,date\n1,"25,500",2026-01-15\n', {"rows[2].amount"}),
     ],
 )
 def test_a_statement_that_cannot_be_read_says_where(text: str, faults: set[str]) -> None:

@@ -12,8 +12,9 @@ from eishro.db.statements import Batch, Query
 from eishro.domain.payments import refunds_sql as refunds
 from eishro.domain.payments.port import Claim, Refunded, RefundRefused, RefundUnknown
 from eishro.domain.payments.refunds import BUSY_PAUSE, SENDING, Refund
-from eishro.flows.pay_order import store_news, work_off_news
+from eishro.flows.pay_order import work_off_news
 from eishro.flows.send_refund import record_refund_answer, send_refund
+from eishro.flows.store_news import store_news
 from eishro.jobs.schedule import run_once, send_due_refunds
 from tests.flows.refunding import balances, order_now, paid_order, race, refund
 from tests.shops import World, changed
@@ -163,6 +164,12 @@ async def test_one_refund_of_the_same_money_is_under_way_at_a_time(world: World)
     assert await find_faults(world.db) == []
 
 
+async def _hear(world: World, claim: Claim) -> None:
+    news = await store_news(world.shop, "moamalat", claim)
+    assert news is not None
+    await work_off_news(world.shop, news)
+
+
 async def test_news_of_a_refund_leads_to_a_question_about_it(world: World) -> None:
     paid = await paid_order(world)
     opened = await refund(world, paid.order.id)
@@ -174,12 +181,12 @@ async def test_news_of_a_refund_leads_to_a_question_about_it(world: World) -> No
         amount_dirhams=1,
     )
     asked = len(world.provider.asked)
-    await work_off_news(world.shop, await store_news(world.shop, "moamalat", claim))
+    await _hear(world, claim)
     assert world.provider.refunds.calls == [], "nobody asked for it yet"
     world.provider.refunds.mood = "silent"
     await send_refund(world.shop, opened.id)
     again = msgspec.structs.replace(claim, dedupe_key="T1:r1:2")
-    await work_off_news(world.shop, await store_news(world.shop, "moamalat", again))
+    await _hear(world, again)
     assert (await _now(world, opened)).status == "done"
     assert len(world.provider.asked) == asked, "no money comes by it"
     assert await find_faults(world.db) == []

@@ -18,9 +18,9 @@ from eishro.domain.payments.port import Answer, Failed, Intent
 from eishro.domain.stock import sql as stock
 from eishro.errors import Unavailable
 from eishro.flows.change_order import change_status
-from eishro.flows.pay_order import store_news
 from eishro.flows.shop import NotOnce, Shop
 from eishro.flows.start_payment import start_payment
+from eishro.flows.store_news import store_news
 from eishro.jobs import events, schedule
 from eishro.jobs.schedule import KEEP_EVENTS, Background, run_once, tidy_up
 from tests.dummy_provider import DummyProvider
@@ -300,6 +300,27 @@ async def test_work_left_by_a_request_may_fail_without_ending_anything(
     background = Background(world.shop)
     background.add(breaks())
     await background.aclose()
+
+
+async def test_what_is_too_much_at_once_is_left_to_the_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "TASKS_MAX", 3)
+    may_go = asyncio.Event()
+    done: list[str] = []
+
+    async def work(name: str) -> None:
+        await may_go.wait()
+        done.append(name)
+
+    background = Background(world.shop)
+    for number in range(6):
+        background.add(work(f"no. {number}"))
+    begun = asyncio.ensure_future(work("begun before"))  # which nobody would find again
+    background.add(begun)
+    may_go.set()
+    await background.aclose()
+    assert sorted(done) == ["begun before", "no. 0", "no. 1", "no. 2"]
 
 
 async def test_work_under_way_is_finished_before_the_process_ends(world: World) -> None:

@@ -23,13 +23,14 @@ from eishro.domain.orders.model import Wanted
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.port import RefundAnswer, Refunded, RefundIntent
 from eishro.domain.payments.refund_amounts import RefundWanted
-from eishro.flows.pay_order import store_news, work_off_news
+from eishro.flows.pay_order import work_off_news
 from eishro.flows.place_order import place_order
 from eishro.flows.price_order import PlaceOrder
 from eishro.flows.refund_order import open_refunds
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import Shop
 from eishro.flows.start_payment import start_payment
+from eishro.flows.store_news import store_news
 from tests.dummy_provider import DummyProvider
 from tests.shops import TESTER, World, changed, open_world
 from tests.simulation.universe import Key
@@ -142,7 +143,9 @@ async def story(
     gateway.recall()
     body = {"signature": "good", "reference": payment.reference, "event": name}
     claim = gateway.parse_webhook({}, msgspec.json.encode(body))
-    await work_off_news(shop, await store_news(shop, gateway.name, claim))
+    news = await store_news(shop, gateway.name, claim)
+    assert news is not None
+    await work_off_news(shop, news)
     refund = Key(shop, f"refund {name}")
     refund_id = await refund.made()
     if refund_id is None:

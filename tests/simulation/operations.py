@@ -13,10 +13,11 @@ from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.edit_product import ProductDraft, update_product
-from eishro.flows.pay_order import check_payment, note_claim, store_news, work_off_news
+from eishro.flows.pay_order import check_payment, note_claim, work_off_news
 from eishro.flows.place_order import place_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
+from eishro.flows.store_news import store_news
 from eishro.jobs.schedule import run_once
 from tests.shops import TESTER
 from tests.simulation.afterwards import (
@@ -102,7 +103,7 @@ async def notify(universe: Universe) -> None:
     universe.gateway.done["reorder"] += payment.id != universe.attempts[-1]  # behind newer ones
     for _ in range(universe.rng.choice([1, 1, 2])):
         news = await store_news(universe.shop, universe.gateway.name, claim)
-        if universe.rng.random() < 0.7:  # else it is left to the sweep
+        if news is not None and universe.rng.random() < 0.7:  # else it is left to the sweep
             await work_off_news(universe.shop, news)
 
 

@@ -18,7 +18,9 @@ from eishro.domain.payments.sql import payment_news, payment_receipts
 from eishro.flows import news_room, pay_order
 from eishro.flows.news_room import TURNS_AT_ONCE, NewsRoom
 from eishro.flows.refusals import LINES_MAX
+from eishro.flows.store_news import store_news
 from eishro.jobs.schedule import work_off_waiting_news
+from eishro.web import payments as web_payments
 from tests.shops import World, changed, order_body
 
 pytestmark = pytest.mark.anyio
@@ -120,7 +122,8 @@ async def test_what_was_answered_survives_a_process_that_ends_there(world: World
     held = NewsRoom()
     world.shop = changed(world.shop, news_room=held)
     for claim in parsed:
-        news = await pay_order.store_news(world.shop, "moamalat", claim)
+        news = await store_news(world.shop, "moamalat", claim)
+        assert news is not None
         assert held.take(news.id)  # and the process that has it in hand is gone
     assert await world.db.one(_PAID, applied=True) == 0
     world.shop = changed(world.shop, news_room=NewsRoom())
@@ -139,7 +142,7 @@ async def test_news_that_cannot_be_stored_is_not_taken_and_may_come_again(
         raise DatabaseBusy()
 
     with monkeypatch.context() as patch:
-        patch.setattr(pay_order, "store_news", full)
+        patch.setattr(web_payments, "store_news", full)
         news = {"signature": "good", "reference": payment.reference, "event": "1"}
         refused = await client.post(_HOOK, json=news)
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")

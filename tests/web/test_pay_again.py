@@ -11,11 +11,20 @@ from eishro.cli.doctor import find_faults
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import NoCodeExpected
-from eishro.domain.payments.port import Failed, Paid, PaymentMethod, Receipt, Unknown
+from eishro.domain.payments.port import (
+    Answer,
+    Failed,
+    Intent,
+    Paid,
+    PaymentMethod,
+    Receipt,
+    Unknown,
+)
 from eishro.flows import pay_order
 from eishro.flows.pay_order import check_payment, record_answer
 from eishro.flows.submit_code import submit_code
 from eishro.jobs.schedule import check_due_payments
+from eishro.web import asking
 from eishro.web.pages.pay_words import CLOSED, LABELS
 from tests.flows.test_submit_code import GOOD, Wallet
 from tests.shops import World, changed
@@ -195,6 +204,35 @@ async def test_an_expired_attempt_waits_for_its_gateway_s_word(world: World) -> 
     assert (told.status_code, told.json()["error"]["code"]) == (409, "PAYMENT_UNCLEAR")
     world.provider.answers[found.reference] = Unknown("not found")
     assert (await again(desk, payment["id"])).status_code == 201
+
+
+@pytest.mark.parametrize("limit", ["ANSWER_SECONDS", "QUESTIONS_MAX"])
+async def test_a_gateway_that_keeps_silent_is_not_waited_for_longer_than_elsewhere(
+    world: World, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    desk = await counter(world)
+    order_id = await desk.order(method="cod")
+    ready = {"status": "confirmed"}
+    await desk.client.put(f"/api/orders/{order_id}/status", json=ready, headers=desk.owner)
+    payment = await desk.start(order_id, "moamalat")
+    world.clock.turn(timedelta(hours=2))
+    await check_due_payments(world.shop)
+    assert (await desk.read(payment["id"]))["status"] == "expired"
+    may_answer, query, asked = asyncio.Event(), world.provider.query, list[str]()
+
+    async def silent(intent: Intent) -> Answer:
+        asked.append(intent.reference)
+        await may_answer.wait()
+        return await query(intent)
+
+    monkeypatch.setattr(world.provider, "query", silent)
+    # A time to wait, and how many may wait at once: both are the page's own of `web/asking.py`.
+    monkeypatch.setattr(asking, limit, 0.05 if limit == "ANSWER_SECONDS" else 0)
+    told = await again(desk, payment["id"])
+    assert (told.status_code, told.json()["error"]["code"]) == (409, "PAYMENT_UNCLEAR")
+    assert len(asked) == (limit == "ANSWER_SECONDS")
+    may_answer.set()
+    await world.settle()
 
 
 async def test_cash_can_follow_a_refused_card(world: World) -> None:

@@ -128,7 +128,6 @@ async def test_a_payer_is_led_back_to_a_site_that_the_store_names(world: World) 
         "https://www.example.ly/",
         "https://b.ly:8443/x",
         "http://shop.test/thanks",  # this server's own, whatever it is reached by
-        "/thanks?order=7",
     ):
         back = await browser.come_back(await browser.payment(address))
         assert (back.status_code, back.headers["Location"]) == (303, address)
@@ -231,6 +230,33 @@ async def test_a_store_names_whole_safe_sites(
     good = {"returnUrl": "/thanks", "returnOrigins": ["https://a.ly", "https://b.ly:8443"]}
     kept = await client.put(path, json={"settings": good})
     assert kept.json()["data"]["settings"]["returnOrigins"] == good["returnOrigins"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "site"),
+    [
+        ({"return_url": None, "return_origins": ("https://a.ly", "https://b.ly")}, "https://a.ly"),
+        ({"return_url": "https://c.ly:8443/done"}, "https://c.ly:8443"),
+        ({"return_url": "https://c.ly/done", "return_origins": ("https://a.ly",)}, "https://a.ly"),
+        ({"return_url": "/done"}, None),
+        ({"return_url": None}, None),
+    ],
+)
+async def test_a_path_leads_to_the_store_s_own_site_where_it_names_one(
+    world: World, settings: dict[str, Any], site: str | None
+) -> None:
+    _with(world, Returning())
+    browser = await _browser(world, **settings)
+    payment = await browser.payment("/thanks?order=7")
+    page = await browser.client.get(f"/pay/{payment.id}", params={"lang": "en"})
+    back = await browser.come_back(payment)
+    if site is None:
+        assert 'id="back"' not in page.text
+        assert "You can close this page and go back to the shop." in page.text
+        assert back.headers["Location"] == "/thanks?order=7"
+    else:
+        assert f'id="back" class="secondary" href="{site}/thanks?order=7"' in page.text
+        assert back.headers["Location"] == f"{site}/thanks?order=7"
 
 
 # How long.

@@ -6,7 +6,6 @@ first exact one pays an order that waits for it, anything else (late, twice, ano
 kept in suspense, an item for each, and flagged for people.
 """
 
-import hashlib
 from datetime import datetime
 
 import msgspec
@@ -22,6 +21,7 @@ from eishro.domain.payments import sql as payments
 from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.model import (
     BY_HAND,
+    SETTLED,
     MayBeCharged,
     News,
     Payment,
@@ -45,7 +45,6 @@ from eishro.flows.note_exchanges import keep_exchanges
 from eishro.flows.receipts import stored_receipt, stranded_item
 from eishro.flows.send_refund import check_refunds
 from eishro.flows.shop import SYSTEM, Shop, again_if_stale
-from eishro.ids import text_id
 
 
 class Hand(msgspec.Struct, frozen=True):
@@ -60,6 +59,8 @@ class Hand(msgspec.Struct, frozen=True):
     brings_news: bool = False
 
 
+# Why a payment is flagged whose gateway spoke of something else, or contradicted itself.
+FOREIGN = "foreign_answer"
 _NOBODY = Hand(SYSTEM)
 _NEWS = Hand(SYSTEM, brings_news=True)
 _AMOUNTS = ("amount_dirhams", "currency", "wire_minor")
@@ -97,8 +98,11 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     after = heard.answered(answer, at)
     if by.clears_review:
         after = after.looked_at(at)
-    if is_foreign and after.review is None:
-        after = msgspec.structs.replace(after, review="receipt_of_another_payment")
+    doubt = _doubt(before, answer, is_foreign=is_foreign)
+    if doubt is not None and after.review is None:
+        after = msgspec.structs.replace(after, review=doubt)
+    is_new = before.review is None and (doubt is not None or not fresh)
+    flagged = after.review if is_new else None
     order = await orders.get_order(shop.db, before.order_id)
     batch, noted = Batch(), list[Statement]()
     paying_now = [one for one in fresh if why_stranded(order, after, one) is None]
@@ -112,23 +116,38 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     if after.status == "paid" != before.status:
         batch.add(*await closing_attempts(shop, order, at, but=before.id))
     batch.add(*noted)
-    if is_foreign and before.review is None:
-        batch.add(
-            outbox.publish("payment.flagged", before.id, at, store_id=before.store_id),
-            audit.record(
-                SYSTEM,
-                "payment.flagged",
-                before.id,
-                at,
-                store_id=before.store_id,
-                reason=after.review,
-            ),
-        )
+    if flagged is not None:
+        batch.add(*flagging(before, flagged, answer, at))
     # A repeat writes nothing, so that many notifications of one payment do not wait for each other.
     if not batch.statements and after.says_as_much_as(before):
         return before
     await shop.db.commit(batch.add(payments.save_payment(after, seen=before), *by.beside))
     return after
+
+
+def _doubt(payment: Payment, answer: Answer, *, is_foreign: bool) -> str | None:
+    """Why people should look at a payment that this was said of, though no money moved by it."""
+    if is_foreign:
+        return "receipt_of_another_payment"
+    is_at_odds = isinstance(answer, Unknown) and answer.is_foreign
+    return FOREIGN if is_at_odds and payment.status not in SETTLED else None
+
+
+def flagging(payment: Payment, review: str, answer: Answer, at: datetime) -> list[Statement]:
+    """Tell people that a payment waits for them, and why; once, when it is marked."""
+    said = answer.reason if isinstance(answer, Unknown | Failed) else None
+    return [
+        outbox.publish("payment.flagged", payment.id, at, store_id=payment.store_id),
+        audit.record(
+            SYSTEM,
+            "payment.flagged",
+            payment.id,
+            at,
+            store_id=payment.store_id,
+            reason=review,
+            said=said,
+        ),
+    ]
 
 
 def _with_booked(answer: Answer, booked: list[StoredReceipt]) -> tuple[Answer, list[Receipt]]:
@@ -300,26 +319,6 @@ async def note_claim(shop: Shop, payment_id: str, claim: Claim) -> Payment:
         return before
     await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
     return after
-
-
-async def store_news(shop: Shop, provider: str, claim: Claim) -> News:
-    """Keep a notification before it is worked off; the same one again is not kept twice."""
-    at = shop.clock.now()
-    raw = msgspec.json.encode(claim.raw, order="sorted")
-    news = News(
-        id=text_id("new", at),
-        provider=provider,
-        dedupe_key=claim.dedupe_key,
-        body_hash=hashlib.sha256(raw).hexdigest(),
-        reference=claim.reference,
-        kind=claim.kind,
-        raw=msgspec.Raw(raw),
-        received_at=at,
-        outcome=None,
-        proof=None if claim.proof is None else msgspec.Raw(msgspec.json.encode(claim.proof)),
-    )
-    await shop.db.commit(Batch(payments.insert_news(news)))
-    return news
 
 
 async def work_off_news(shop: Shop, news: News) -> Payment | None:

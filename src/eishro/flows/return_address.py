@@ -63,6 +63,19 @@ def allowed(rules: Rules, settings: StoreSettings, url: str | None) -> str | Non
     return url if is_own or _is_developer_s(rules, url) else None
 
 
+def page_of_shop(rules: Rules, settings: StoreSettings, url: str | None) -> str | None:
+    """The whole address that leads back to the shop, if people may be led there now: a path lies
+    on the first site that the store names. None where it names none.
+    """
+    found = allowed(rules, settings, url)
+    if found is None or not _is_path(found):
+        return found
+    named = [*settings.return_origins, *([settings.return_url] if settings.return_url else [])]
+    sites = (_site_of(one) for one in named if not _is_path(one) and _is_safe(rules, one))
+    site = next((one for one in sites if one is not None), None)
+    return None if site is None else site + found
+
+
 def check_settings(shop: Shop, settings: StoreSettings) -> None:
     """A store names whole sites of its own, reached by https.
 

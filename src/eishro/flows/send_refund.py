@@ -113,7 +113,7 @@ async def _ask(shop: Shop, refund: Refund) -> RefundAnswer:
     session = intent_of(shop, payment).session
     with speaking_of(payment.reference):
         answer = await provider.refund(msgspec.structs.replace(wanted, session=session))
-    await keep_exchanges(shop, payment)
+    await keep_exchanges(shop, payment, is_refund=True)
     return answer
 
 

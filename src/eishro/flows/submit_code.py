@@ -25,7 +25,7 @@ from eishro.domain.payments.port import (
 from eishro.errors import Invalid, Words
 from eishro.flows.gateways import intent_of, provider_of, seal_session
 from eishro.flows.note_exchanges import keep_exchanges
-from eishro.flows.pay_order import check_payment, record_answer, refuse_unclear
+from eishro.flows.pay_order import check_payment, flagging, record_answer, refuse_unclear
 from eishro.flows.shop import Shop, again_if_stale
 
 
@@ -50,7 +50,7 @@ async def submit_code(shop: Shop, payment_id: str, code: str) -> Payment:
         await _take_back(shop, payment_id, was_sent=False)
         raise ProviderBusy()
     if isinstance(answer, Unknown):
-        dark = await _leave_in_the_dark(shop, payment_id)
+        dark = await _leave_in_the_dark(shop, payment_id, answer)
         return await check_payment(shop, payment_id) if provider.can_query else dark
     return await record_answer(shop, payment_id, answer)
 
@@ -91,12 +91,16 @@ async def _take_back(shop: Shop, payment_id: str, *, was_sent: bool) -> None:
 
 
 @again_if_stale
-async def _leave_in_the_dark(shop: Shop, payment_id: str) -> Payment:
+async def _leave_in_the_dark(shop: Shop, payment_id: str, answer: Unknown) -> Payment:
     before = await payments.get_payment(shop.db, payment_id)
     if before.status != "processing":
         return before
-    after = before.in_the_dark(shop.clock.now())
-    await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
+    at = shop.clock.now()
+    after = before.in_the_dark(at)
+    batch = Batch(payments.save_payment(after, seen=before))
+    if before.review is None and after.review is not None:
+        batch.add(*flagging(before, after.review, answer, at))
+    await shop.db.commit(batch)
     return after
 
 

@@ -6,7 +6,7 @@ the others go on. Every step claims or guards what it does, so several processes
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 
 import structlog
@@ -42,6 +42,7 @@ TIDY_EVERY = timedelta(minutes=10)
 NEWS_AT_ONCE = 500
 PAYMENTS_AT_ONCE = 50
 REFUNDS_AT_ONCE = 20
+TASKS_MAX = 3_000  # a process has beside its requests; what comes then is left to the sweep
 EVENTS_MAX = 100  # in one turn
 EVENTS_AT_ONCE = 20  # claimed and finished together
 HANDLERS_AT_ONCE = 4  # mails on their way; more would take turns from requests
@@ -249,7 +250,15 @@ class Background:
         self._loop_task = asyncio.get_running_loop().create_task(self._turn_forever())
 
     def add(self, work: Awaitable[object]) -> None:
-        """Let work go on after its request is answered; what it raises is logged."""
+        """Let work go on after its request is answered; what it raises is logged.
+
+        Where there is too much of it already, work that has not begun is dropped: all of it is
+        written down before, or done by the next request, so that a turn of the loop finds it.
+        """
+        if len(self._tasks) >= TASKS_MAX and isinstance(work, Coroutine):
+            work.close()
+            _LOG.warning("background_full", tasks=len(self._tasks))
+            return
         task = asyncio.ensure_future(self._logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -6,7 +6,9 @@ is answered at once, and the sweep asks within seconds, since the news has been 
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from eishro.domain.payments.model import Payment
 from eishro.flows.pay_order import check_payment
@@ -17,18 +19,27 @@ QUESTIONS_MAX = 64  # begun by browsers and not answered, in one process
 # Longer than any question takes: what is older was broken off with its invocation, on the edge.
 QUESTION_LIFETIME = timedelta(minutes=2)
 
+_T = TypeVar("_T")
+
 
 async def ask_in_time(call: Call, payment: Payment) -> Payment:
     """The payment after the gateway's answer, or as it is where that is not waited for: its page
     then says that it is being checked, and asks again.
+    """
+    return await in_time(call, lambda: check_payment(call.shop, payment.id)) or payment
+
+
+async def in_time(call: Call, ask: Callable[[], Coroutine[Any, Any, _T]]) -> _T | None:
+    """What the question gives, or None: it goes on without its browser, or there are too many of
+    them and it was not asked at all.
     """
     questions, now = call.door.questions, call.shop.clock.now()
     for question, since in list(questions.items()):
         if now - since > QUESTION_LIFETIME:
             del questions[question]
     if len(questions) >= QUESTIONS_MAX:
-        return payment
-    asking = asyncio.ensure_future(check_payment(call.shop, payment.id))
+        return None
+    asking = asyncio.ensure_future(ask())
     questions[asking] = now
     asking.add_done_callback(lambda done: questions.pop(done, None))
     try:
@@ -37,4 +48,4 @@ async def ask_in_time(call: Call, payment: Payment) -> Payment:
         # Also where the browser has gone away meanwhile.
         if not asking.done():
             call.door.background(asking)
-    return asking.result() if asking.done() else payment
+    return asking.result() if asking.done() else None

@@ -4,7 +4,6 @@ The page lists the ways that are open for the order; the POST begins another att
 attempt is still open or unclear, both lead there instead.
 """
 
-import asyncio
 import secrets
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from eishro.domain.payments.model import MayBeCharged, Payment, PaymentNotFound
 from eishro.domain.payments.port import Payer
 from eishro.errors import Words
 from eishro.flows import pay_again
-from eishro.web.asking import ANSWER_SECONDS
+from eishro.web.asking import in_time
 from eishro.web.pages.again import AgainPageView, render_again_page
 from eishro.web.payments import payment_view
 from eishro.web.routes import Call, Raw, Reply
@@ -101,10 +100,6 @@ async def start(call: Call, body: AgainBody) -> Reply:
 async def _ask_once_more(call: Call) -> None:
     """The gateway is not waited for too long; what it refused before needs no answer now."""
     payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
-    asking = asyncio.ensure_future(pay_again.ask_once_more(call.shop, payment.id))
-    done, _ = await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
-    if not done:
-        call.door.background(asking)
-    is_clear = asking.result() if done else payment.status == "failed"
-    if not is_clear:
+    is_clear = await in_time(call, lambda: pay_again.ask_once_more(call.shop, payment.id))
+    if not (payment.status == "failed" if is_clear is None else is_clear):
         raise MayBeCharged()

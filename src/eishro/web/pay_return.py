@@ -14,7 +14,7 @@ from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, Words
 from eishro.flows import pay_order, refusals
 from eishro.flows.gateways import intent_of, provider_of
-from eishro.flows.return_address import allowed
+from eishro.flows.return_address import allowed, page_of_shop
 from eishro.web.asking import ask_in_time
 from eishro.web.errors import BadRequest
 from eishro.web.pay_cookie import Remembered, remembered
@@ -65,7 +65,10 @@ async def _onward(call: Call, payment: Payment) -> str | None:
     if payment.return_url is None:
         return None
     store = await stores.get_store(call.shop.db, payment.store_id)
-    return allowed(call.shop.rules, store.settings_value(), payment.return_url)
+    rules, settings = call.shop.rules, store.settings_value()
+    # A path of a store that names no site is one of this server.
+    page = page_of_shop(rules, settings, payment.return_url)
+    return page or allowed(rules, settings, payment.return_url)
 
 
 def _page_of(call: Call, payment: Payment, cookie: Remembered | None) -> str:

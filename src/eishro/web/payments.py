@@ -9,13 +9,14 @@ import msgspec
 from msgspec import Meta
 
 from eishro.domain.payments import sql as payments
-from eishro.domain.payments.model import Payment, Status
+from eishro.domain.payments.model import SETTLED, Payment, Status
 from eishro.domain.payments.port import Action, Payer, PaymentProvider
 from eishro.errors import Invalid, NotFound, Unauthenticated, Words
 from eishro.flows import pay_order, refusals
 from eishro.flows import submit_code as codes
 from eishro.flows.gateways import intent_of, provider_of
 from eishro.flows.start_payment import start_payment
+from eishro.flows.store_news import store_news
 from eishro.money import EXPONENTS
 from eishro.text import fold_digits
 from eishro.web import wire
@@ -132,10 +133,17 @@ async def receive_webhook(call: Call) -> Raw:
                 "الإشعار لا يحمل توقيع بوابة الدفع.",
             )
         )
+    if payment is None and claim.reference is not None:
+        payment = await payments.find_by_reference(call.shop.db, provider.name, claim.reference)
+    if payment is None:  # the name of nobody's payment could be anything
+        claim = msgspec.structs.replace(claim, reference=None)
     # What nobody signed and nobody here waits for is not worth a row.
     if claim.authentic == "yes" or payment is not None:
-        news = await pay_order.store_news(call.shop, provider.name, claim)
-        call.door.background(pay_order.work_off_news(call.shop, news))
+        news = await store_news(call.shop, provider.name, claim)
+        is_settled = payment is None or payment.status in SETTLED
+        # Told again of what it was told before: asked again while the money has not come.
+        if news is not None and not (news.outcome and is_settled):
+            call.door.background(pay_order.work_off_news(call.shop, news))
     reply = provider.webhook_reply()
     return Raw(reply.body, reply.content_type, reply.status)
 

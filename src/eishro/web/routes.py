@@ -16,7 +16,6 @@ from eishro.db.audit import Actor
 from eishro.db.statements import Statement
 from eishro.domain.accounts.model import Caller
 from eishro.domain.accounts.tokens import AccessTokens
-from eishro.domain.payments.model import Payment
 from eishro.errors import Words
 from eishro.flows.shop import Shop
 from eishro.web import wire
@@ -57,7 +56,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     background: Callable[[Awaitable[object]], None]
     # What gateways are asked because of browsers and have not answered yet, and since when.
-    questions: dict[asyncio.Future[Payment], datetime] = msgspec.field(default_factory=dict)
+    questions: dict[asyncio.Future[Any], datetime] = msgspec.field(default_factory=dict)
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from eishro.domain.shipping.cities import CITIES
 from eishro.domain.stores import sql as stores
 from eishro.errors import NotFound, ShopError, Unavailable, Words
 from eishro.flows.pay_again import choice_of
-from eishro.flows.return_address import allowed
+from eishro.flows.return_address import page_of_shop
 from eishro.web.dispatch import etag_of
 from eishro.web.order_views import city_view
 from eishro.web.pages import docs as docs_page
@@ -115,7 +115,7 @@ async def pay(call: Call, query: PayQuery) -> Raw:
         currency=payment.currency,
         action=action,
         expires_at=payment.expires_at,
-        return_url=allowed(call.shop.rules, store.settings_value(), payment.return_url),
+        return_url=page_of_shop(call.shop.rules, store.settings_value(), payment.return_url),
         now=call.shop.clock.now(),
         tries_left=max(0, CODE_TRIES_MAX - payment.code_tries),
         failure=payment.failure if isinstance(action, Offline) else None,

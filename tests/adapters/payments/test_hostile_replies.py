@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from eishro.cli.doctor import find_faults
+from eishro.db.audit import audit_records
 from eishro.db.statements import Query
 from eishro.domain.ledger.sql import ledger_entries
 from eishro.domain.orders import sql as orders
@@ -42,6 +44,14 @@ _ENTRIES = Query(
     ),
     lambda account, dirhams: (account, dirhams),
     across_stores=True,  # a test's look at the books
+)
+_FLAGS = Query(
+    sa.select(audit_records.c.changes).where(
+        audit_records.c.action == "payment.flagged",
+        audit_records.c.subject_id == sa.bindparam("payment_id"),
+    ),
+    lambda changes: msgspec.json.decode(changes)["reason"],
+    across_stores=True,  # a test's look at the trail
 )
 Kind = Literal[
     "huge",
@@ -84,6 +94,18 @@ NOT_NAMED: dict[str, set[Kind]] = {
 STRANDED: set[tuple[str, Kind]] = {
     *((gateway, "another amount") for gateway in CASHIERS),
     ("moamalat", "another currency"),
+}
+
+# Of something else, or at odds with itself, in a way that its adapter can tell: people are told.
+# A listing of Moamalat's without our order is one in which it is not (yet); an answer that says one
+# member twice cannot be read at all; what follows a code that nobody answered is flagged anyway.
+FLAGGED: set[tuple[str, Kind]] = {
+    ("moamalat", "another merchant"),
+    *(
+        (gateway, kind)
+        for gateway in ("mpgs", "tlync")
+        for kind in get_args(Literal["another order", "another currency", "another merchant"])
+    ),
 }
 
 
@@ -222,6 +244,7 @@ async def test_a_hostile_answer_moves_no_money_and_is_found_by_people(
             lied.add(kind)
             is_stranded = (gateway, kind) in STRANDED
             await _moved_nothing(till, before.id, kind, is_stranded=is_stranded)
+            await _is_flagged_once(till, before.id, gateway, kind)
             assert await _noted(till) > noted, kind
             http.kind = None
             if "query" in till.cashier.features and not is_stranded:
@@ -235,6 +258,21 @@ async def _noted(till: Till) -> int:
     """How much an operator finds in the log of the order."""
     order = await orders.get_order(till.world.db, till.order_id)
     return (await list_exchanges(till.world.db, order.store_id, order.id, 100, 0))[1]
+
+
+async def _is_flagged_once(till: Till, payment_id: str, gateway: str, kind: Kind) -> None:
+    """What people have to look at is marked, told and written down, however often it is said."""
+    db = till.world.db
+    if "query" in till.cashier.features:
+        await till.look(payment_id)
+    payment = await payments.get_payment(db, payment_id)
+    told = await db.all(_FLAGS, payment_id=payment_id)
+    if payment.code_tries and payment.review == "no_answer":
+        assert told == ["no_answer"], kind
+    elif (gateway, kind) in FLAGGED:
+        assert (payment.review, told) == ("foreign_answer", ["foreign_answer"]), kind
+    elif (gateway, kind) not in STRANDED:
+        assert (payment.review, told) == (None, []), kind
 
 
 async def _moved_nothing(till: Till, payment_id: str, kind: Kind, *, is_stranded: bool) -> None:

@@ -93,7 +93,8 @@ def test_the_notification_of_the_php_sdks_tests_is_authentic() -> None:
     }
     theirs = {"merchant_id": MID_C, "terminal_id": TID_C, "secret_key": KEY_C}
     claim = told(body, notification_key="", **theirs)
-    assert (claim.authentic, claim.dedupe_key) == ("yes", f"{TID_C}:1234567:1")
+    event = f"{TID_C}:{body['SecureHash']}:sale"
+    assert (claim.authentic, claim.dedupe_key) == ("yes", event)
 
 
 # Starting.

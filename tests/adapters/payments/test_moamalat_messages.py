@@ -39,7 +39,7 @@ def test_both_generations_and_unknown_keys_are_taken_and_tokens_dropped(
 ) -> None:
     claim = provider().parse_result(intent(), {**completion(), **generation})
     assert (claim.authentic, claim.kind, claim.amount_dirhams) == ("yes", "sale", 25_500)
-    assert claim.dedupe_key == f"{TID}:1233674:1"
+    assert claim.dedupe_key == f"{TID}:ORD-1001:completed"
     assert "tok" not in json.dumps(claim.raw)
     assert "NAME" not in json.dumps(claim.raw)
     assert claim.raw["PayerAccount"] == "639499XXXXXX0781"
@@ -119,7 +119,7 @@ def test_a_notification_is_read() -> None:
     claim = told(notification())
     assert claim.authentic == "yes"
     assert (claim.kind, claim.reference, claim.amount_dirhams) == ("sale", "ORD-1001", 25_500)
-    assert claim.dedupe_key == f"{TID}:1233674:1"
+    assert claim.dedupe_key == f"{TID}:{notification()['SecureHash']}:sale"
     assert claim.raw["DateTimeLocalTrxn"] == "20260115103145"
     assert claim.raw["NetworkReference"] == "601510434990"
     assert not {"PayerName", "Email", "Token", "SecureHash"} & claim.raw.keys()

@@ -130,6 +130,23 @@ def test_paying_reports_the_result_and_shows_the_shops_verdict(
     assert [result["SystemReference"] for result in place.results] == ["3124"]
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("ar", "يمكنك إغلاق هذه الصفحة"), ("en", "You can close this page")],
+)
+def test_where_no_shop_is_known_a_sentence_takes_the_place_of_the_link(
+    page: Page, place: Playground, language: str, words: str
+) -> None:
+    place.return_url = None
+    page.goto(f"{place.page}?lang={language}")
+    expect(page.locator("#close")).to_be_hidden()
+    place.status = "paid"
+    pass_time_until(page, "paid")
+    expect(page.locator("#close")).to_be_visible()
+    expect(page.locator("#close")).to_contain_text(words)
+    expect(page.locator("#back")).to_have_count(0)
+
+
 def test_an_unconfirmed_completion_waits_for_the_gateway_and_offers_no_second_payment(
     page: Page, place: Playground
 ) -> None:

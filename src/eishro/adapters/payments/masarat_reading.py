@@ -123,9 +123,9 @@ def _no(text: str, meanings: Meanings) -> Answer | WrongCode:
 def _paid(envelope: Envelope, transaction: str, terminal: str, asked_dirhams: int) -> Answer:
     content = envelope.content
     if content.get("transactionId", transaction) not in (transaction, None):
-        return Unknown("an answer about another transaction")
+        return Unknown("an answer about another transaction", is_foreign=True)
     if content.get("currency") not in (None, "LYD", "434", 434):
-        return Unknown("an answer in another currency")
+        return Unknown("an answer in another currency", is_foreign=True)
     dirhams: int | None = asked_dirhams
     if content.get("amount") is not None:
         dirhams = _dirhams(content["amount"])

@@ -220,12 +220,13 @@ class Moamalat(Defaults):
         expected = secure_hash(self._notification_key, signed)
         if not is_same_hash(expected, fields.get("SecureHash")) or not is_ours:
             return FORGED
-        kind = fields.get("TxnType", "").strip()
+        kind = _kind(fields.get("TxnType", "").strip(), fields.get("ActionCode"))
         return Claim(
             authentic="yes",
             reference=_reference(fields.get("MerchantReference", "")),
-            dedupe_key=self._event(fields.get("SystemReference", ""), kind),
-            kind=_kind(kind, fields.get("ActionCode")),
+            # What is signed names the event: who has captured a notification may change all else.
+            dedupe_key=f"{self._config.terminal_id}:{expected}:{kind}",
+            kind=kind,
             amount_dirhams=whole_dirhams(signed["Amount"]) if _is_lyd(signed["Currency"]) else None,
             raw=_kept(fields),
         )
@@ -300,7 +301,7 @@ class Moamalat(Defaults):
         return Claim(
             authentic="yes",
             reference=intent.reference,
-            dedupe_key=self._event(text_of(payload, "SystemReference"), _SALE),
+            dedupe_key=f"{self._config.terminal_id}:{intent.reference}:completed",
             kind="sale",
             amount_dirhams=intent.amount_dirhams,
             raw=_kept({name: text_of(payload, name) for name in _KEPT if name in payload}),
@@ -316,13 +317,6 @@ class Moamalat(Defaults):
             kind=kind,
             raw={name: without_pan(text) for name, text in raw.items()},
         )
-
-    def _event(self, system_reference: str, kind: str) -> str:
-        """Terminal, transaction and type name an event; only the hash's fields are proven, so
-        what else stands there is cut to size.
-        """
-        parts = (re.sub(r"[^A-Za-z0-9_.-]", "?", part[:64]) for part in (system_reference, kind))
-        return ":".join((self._config.terminal_id, *parts))
 
 
 def _key_bytes(text: str, setting: str) -> bytes:

@@ -201,7 +201,8 @@ class TerminalQueries:
         # A list of many payments belongs to none of them: it is not noted.
         length = LIST_ROWS if len(intents) > MANY_WAITING else PAGE_ROWS
         with speaking_of(intents[0].reference if len(intents) == 1 else None):
-            rows = await self._listing(filters, stamp, worth, length)
+            elsewhere: set[str] = set()
+            rows = await self._listing(filters, stamp, worth, length, elsewhere)
         if rows is None and len(intents) > 1:
             return {}
         if rows is None:
@@ -210,8 +211,15 @@ class TerminalQueries:
             _LOG.warning(
                 "moamalat_no_answer", terminal=self._terminal.terminal_id, reason=rows.reason
             )
+            if len(intents) > 1:  # what is wrong with it is wrong with none of them
+                rows = msgspec.structs.replace(rows, is_foreign=False)
             return {intent.reference: rows for intent in intents}
-        return await self._decided(intents, rows)
+        answers = await self._decided(intents, rows)
+        for reference in elsewhere & answers.keys():
+            if isinstance(answers[reference], Unknown):
+                reason = "a transaction of another terminal names this payment"
+                answers[reference] = Unknown(reason, is_foreign=True)
+        return answers
 
     async def _decided(self, intents: Sequence[Intent], rows: Sequence[Row]) -> dict[str, Answer]:
         """What they say of each; others get their turn of the loop in between."""
@@ -238,8 +246,13 @@ class TerminalQueries:
         first_stamp: str,
         pages_worth: int,
         length: int | None = None,
+        elsewhere: set[str] | None = None,
     ) -> list[Row] | Unknown | None:
-        """All rows, page by page; None if it is too long for `pages_worth` or `PAGES_MAX`."""
+        """All rows, page by page; None if it is too long for `pages_worth` or `PAGES_MAX`.
+
+        Args:
+            elsewhere: references that rows of other terminals name are added.
+        """
         rows: list[Row] = []
         known: set[str] = set()
         seen = 0
@@ -255,6 +268,8 @@ class TerminalQueries:
             if page.rows and known.issuperset(row.transaction_id for row in page.rows):
                 return Unknown("the gateway repeats a page")
             rows += page.rows
+            if elsewhere is not None:
+                elsewhere |= page.elsewhere
             known.update(row.transaction_id for row in page.rows)
             seen += page.count
             if seen >= page.total:

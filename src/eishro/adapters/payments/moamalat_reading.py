@@ -57,11 +57,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A readable answer: rows of our terminal, how many rows it had, how many there are."""
+    """A readable answer: rows of our terminal, how many rows it had, how many there are.
+    `elsewhere` are the references of rows of other terminals.
+    """
 
     rows: list[Row]
     count: int
     total: int
+    elsewhere: frozenset[str] = frozenset()
 
 
 async def read_long_page(body: bytes, terminal_id: str) -> Page | Unknown:
@@ -74,7 +77,7 @@ async def read_long_page(body: bytes, terminal_id: str) -> Page | Unknown:
     for first in range(0, len(items), ROWS_IN_A_TURN):
         rows += _rows(items[first : first + ROWS_IN_A_TURN], terminal_id)
         await asyncio.sleep(0)
-    return Page(rows, len(items), total)
+    return Page(rows, len(items), total, _elsewhere(items, terminal_id))
 
 
 def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
@@ -86,7 +89,15 @@ def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
     if isinstance(page, Unknown):
         return page
     items, total = page
-    return Page(_rows(items, terminal_id), len(items), total)
+    return Page(_rows(items, terminal_id), len(items), total, _elsewhere(items, terminal_id))
+
+
+def _elsewhere(items: Sequence[dict[str, Any]], terminal_id: str) -> frozenset[str]:
+    return frozenset(
+        text_of(item, "MerchantReference")
+        for item in items
+        if text_of(item, "TerminalId") not in ("", terminal_id)
+    )
 
 
 def _rows(items: Sequence[dict[str, Any]], terminal_id: str) -> list[Row]:
@@ -105,7 +116,7 @@ def _read_items(body: bytes) -> tuple[list[dict[str, Any]], int] | Unknown:
     if items is None:
         return Unknown("the gateway's answer is malformed")
     if items and "not found" in text_of(reply, "Message").lower():
-        return Unknown("the gateway's answer contradicts itself")
+        return Unknown("the gateway's answer contradicts itself", is_foreign=True)
     total = text_of(reply, "TotalCountAllTransaction")
     return items, int(total) if re.fullmatch(r"\d{1,9}", total) else len(items)
 
@@ -148,9 +159,10 @@ class Listing:
 def decide(intent: Intent, rows: Sequence[Row] | Listing, terminal_id: str) -> Answer:
     """What all rows of a complete listing say about one attempt."""
     listing = rows if isinstance(rows, Listing) else Listing(rows)
-    if listing.contradicts:
-        return Unknown("the gateway tells one transaction in two ways")
     ours = listing.of_reference(intent.reference)
+    if listing.contradicts:
+        reason = "the gateway tells one transaction in two ways"
+        return Unknown(reason, is_foreign=bool(ours))
     sales = [row for row in ours if row.kind == "sale" and row.outcome == "approved"]
     standing = {sale.transaction_id: _standing(sale, listing) for sale in sales}
     receipts = {
@@ -167,12 +179,9 @@ def decide(intent: Intent, rows: Sequence[Row] | Listing, terminal_id: str) -> A
     if receipts:
         return Paid(tuple(receipts.values()))
     if sales:
-        is_gone = "doubtful" not in standing.values()
-        return Unknown(
-            "the sale was voided or refunded in full"
-            if is_gone
-            else "the sale cannot be read with certainty"
-        )
+        if "doubtful" in standing.values():
+            return Unknown("the sale cannot be read with certainty", is_foreign=True)
+        return Unknown("the sale was voided or refunded in full")
     return _refusal(ours)
 
 

@@ -179,7 +179,9 @@ class Mobicash(Defaults):
         is_no = reply.status in _NO or fields.get("success") is False
         if is_no:
             has_transaction = wire.id_of(fields.get(self._config.names["transaction"])) is not None
-            return Unknown("the answer contradicts itself") if has_transaction else Failed(reason)
+            if has_transaction:
+                return Unknown("the answer contradicts itself", is_foreign=True)
+            return Failed(reason)
         return self._paid(intent, fields)
 
     def _paid(self, intent: Intent, fields: Mapping[str, Any]) -> Answer:
@@ -191,7 +193,8 @@ class Mobicash(Defaults):
         dirhams = intent.amount_dirhams if amount is None else wire.dirhams_of(amount)
         is_ours = told in ("", intent.reference) and currency in ("", "LYD", "434")
         if transaction is None or dirhams is None or not is_ours or fields.get("error"):
-            return Unknown("the answer is of something else, or cannot be read")
+            reason = "the answer is of something else, or cannot be read"
+            return Unknown(reason, is_foreign=not is_ours)
         receipt = Receipt(
             provider_reference=transaction,
             terminal=self._config.merchant_id,

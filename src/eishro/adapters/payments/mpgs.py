@@ -140,7 +140,7 @@ class Mpgs(Defaults):
         if isinstance(order, Unknown):
             return order
         answer = answer_of(order, intent, self._config.merchant_id)
-        if isinstance(answer, Unknown) and "contradicts" in answer.reason:
+        if isinstance(answer, Unknown) and answer.is_foreign:
             _LOG.warning("mpgs_contradiction", reference=intent.reference, reason=answer.reason)
         return answer
 

@@ -103,11 +103,13 @@ def read_order(reply: HttpReply, merchant_id: str, reference: str) -> GatewayOrd
             f"HTTP status {reply.status} without an order", is_unreachable=is_down(reply.status)
         )
     if (body.get("id"), body.get("merchant")) != (reference, merchant_id):
-        return Unknown("an order of somebody else")
+        return Unknown("an order of somebody else", is_foreign=True)
+    currency = word_at(body, "currency")
+    if currency and currency not in EXPONENTS:
+        return Unknown(f"an order in {currency}", is_foreign=True)
     found = body.get("transaction")
     lines = [_line(item) for item in found[:LINES_MAX]] if isinstance(found, list) else []
     whole = [line for line in lines if line is not None]
-    currency = word_at(body, "currency")
     totals = [
         _total(body, name, currency) for name in ("totalCapturedAmount", "totalRefundedAmount")
     ]
@@ -127,16 +129,17 @@ def read_order(reply: HttpReply, merchant_id: str, reference: str) -> GatewayOrd
 def answer_of(order: GatewayOrder, intent: Intent, terminal: str) -> Answer:
     """What became of the attempt."""
     if (reason := order.contradiction) is not None:
-        return Unknown(f"the gateway contradicts itself: {reason}")
+        return Unknown(f"the gateway contradicts itself: {reason}", is_foreign=True)
     came = [line for line in order.lines if line.type in IN and line.is_done]
     if not came:
         return _unpaid(order)
     if order.status in GONE:
         return Unknown("the money went back")
     if order.result != "SUCCESS" or order.status not in STANDING:
-        return Unknown(f"the gateway contradicts itself: money, but {order.status or 'no status'}")
+        status = order.status or "no status"
+        return Unknown(f"the gateway contradicts itself: money, but {status}", is_foreign=True)
     if order.currency != intent.currency or not intent.wire_minor:
-        return Unknown(f"money in {order.currency}")
+        return Unknown(f"money in {order.currency}", is_foreign=True)
     return Paid(tuple(_receipt(line, intent, intent.wire_minor, terminal) for line in came))
 
 
@@ -147,7 +150,7 @@ def receipt_id(reference: str, transaction: str) -> str:
 
 def _unpaid(order: GatewayOrder) -> Answer:
     if order.status in STANDING or (order.captured or 0) > 0:
-        return Unknown("the gateway contradicts itself: paid, but no money")
+        return Unknown("the gateway contradicts itself: paid, but no money", is_foreign=True)
     if any(line.type in IN and line.result not in ("FAILURE", "ERROR") for line in order.lines):
         return Unknown("the gateway does not know yet")
     if order.status in ENDED or (order.result == "FAILURE" and order.lines):

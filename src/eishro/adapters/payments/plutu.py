@@ -280,7 +280,7 @@ class Plutu(Defaults):
         invoice, currency = text_of(said.get("invoice_no")), text_of(said.get("currency"))
         if invoice not in ("", _invoice_no(intent)) or currency.upper() not in ("", "LYD", "434"):
             _LOG.warning("plutu_unclear", call=f"{way.gateway}/confirm", status=reply.status)
-            return Unknown("the answer is of something else")
+            return Unknown("the answer is of something else", is_foreign=True)
         details = {"gateway": way.gateway, "invoice_no": _invoice_no(intent)}
         return Paid((self._callbacks.receipt(transaction, amount, details),))
 

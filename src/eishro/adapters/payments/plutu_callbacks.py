@@ -141,10 +141,11 @@ class Callbacks:
         authentic: Literal["yes", "unsigned"] = "yes",
     ) -> Claim:
         transaction = transaction_of(fields.get("transaction_id")) or "-"
+        said = hashlib.sha256(repr(sorted(fields.items())).encode()).hexdigest()[:16]
         return Claim(
             authentic=authentic,
             reference=reference,
-            dedupe_key=f"{self._terminal}:{reference}:{transaction}:{kind}",
+            dedupe_key=f"{self._terminal}:{reference}:{transaction}:{kind}:{said}",
             kind=kind,
             amount_dirhams=proof.receipts[0].amount_dirhams if isinstance(proof, Paid) else None,
             raw=kept(fields),

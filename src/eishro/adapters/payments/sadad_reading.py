@@ -96,7 +96,9 @@ def read_payment(
     if said.is_no:
         return Failed(said.reason)
     return (
-        _paid(said, intent, terminal) if said.is_yes else Unknown("the answer contradicts itself")
+        _paid(said, intent, terminal)
+        if said.is_yes
+        else Unknown("the answer contradicts itself", is_foreign=True)
     )
 
 
@@ -124,7 +126,7 @@ def _paid(said: Said, intent: Intent, terminal: str) -> Answer:
     told = transaction_of(said)
     invoices = {text_of(said.fields.get(name)) for name in _INVOICE} - {""}
     if not ours or told not in (None, ours) or invoices - {intent.reference}:
-        return Unknown("the answer is of another transaction")
+        return Unknown("the answer is of another transaction", is_foreign=True)
     amount = said.fields.get("amount")
     # An answer without an amount is of what was asked for: the transaction was made with it.
     dirhams = intent.amount_dirhams if amount is None else dirhams_of(amount)
@@ -132,7 +134,8 @@ def _paid(said: Said, intent: Intent, terminal: str) -> Answer:
         return Unknown("the amount cannot be read")
     currency = text_of(said.fields.get("currency")).upper()
     if currency not in ("", "LYD", "434"):
-        return Unknown(f"the answer is in another currency: {masked(currency)}")
+        reason = f"the answer is in another currency: {masked(currency)}"
+        return Unknown(reason, is_foreign=True)
     receipt = text_of(said.fields.get("receipt")) or text_of(said.fields.get("result"))
     details = {"receipt": receipt[:64]} if id_of(receipt) else {}
     return Paid(

@@ -93,15 +93,16 @@ def _receipt(body: Mapping[str, Any], intent: Intent, store_id: str, id_field: s
     for name in names:
         told = {text_of(inner.get(name)), text_of(body.get(name))} - {""}
         if len(told) > 1:
-            return Unknown(f"the receipt contradicts itself: {name}")
+            return Unknown(f"the receipt contradicts itself: {name}", is_foreign=True)
         found[name] = told.pop() if told else ""
     if found["custom_ref"] not in ("", intent.reference):
-        return Unknown("the receipt is of another payment")
+        return Unknown("the receipt is of another payment", is_foreign=True)
     if found["store_id"] not in ("", store_id):
-        return Unknown("the receipt is of another store")
+        return Unknown("the receipt is of another store", is_foreign=True)
     # The gateway has no other currency; a receipt without one means dinars.
     if found["currency"].upper() not in ("", "LYD", "434"):
-        return Unknown(f"the receipt is in another currency: {masked(found['currency'])}")
+        currency = masked(found["currency"])
+        return Unknown(f"the receipt is in another currency: {currency}", is_foreign=True)
     amount, transaction = dirhams_of(found["amount"]), id_of(found[id_field])
     if amount is None or transaction is None:
         return Unknown("the receipt names no amount or no transaction")

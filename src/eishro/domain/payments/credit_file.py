@@ -12,11 +12,13 @@ import msgspec
 from eishro.cells import read_amount, read_date
 from eishro.domain.payments.transfers import bank_reference_form, references_in
 from eishro.errors import Invalid, Words
-from eishro.sheets import SheetRow
+from eishro.sheets import SheetRow, faults_of_width
 from eishro.text import normalise
 
 HEADER_ROWS = 20  # banks write much above the headers
 TEXT_LENGTH_MAX = 200
+FAULTS_SHOWN = 100
+THOUSANDS = 3  # digits behind a comma that no date is made of
 REFERENCES_MAX = 5  # looked for of one row
 
 _ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -68,9 +70,13 @@ def read_credits(rows: Sequence[SheetRow]) -> list[CreditRow]:
     """Every row below the headers that is not money which left.
 
     Raises:
-        Invalid: `file` has not the columns, or nothing below them.
+        Invalid: `file` has not the columns, or nothing below them; `rows[7]` has more cells than
+            the headers, as where a comma cut its amount in two.
     """
     columns, first = _find_headers(rows)
+    faults = faults_of_width(rows[first - 1], rows[first:])
+    if faults:
+        raise Invalid(dict(list(faults.items())[:FAULTS_SHOWN]))
     found = [_read_row(row, columns) for row in rows[first:]]
     came = [row for row in found if row is not None]
     if not came:
@@ -97,9 +103,14 @@ def _read_row(row: SheetRow, columns: Mapping[str, int]) -> CreditRow | None:
 
     credit, text = cell("credit"), cell("text")
     left = read_amount(cell("debit")) if cell("debit") else 0
-    if left or credit.lstrip().startswith(("-", "(")):
-        return None  # money that left
     amount = read_amount(credit.removeprefix("+"))
+    paid_on = read_date(cell("date")) if cell("date") else None
+    # A comma in the amount moved what follows by one cell: nothing here is what it seems to be.
+    is_cut = len(cell("date")) == THOUSANDS and cell("date").isdigit()
+    if (left and amount and left != amount) or is_cut:
+        amount = None
+    elif left or credit.lstrip().startswith(("-", "(")):
+        return None  # money that left
     if amount == 0 or not (credit or text):
         return None
     return CreditRow(
@@ -108,5 +119,5 @@ def _read_row(row: SheetRow, columns: Mapping[str, int]) -> CreditRow | None:
         bank_reference=bank_reference_form(cell("bank_reference")),
         text="".join(c for c in text if c.isprintable())[:TEXT_LENGTH_MAX],
         references=tuple(references_in(text))[:REFERENCES_MAX],
-        paid_on=read_date(cell("date")) if cell("date") else None,
+        paid_on=paid_on,
     )

@@ -21,6 +21,7 @@ from eishro.db.types import Id, Int, Moment, Text
 from eishro.outward import WebHttp
 
 TEXT_MAX = 4_000  # of a request or a reply, masked
+KEPT_MAX = 300  # calls about one payment; a browser that makes us ask without end adds none
 
 _REFERENCE: ContextVar[str | None] = ContextVar("speaking_of", default=None)
 
@@ -119,6 +120,19 @@ _PAGE = Query(
     Exchange,
 )
 _COUNT = Query(sa.select(sa.func.count()).select_from(gateway_exchanges).where(*_OF_ORDER), int)
+_OF_PAYMENT = (
+    sa.select(gateway_exchanges.c.id)
+    .where(
+        gateway_exchanges.c.store_id == sa.bindparam("store_id"),
+        gateway_exchanges.c.payment_id == sa.bindparam("payment_id"),
+    )
+    .limit(sa.bindparam("limit"))
+    .subquery("of_payment")
+)
+# Of one payment that its caller has read: the store stands there for the index.
+_COUNT_OF_PAYMENT = Query(
+    sa.select(sa.func.count()).select_from(_OF_PAYMENT), int, across_stores=True
+)
 _OLD = Query(
     sa.select(gateway_exchanges.c.id)
     .where(gateway_exchanges.c.id < sa.bindparam("end"))
@@ -145,6 +159,14 @@ async def list_exchanges(
     """What was said about the order's payments, newest first, and how many there are."""
     found = await db.all(_PAGE, store_id=store_id, order_id=order_id, limit=limit, offset=offset)
     return found, await db.one(_COUNT, store_id=store_id, order_id=order_id) or 0
+
+
+async def count_exchanges_of(db: Database, store_id: int, payment_id: str) -> int:
+    """How many are kept of the payment; not counted beyond what may be."""
+    return (
+        await db.one(_COUNT_OF_PAYMENT, store_id=store_id, payment_id=payment_id, limit=KEPT_MAX)
+        or 0
+    )
 
 
 async def list_old_exchanges(db: Database, end: str, limit: int) -> list[str]:

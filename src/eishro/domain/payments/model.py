@@ -298,8 +298,8 @@ class StoredReceipt(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True):
-    """A notification as received; `outcome` is set when it has been worked off. `proof` is what it
-    proves by itself, an answer as JSON.
+    """A notification as received; `outcome` is set when it is worked off. `proof` is an answer, as
+    JSON. `dedupe_key` and `body_hash` (of the payment it names) tell when it comes again.
     """
 
     id: str

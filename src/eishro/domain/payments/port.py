@@ -143,11 +143,13 @@ class Failed(msgspec.Struct, frozen=True, tag_field="outcome", tag="failed"):
 class Unknown(msgspec.Struct, frozen=True):
     """Neither yes nor no: not found yet, no answer, an answer that makes no sense.
     `is_unreachable`: the gateway did not answer at all, or as one that is down or busy, or was not
-    even asked: that was no look. It says nothing about what may have been charged.
+    even asked: that was no look. It says nothing about what may have been charged. `is_foreign`: it
+    named another order, merchant or currency, or was at odds with itself: people should look.
     """
 
     reason: str
     is_unreachable: bool = False
+    is_foreign: bool = False
 
 
 Answer = Paid | Failed | Unknown
@@ -236,10 +238,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Unproven news about a payment, from a browser or a webhook.
 
     `authentic` is `yes` (signature holds), `no` (it does not: drop it) or `unsigned`.
-    `dedupe_key` names the event inside the provider (terminal, transaction, type), so that the
-    same event is stored once. `raw` is the message as received, masked where it must be.
-    `proof` is what the message itself proves: only where the gateway signs all that matters and
-    cannot be asked.
+    `dedupe_key` names the event inside the provider by what a message that is sent again cannot
+    change (what is signed; of the unsigned, only what it is about), so that it is kept once. `raw`
+    is the message as received, masked where it must be. `proof` is what the message itself proves:
+    only where the gateway signs all that matters and cannot be asked.
     """
 
     authentic: Literal["yes", "no", "unsigned"]

@@ -199,6 +199,24 @@ _FORGET_NEWS = Write(
         in_list(payment_news.c.id, "ids"), payment_news.c.outcome.is_not(None)
     )
 )
+_NEWS_OF = Query(
+    sa.select(*columns_of(payment_news, News))
+    .where(
+        payment_news.c.reference == sa.bindparam("reference"),
+        payment_news.c.provider == sa.bindparam("provider"),
+    )
+    .order_by(payment_news.c.id)
+    .limit(sa.bindparam("limit")),
+    News,
+)
+_SAME_NEWS = Query(
+    sa.select(*columns_of(payment_news, News)).where(
+        payment_news.c.provider == sa.bindparam("provider"),
+        payment_news.c.dedupe_key == sa.bindparam("dedupe_key"),
+        payment_news.c.body_hash == sa.bindparam("body_hash"),
+    ),
+    News,
+)
 _WAITING_NEWS = Query(
     sa.select(*columns_of(payment_news, News))
     .where(payment_news.c.outcome.is_(None), payment_news.c.received_at <= sa.bindparam("before"))
@@ -272,6 +290,21 @@ async def find_newest_attempts(db: Database, order_ids: list[str]) -> dict[str, 
 async def list_waiting_news(db: Database, before: datetime, limit: int = 100) -> list[News]:
     """Notifications received up to `before` that nobody has worked off."""
     return await db.all(_WAITING_NEWS, before=before, limit=limit)
+
+
+async def list_news_of(db: Database, provider: str, reference: str, limit: int) -> list[News]:
+    """What was kept of the attempt that the gateway knows by this reference, oldest first."""
+    return await db.all(_NEWS_OF, provider=provider, reference=reference, limit=limit)
+
+
+async def find_same_news(db: Database, news: News) -> News | None:
+    """The same as it was kept before."""
+    return await db.one(
+        _SAME_NEWS,
+        provider=news.provider,
+        dedupe_key=news.dedupe_key,
+        body_hash=news.body_hash,
+    )
 
 
 async def list_payments_of_orders(db: Database, order_ids: list[str]) -> list[Payment]:

@@ -6,14 +6,13 @@ For gateways that list nothing by themselves. Columns are known by their headers
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
 from typing import Literal
 
+from eishro.cells import read_amount
 from eishro.clock import TRIPOLI
 from eishro.domain.payments.port import GatewayTransaction
 from eishro.errors import Invalid, Words
-from eishro.money import dirhams_from_decimal
-from eishro.sheets import SheetRow
+from eishro.sheets import SheetRow, faults_of_width
 from eishro.text import normalise
 
 HEADER_ROWS = 10  # the headers stand in one of the first rows
@@ -34,7 +33,6 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "status": ("status", "result", "الحالة"),
 }  # fmt: skip
 _COLUMNS = {normalise(name): kind for kind, names in _ALIASES.items() for name in names}
-_AMOUNT = re.compile(r"-?\d{1,12}(?:\.\d{1,15})?")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ t](\d{1,2}):(\d{2})(?::\d{2})?)?")
 _DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d{2})(?::\d{2})?)?")
 _MISSING = Words(
@@ -42,7 +40,10 @@ _MISSING = Words(
     "يجب أن يحتوي على أعمدة لرقم العملية والمبلغ والتاريخ",
 )
 _NO_ID = Words("must be a transaction number", "يجب أن يكون رقم عملية")
-_NO_AMOUNT = Words("must be an amount in dinars", "يجب أن يكون مبلغا بالدينار")
+_NO_AMOUNT = Words(
+    "must be an amount in dinars such as 25.500; a comma alone could mean two amounts",
+    "يجب أن يكون مبلغا بالدينار مثل 25.500؛ فالفاصلة وحدها تحتمل معنيين",
+)
 _NO_DATE = Words("must be a date such as 2026-01-15 10:30", "يجب أن يكون تاريخا مثل 2026-01-15")
 
 
@@ -57,8 +58,10 @@ def read_statement(rows: Sequence[SheetRow], terminal: str) -> list[GatewayTrans
     """
     columns, first = _columns(rows)
     found: list[GatewayTransaction] = []
-    faults: dict[str, Words] = {}
+    faults = dict(list(faults_of_width(rows[first - 1], rows[first:]).items())[:FAULTS_SHOWN])
     for row in rows[first:]:
+        if f"rows[{row.number}]" in faults:
+            continue
         cells = {
             kind: normalise(row.cells[at]) if at < len(row.cells) else ""
             for kind, at in columns.items()
@@ -114,13 +117,9 @@ def _columns(rows: Sequence[SheetRow]) -> tuple[dict[str, int], int]:
 
 
 def _amount(text: str) -> int | None:
-    found = _AMOUNT.search(text.replace(",", "")) if text else None
-    if found is None:
-        return None
-    try:
-        return dirhams_from_decimal(Decimal(found[0])) or None
-    except (InvalidOperation, ValueError):
-        return None
+    """In dirhams, below zero where money went back; None for what could be read in two ways."""
+    amount = read_amount(text.removeprefix("-").strip()) or None
+    return -amount if amount and text.startswith("-") else amount
 
 
 def _instant(text: str) -> datetime | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from eishro.cells import read_amount, read_date
 from eishro.errors import Invalid, Words
-from eishro.sheets import SheetRow
+from eishro.sheets import SheetRow, faults_of_width
 from eishro.text import normalise
 
 HEADER_ROWS = 10  # the headers stand in one of the first rows
@@ -50,10 +50,6 @@ _NO_AMOUNT = Words(
     "must be an amount in dinars with at most 3 decimals",
     "يجب أن يكون مبلغا بالدينار وبثلاث خانات عشرية على الأكثر",
 )
-_TOO_WIDE = Words(
-    "has more cells than the headers: an amount with a comma must stand in quotes",
-    "فيه خلايا أكثر من العناوين: يجب وضع المبلغ الذي فيه فاصلة بين علامتي اقتباس",
-)
 FEE_TOO_HIGH = Words("must not be more than the amount", "يجب ألا تزيد على المبلغ")
 NO_DATE = Words("must be a date such as 2026-01-15", "يجب أن يكون تاريخا مثل 2026-01-15")
 
@@ -84,15 +80,12 @@ def read_rows(rows: Sequence[SheetRow]) -> list[FileRow]:
         Invalid: each fault by its row and column, such as `rows[7].amount`; or `file`.
     """
     columns, first = _find_headers(rows)
-    faults: dict[str, Words] = {}
-    found: list[FileRow | None] = []
-    width = len(rows[first - 1].cells)
-    for row in rows[first:]:
-        # `25,500` in a file separated by commas would be read as 25.
-        if any(row.cells[width:]):
-            faults[f"rows[{row.number}]"] = _TOO_WIDE
-        else:
-            found.append(_read_row(row, columns, faults))
+    faults = faults_of_width(rows[first - 1], rows[first:])
+    found = [
+        _read_row(row, columns, faults)
+        for row in rows[first:]
+        if f"rows[{row.number}]" not in faults
+    ]
     if faults:
         raise Invalid(dict(list(faults.items())[:FAULTS_SHOWN]))
     if not found:

@@ -36,6 +36,16 @@ _PROPOSALS = {
 }
 
 
+def _foreign(currency: str) -> Words:
+    """Whatever else speaks against it: no order in dinars takes such money."""
+    return Words(
+        f"It came in {currency}, and no order in dinars takes that: give the same sum back in "
+        f"{currency}, and have the order paid anew.",
+        f"وصل المبلغ بعملة {currency} ولا يُسدد به طلب بالدينار: يُقترح رد المبلغ نفسه بعملة "
+        f"{currency} وإعادة سداد الطلب.",
+    )
+
+
 class SuspenseItem(msgspec.Struct, frozen=True):
     """Money of one receipt that waits to be placed.
 
@@ -96,6 +106,8 @@ class SuspenseItem(msgspec.Struct, frozen=True):
     def proposal(self) -> Proposal | None:
         """What to do with it; None once that is decided, or where nothing can be said."""
         words = _PROPOSALS.get(self.reason)
+        if words is not None and self.currency != "LYD":
+            words = _foreign(self.currency)
         return None if self.status == "resolved" or words is None else Proposal("refund", words)
 
     def must_wait(self) -> None:

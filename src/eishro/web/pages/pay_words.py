@@ -231,6 +231,10 @@ LABELS: dict[str, Words] = {
     "confirm": Words("Confirm payment", "تأكيد الدفع"),
     "resend": Words("Send a new code", "إرسال رمز جديد"),
     "back": Words("Back to the shop", "العودة إلى المتجر"),
+    "close": Words(
+        "You can close this page and go back to the shop.",
+        "يمكنك إغلاق هذه الصفحة والعودة إلى المتجر.",
+    ),
     "choose": Words("How would you like to pay?", "كيف تود الدفع؟"),
     "start": Words("Continue", "متابعة"),
     "keep": Words("Do not pay now", "ليس الآن"),

@@ -100,6 +100,7 @@
     show("again", CLOSED.includes(now) || now === "ready_otp");
     show("until", now.startsWith("ready_"));
     show("back", isOver() || now === "unknown" || now === "ready_offline");
+    show("close", isOver() || now === "unknown");
     renderNotice();
     renderFailure(now);
     if (runner.render) runner.render();

@@ -7,6 +7,8 @@ import pytest
 import structlog
 
 from eishro.server import head
+from eishro.server.connection import Connection
+from eishro.server.exchange import Exchange
 from tests.server.hosting import (
     GET,
     Gate,
@@ -459,7 +461,7 @@ async def test_requests_leave_no_circles(hosting: Hosting) -> None:
         await until(lambda: not place.server.connections)
         found = gc.get_objects()
         kinds = {type(one).__name__ for one in found}
-        alive = [one for one in found if type(one).__name__ in ("Exchange", "Connection")]
+        alive = [one for one in found if isinstance(one, Exchange | Connection)]
         assert not alive, kinds
     finally:
         gc.enable()

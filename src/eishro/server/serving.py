@@ -11,6 +11,7 @@ import structlog
 
 from eishro.server.connection import Connection
 from eishro.server.exchange import Application, Message
+from eishro.server.lane import Lane
 from eishro.server.limits import Limits
 
 BACKLOG = 2_048  # connections that the system keeps for us until we look
@@ -30,7 +31,8 @@ class Server:
     """
 
     def __init__(self, application: Application, limits: Limits) -> None:
-        self.application = application
+        self._application = application
+        self.lane = Lane(application)
         self.limits = limits
         self.connections: set[Connection] = set()
         self.refusals: set[Connection] = set()
@@ -56,7 +58,7 @@ class Server:
         Raises:
             CannotStart: nothing was answered.
         """
-        life = _Lifespan(self.application)
+        life = _Lifespan(self._application)
         try:
             if await life.begin(self._stopped):
                 await self._answer(listening)

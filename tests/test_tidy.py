@@ -40,7 +40,6 @@ ALLOWED = {
     ("src/eishro/adapters/payments/moamalat_reading.py", "asyncio.sleep"): "long lists, in slices",
     ("src/eishro/flows/shop.py", "asyncio.sleep"): "those who met part by waiting unequally long",
     ("src/eishro/db/postgres.py", "asyncio.sleep"): "deadlocked batches part the same way",
-    ("src/eishro/server/lane.py", "asyncio.sleep"): "one change at a turn, reads between",
     ("src/eishro/db/sqlite.py", "asyncio.sleep"): "a slice is over: the loop looks at others",
     ("src/eishro/server/processes.py", "time.sleep"): "a process that looks after others alone",
     ("src/eishro/server/serving.py", "asyncio.sleep"): "the server's own look at its deadlines",

@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 GROUP_BATCHES_MAX = 256  # batches in one commit; more would only lengthen the tail
 SLICE_SECONDS = 0.001  # how long the event loop applies statements before it looks at others
-ANSWERED_AT_ONCE = 4  # callers, of a group
 LOOP_ROWS_MAX = 400  # a batch of more rows is applied by the thread
 CAREFUL_GROUPS_MAX = 32  # groups in a row that are written under savepoints
 WAL_PAGES = 4000  # of 4 KiB: how long the log grows before its pages move into the file
@@ -245,12 +244,7 @@ class _Writer:
             failure = DatabaseBusy() if isinstance(error, apsw.Error) else error
             failure.__cause__ = error
             outcomes = [failure] * len(group)
-        # Who is answered goes on at the next turn of the loop: not all of a large group in one.
-        for first in range(0, len(group), ANSWERED_AT_ONCE):
-            if first:
-                await asyncio.sleep(0)
-            until = first + ANSWERED_AT_ONCE
-            _answer(group[first:until], outcomes[first:until])
+        _answer(group, outcomes)
 
     async def _apply_group(self, group: list[_Waiting]) -> _Outcomes:
         """Moves what it takes on from the queue to `group`."""

@@ -11,9 +11,8 @@ from typing import Protocol
 
 import httptools
 
-from eishro.server.exchange import Exchange, plain_answer
+from eishro.server.exchange import Application, Exchange, plain_answer
 from eishro.server.head import Headers, Refused, check_headers, scope_of, size_of, without_upgrade
-from eishro.server.lane import Lane
 from eishro.server.limits import Limits
 
 NEVER = float("inf")
@@ -24,7 +23,7 @@ _UNKNOWN_BYTES = sys.maxsize
 class Hall(Protocol):
     """The server, as its connections know it. `refusals` are of those that are too many."""
 
-    lane: Lane
+    application: Application
     limits: Limits
     date: bytes
     connections: "set[Connection]"
@@ -121,11 +120,10 @@ class Connection(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         exchange = self._exchange
-        if exchange is not None:
-            exchange.lose()
         if exchange is None or exchange.task is None:
             self._hall.forget(self)
             return
+        exchange.lose()
         # Who stops the server waits for what is done for those that are gone, too.
         exchange.task.add_done_callback(lambda _: self._hall.forget(self))
 
@@ -256,7 +254,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self.deadline = NEVER
-        self._hall.lane.begin(exchange, self._loop)
+        exchange.task = self._loop.create_task(exchange.run(self._hall.application))
 
     def end(self, exchange: Exchange) -> None:
         """The exchange's answer is sent: the next one, or the end of the connection."""

@@ -11,7 +11,6 @@ import structlog
 
 from eishro.server.connection import Connection
 from eishro.server.exchange import Application, Message
-from eishro.server.lane import Lane
 from eishro.server.limits import Limits
 
 BACKLOG = 2_048  # connections that the system keeps for us until we look
@@ -31,8 +30,7 @@ class Server:
     """
 
     def __init__(self, application: Application, limits: Limits) -> None:
-        self._application = application
-        self.lane = Lane(application)
+        self.application = application
         self.limits = limits
         self.connections: set[Connection] = set()
         self.refusals: set[Connection] = set()
@@ -58,7 +56,7 @@ class Server:
         Raises:
             CannotStart: nothing was answered.
         """
-        life = _Lifespan(self._application)
+        life = _Lifespan(self.application)
         try:
             if await life.begin(self._stopped):
                 await self._answer(listening)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
+from eishro.cli.address import CannotListen, bind
 from eishro.server import head
 from eishro.server.connection import Connection
 from eishro.server.exchange import Exchange
@@ -408,9 +409,10 @@ async def test_clients_of_the_sixth_version_are_served(hosting: Hosting) -> None
         await answer(send, scope["client"][0].encode())
 
     try:
-        place = await hosting.start(who, host="::1")
-    except Exception as error:
+        bind("::1", 0).close()
+    except CannotListen as error:  # a machine without that version; there is nothing to serve
         pytest.skip(str(error))
+    place = await hosting.start(who, host="::1")
     assert (await hosting.ask(place, GET)).body == b"::1"
 
 

@@ -24,12 +24,9 @@ from eishro.server.processes import run_many, run_reloading
 from eishro.server.serving import CannotStart, Server
 from eishro.settings import Settings
 
-STOP_SECONDS = 10  # for requests under way
-CLOSE_SECONDS = 10  # and for the application to close what it has opened
-_END_SECONDS = STOP_SECONDS + CLOSE_SECONDS + 2
 OPEN_FILES_MAX = 65_536  # enough; where there is no hard limit, "all" is a number nothing can use
 OPEN_FILES_KEPT = 256  # of a process, for the database, files and gateways
-CONNECTIONS_MAX = 8_192  # of a process; a silent one costs it some kilobytes
+SPARE_SECONDS = 2.0  # for a process that has stopped to end
 
 
 def run_server(
@@ -59,10 +56,9 @@ def run_server(
     open_files = raise_open_files()
     limits = Limits(
         head_seconds=settings.header_seconds,
-        stop_seconds=STOP_SECONDS,
-        close_seconds=CLOSE_SECONDS,
-        connections=max(1, min(CONNECTIONS_MAX, open_files - OPEN_FILES_KEPT)),
+        connections=max(1, min(Limits().connections, open_files - OPEN_FILES_KEPT)),
     )
+    end_seconds = limits.stop_seconds + limits.close_seconds + SPARE_SECONDS
 
     def work(tie: int | None = None) -> None:
         if reload:
@@ -71,9 +67,9 @@ def run_server(
 
     if reload:
         source = Path(eishro.__file__).parent
-        sys.exit(run_reloading(work, source, _END_SECONDS))
+        sys.exit(run_reloading(work, source, end_seconds))
     if workers > 1:
-        sys.exit(run_many(work, workers, _END_SECONDS))
+        sys.exit(run_many(work, workers, end_seconds))
     work()
 
 

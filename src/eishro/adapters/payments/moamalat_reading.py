@@ -74,10 +74,13 @@ async def read_long_page(body: bytes, terminal_id: str) -> Page | Unknown:
         return page
     items, total = page
     rows: list[Row] = []
+    elsewhere: set[str] = set()
     for first in range(0, len(items), ROWS_IN_A_TURN):
-        rows += _rows(items[first : first + ROWS_IN_A_TURN], terminal_id)
+        some = items[first : first + ROWS_IN_A_TURN]
+        rows += _rows(some, terminal_id)
+        elsewhere |= _elsewhere(some, terminal_id)
         await asyncio.sleep(0)
-    return Page(rows, len(items), total, _elsewhere(items, terminal_id))
+    return Page(rows, len(items), total, frozenset(elsewhere))
 
 
 def read_page(body: bytes, terminal_id: str) -> Page | Unknown:

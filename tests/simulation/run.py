@@ -99,14 +99,16 @@ async def _step(universe: Universe, watch: Watch, operation: Operation) -> None:
 
 
 async def _come_to_rest(universe: Universe, watch: Watch) -> None:
-    """Everybody behaves from now on, and time passes until nothing is left to do."""
+    """Everybody behaves from now on, people give what waits for their hands (a return that came at
+    the very end asks for cash only now), and time passes until nothing is left to do.
+    """
     universe.gateway.faults = False
-    universe.clock.turn(timedelta(seconds=1))
-    watch.begin()
-    for refund in await waiting_refunds(universe):
-        await give_by_hand(universe, refund, is_in_portal=False)
-    await watch.look()
     for _ in range(DAYS_TO_REST * 12):
+        universe.clock.turn(timedelta(seconds=1))
+        watch.begin()
+        for refund in await waiting_refunds(universe):
+            await give_by_hand(universe, refund, is_in_portal=False)
+        await watch.look()
         universe.clock.turn(timedelta(hours=2))
         watch.begin()
         while await run_once(universe.shop):

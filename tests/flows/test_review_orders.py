@@ -13,14 +13,14 @@ from eishro.db.statements import Query
 from eishro.domain.orders import sql as orders
 from eishro.domain.orders.model import InvalidTransition, Order, OrderHeld
 from eishro.domain.payments import sql as payments
-from eishro.domain.payments.port import Failed, Paid, Receipt
+from eishro.domain.payments.port import Claim, Failed, Paid, Receipt
 from eishro.domain.risk import sql as risk
 from eishro.domain.risk.model import Review, ReviewDecided
 from eishro.flows.change_order import cancel_order, change_status
 from eishro.flows.draft_orders import place_draft
 from eishro.flows.erase_person import erase_customer
 from eishro.flows.parcels import Parcel
-from eishro.flows.pay_order import check_payment
+from eishro.flows.pay_order import check_payment, work_off_news
 from eishro.flows.place_order import place_order
 from eishro.flows.product_card import ProductState
 from eishro.flows.retain import retain
@@ -28,6 +28,7 @@ from eishro.flows.review_orders import approve_review, reject_review, set_risk_r
 from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
+from eishro.flows.store_news import store_news
 from eishro.jobs.schedule import handle_events
 from tests.shops import TESTER, World, changed
 
@@ -56,7 +57,8 @@ async def _order(world: World, state: ProductState, phone: str, method: str = "m
     return (await place_order(world.shop, command, TESTER, NotOnce())).order
 
 
-async def _pay(world: World, order: Order, card: str = "") -> Order:
+async def _pay(world: World, order: Order, card: str = "", *, is_told: bool = False) -> Order:
+    """Paid, as the gateway says when it is asked, by us or since it told of it."""
     payment = await start_payment(world.shop, order.id, "moamalat", None, TESTER, NotOnce())
     receipt = Receipt(
         provider_reference=f"tx-{payment.reference}",
@@ -66,7 +68,15 @@ async def _pay(world: World, order: Order, card: str = "") -> Order:
         details={"card": card} if card else {},
     )
     world.provider.answers[payment.reference] = Paid((receipt,))
-    await check_payment(world.shop, payment.id)
+    if is_told:
+        claim = Claim(
+            authentic="yes", reference=payment.reference, dedupe_key=payment.reference, kind="sale"
+        )
+        news = await store_news(world.shop, "moamalat", claim)
+        assert news is not None
+        await work_off_news(world.shop, news)
+    else:
+        await check_payment(world.shop, payment.id)
     return await orders.get_order(world.db, order.id)
 
 
@@ -109,6 +119,16 @@ async def test_a_card_that_pays_for_many_phones_is_paid_and_held(world: World) -
     for _ in range(4):
         vague = await _pay(world, await _order(world, state, _phone()), "************0002")
         assert not vague.is_held
+
+
+async def test_what_a_gateway_tells_of_by_itself_is_looked_at_as_well(world: World) -> None:
+    state = await _product(world, card_review_above=1)
+    made = [
+        await _pay(world, await _order(world, state, _phone()), _CARD.format(4), is_told=True)
+        for _ in range(2)
+    ]
+    assert [one.is_held for one in made] == [False, True]
+    assert await find_faults(world.db) == []
 
 
 async def test_many_refused_payments_before_a_good_one_are_looked_at(world: World) -> None:

@@ -49,20 +49,25 @@ from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 
 class Hand(msgspec.Struct, frozen=True):
     """Who decides in a gateway's place: what is written together with the answer, and whether the
-    payment has been looked at thereby. `brings_news`: the gateway had told of it by itself, so what
-    it does not confirm yet is asked again very soon.
+    payment has been looked at thereby. `news` is what the gateway had told by itself: it is worked
+    off by the answer, and what that does not confirm yet is asked again very soon.
     """
 
     actor: Actor
     beside: tuple[Statement, ...] = ()
     clears_review: bool = False
-    brings_news: bool = False
+    news: News | None = None
+
+    def settling(self, payment: Payment) -> list[Statement]:
+        """The news as worked off, where some was brought; the payment is as it is now."""
+        if self.news is None:
+            return []
+        return [payments.settle_news(self.news.id, f"checked:{payment.status}")]
 
 
 # Why a payment is flagged whose gateway spoke of something else, or contradicted itself.
 FOREIGN = "foreign_answer"
 _NOBODY = Hand(SYSTEM)
-_NEWS = Hand(SYSTEM, brings_news=True)
 _AMOUNTS = ("amount_dirhams", "currency", "wire_minor")
 
 
@@ -94,7 +99,7 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     at = shop.clock.now()
     answer, is_foreign = await _without_foreign(shop, before, answer)
     answer, fresh = _with_booked(answer, await payments.list_receipts(shop.db, before.id))
-    heard = before.told(at) if by.brings_news else before
+    heard = before.told(at) if by.news else before
     after = heard.answered(answer, at)
     if by.clears_review:
         after = after.looked_at(at)
@@ -106,7 +111,7 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     order = await orders.get_order(shop.db, before.order_id)
     batch, noted = Batch(), list[Statement]()
     paying_now = [one for one in fresh if why_stranded(order, after, one) is None]
-    if paying_now and by is _NOBODY:  # what people book has been looked at
+    if paying_now and by.actor == SYSTEM:  # what people book has been looked at
         order, noted = await check_paid(shop, order, after, paying_now, at)
     for receipt in fresh:
         order, stranded = _receive(shop, batch, order, after, (receipt, by.actor), at)
@@ -120,8 +125,11 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
         batch.add(*flagging(before, flagged, answer, at))
     # A repeat writes nothing, so that many notifications of one payment do not wait for each other.
     if not batch.statements and after.says_as_much_as(before):
+        if by.news is not None:
+            await shop.db.commit(Batch(*by.settling(before)))
         return before
-    await shop.db.commit(batch.add(payments.save_payment(after, seen=before), *by.beside))
+    batch.add(payments.save_payment(after, seen=before), *by.beside, *by.settling(after))
+    await shop.db.commit(batch)
     return after
 
 
@@ -321,20 +329,20 @@ async def note_claim(shop: Shop, payment_id: str, claim: Claim) -> Payment:
     return after
 
 
-async def work_off_news(shop: Shop, news: News) -> Payment | None:
+async def work_off_news(shop: Shop, news: News, payment: Payment | None = None) -> Payment | None:
     """Ask the gateway about the payment that a stored notification names; None where there is no
     such payment, or where the sweep has to come back to it.
+
+    Args:
+        payment: the one that it names, where that is known, however long ago it was read.
     """
     room = shop.news_room
     if not room.take(news.id):
         return None
     try:
         async with room.turn(shop.traffic):
-            payment = (
-                await payments.find_by_reference(shop.db, news.provider, news.reference)
-                if news.reference
-                else None
-            )
+            if payment is None and news.reference:
+                payment = await payments.find_by_reference(shop.db, news.provider, news.reference)
             if payment is None:
                 await shop.db.commit(Batch(payments.settle_news(news.id, "no_such_payment")))
                 return None
@@ -346,10 +354,7 @@ async def work_off_news(shop: Shop, news: News) -> Payment | None:
         answer = await _believe(shop, payment, provider, news)
         async with room.turn(shop.traffic):
             await keep_exchanges(shop, payment)
-            checked = await record_answer(shop, payment.id, answer, _NEWS)
-            settled = payments.settle_news(news.id, f"checked:{checked.status}")
-            await shop.db.commit(Batch(settled))
-        return checked
+            return await record_answer(shop, payment.id, answer, Hand(SYSTEM, news=news))
     finally:
         room.let_go(news.id)
 

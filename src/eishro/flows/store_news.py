@@ -55,7 +55,7 @@ async def _kept_before(shop: Shop, news: News) -> tuple[News | None, int]:
     """The same news where it is kept, and how much is kept of its payment."""
     if news.reference is None:
         return await payments.find_same_news(shop.db, news), 0
-    kept = await payments.list_news_of(shop.db, news.provider, news.reference, KEPT_MAX)
-    key = (news.dedupe_key, news.body_hash)
-    same = (one for one in kept if (one.dedupe_key, one.body_hash) == key)
-    return next(same, None), len(kept)
+    keys = await payments.list_news_keys(shop.db, news.provider, news.reference, KEPT_MAX)
+    if (news.dedupe_key, news.body_hash) in keys:
+        return await payments.find_same_news(shop.db, news), len(keys)
+    return None, len(keys)

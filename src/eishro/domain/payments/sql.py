@@ -199,15 +199,14 @@ _FORGET_NEWS = Write(
         in_list(payment_news.c.id, "ids"), payment_news.c.outcome.is_not(None)
     )
 )
-_NEWS_OF = Query(
-    sa.select(*columns_of(payment_news, News))
+_NEWS_KEYS = Query(
+    sa.select(payment_news.c.dedupe_key, payment_news.c.body_hash)
     .where(
         payment_news.c.reference == sa.bindparam("reference"),
         payment_news.c.provider == sa.bindparam("provider"),
     )
-    .order_by(payment_news.c.id)
     .limit(sa.bindparam("limit")),
-    News,
+    lambda dedupe_key, body_hash: (str(dedupe_key), str(body_hash)),
 )
 _SAME_NEWS = Query(
     sa.select(*columns_of(payment_news, News)).where(
@@ -292,9 +291,13 @@ async def list_waiting_news(db: Database, before: datetime, limit: int = 100) ->
     return await db.all(_WAITING_NEWS, before=before, limit=limit)
 
 
-async def list_news_of(db: Database, provider: str, reference: str, limit: int) -> list[News]:
-    """What was kept of the attempt that the gateway knows by this reference, oldest first."""
-    return await db.all(_NEWS_OF, provider=provider, reference=reference, limit=limit)
+async def list_news_keys(
+    db: Database, provider: str, reference: str, limit: int
+) -> list[tuple[str, str]]:
+    """`dedupe_key` and `body_hash` of what was kept of the attempt that the gateway knows by this
+    reference.
+    """
+    return await db.all(_NEWS_KEYS, provider=provider, reference=reference, limit=limit)
 
 
 async def find_same_news(db: Database, news: News) -> News | None:

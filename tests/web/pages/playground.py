@@ -97,6 +97,7 @@ class Playground:
         self.result_status = 200
         self.script_is_missing = False
         self.wrong_code = False
+        self.codes_max = 100  # wrong ones; by the last of them the attempt fails
         self.results: list[Any] = []
         self.codes: list[tuple[str, str | None]] = []
         self.codes_resent = 0
@@ -273,6 +274,8 @@ class Playground:
     def _take_code(self, code: str, key: str | None) -> Answer:
         self.codes.append((code, key))
         if self.wrong_code:
+            if len(self.codes) >= self.codes_max:
+                self.status = "failed"
             return _refusal(422, "VALIDATION_ERROR", {"code": "is not the code that was sent"})
         self.status = "paid"
         return self._envelope()

@@ -11,6 +11,7 @@ from eishro.server.limits import Limits
 from eishro.server.serving import Server
 
 PATIENCE_SECONDS = 20.0  # of a test with a busy machine; nothing waits that long when all is well
+TURNS_TO_ENTER = 5  # of the loop, until the server has let a client in
 GET = b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n"
 Http = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -242,6 +243,8 @@ class Hosting:
         if receive_bytes is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         await asyncio.get_running_loop().sock_connect(sock, place.address)
+        for _ in range(TURNS_TO_ENTER):  # so that what is sent in pieces is read in pieces
+            await asyncio.sleep(0)
         return client
 
     def forget(self, client: Client) -> None:

@@ -10,7 +10,7 @@ import pytest
 from eishro.cli.address import bind
 from eishro.server.limits import Limits
 from eishro.server.serving import CannotStart, Server
-from tests.server.hosting import GET, Client, Gate, Hosting, get, post, until
+from tests.server.hosting import GET, Client, Gate, Hosting, echo, get, post, until
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +43,19 @@ async def test_requests_under_way_are_finished_and_new_ones_refused(hosting: Hos
     assert (await half.answer()).body == b"POST / half"
     await stopping
     assert gate.begun == gate.ended == 3
+
+
+async def test_clients_that_come_together_are_let_in_together(hosting: Hosting) -> None:
+    """Were it one at a turn of the loop, the last would wait for many answers to the first."""
+    place = await hosting.start(echo)
+    waiting = [socket.create_connection(place.address) for _ in range(40)]
+    turns = 0
+    while len(place.server.connections) < len(waiting):
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns < 12
+    for client in waiting:
+        client.close()
 
 
 async def test_being_told_twice_changes_nothing(hosting: Hosting) -> None:

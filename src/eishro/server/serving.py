@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from eishro.server.accepting import Acceptor
 from eishro.server.connection import Connection
 from eishro.server.exchange import Application, Message
 from eishro.server.limits import Limits
@@ -66,14 +67,12 @@ class Server:
 
     async def _answer(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        acceptor = await loop.create_server(
-            lambda: Connection(self, loop), sock=listening, backlog=BACKLOG
-        )
+        acceptor = Acceptor(listening, BACKLOG, lambda: Connection(self, loop))
         sweep = loop.create_task(self._sweep(loop))
         try:
             await self._stopped.wait()
         finally:
-            acceptor.close()
+            await acceptor.close()
             await self._finish()
             sweep.cancel()
 

@@ -60,6 +60,9 @@ refunds = table(
     sa.CheckConstraint("amount_dirhams > 0", name="amount"),
     sa.Index("ix_refunds_order_id", "order_id"),
     sa.Index("ix_refunds_store_id_status_id", "store_id", "status", "id"),
+    # What a gateway's list names, and what it says of a day.
+    sa.Index("ix_refunds_provider_reference", "provider", "provider_reference"),
+    sa.Index("ix_refunds_provider_updated_at", "provider", "updated_at"),
     sa.Index(
         "ix_refunds_next_try_at",
         "next_try_at",

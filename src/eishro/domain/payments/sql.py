@@ -45,7 +45,8 @@ payments = table(
     sa.UniqueConstraint("provider", "reference"),
     sa.UniqueConstraint("store_id", "id"),
     sa.CheckConstraint("amount_dirhams > 0", name="amount"),
-    sa.Index("ix_payments_order_id", "order_id"),
+    # All three: by `order_id` alone SQLite would rather read the whole store, newest first.
+    sa.Index("ix_payments_order_id_store_id_id", "order_id", "store_id", "id"),
     sa.Index("ix_payments_store_id_provider_status_id", "store_id", "provider", "status", "id"),
     sa.Index(
         "ix_payments_review",

@@ -24,6 +24,7 @@ from eishro.ids import text_id
 
 NEWEST_MAX = 50  # orders of a phone that are looked at for a good one
 REFUSALS_MAX = 200
+CARD_EVENTS_MAX = 1_000  # newest orders of a card whose phones are counted
 WINDOWED, REFUSED = "rkw", "rkr"  # prefixes of events that count for a week, and for a year
 
 # What is counted beside the orders themselves: an address, a card, a refused delivery. `subject` is
@@ -35,7 +36,7 @@ risk_events = table(
     sa.Column("order_id", Id, nullable=False),
     sa.Column("subject", Text, nullable=False),
     sa.ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
-    sa.Index("ix_risk_events_subject_id", "subject", "id"),
+    sa.Index("ix_risk_events_subject_store_id_id", "subject", "store_id", "id"),
     sa.Index("ix_risk_events_store_id_order_id", "store_id", "order_id"),
     with_rowid=False,
 )
@@ -159,21 +160,31 @@ _REFUSALS = Query(
     Refusal,
     across_stores=True,
 )
-_CARD_PHONES = Query(
-    sa.select(sa.func.count(_orders.c.customer_phone.distinct()))
-    .select_from(
-        risk_events.join(
-            _orders,
-            sa.and_(
-                _orders.c.id == risk_events.c.order_id,
-                _orders.c.store_id == risk_events.c.store_id,
-            ),
-        )
-    )
+# A card's events are few and its store's orders are many: the limit keeps a database from beginning
+# at the orders.
+_CARD_EVENTS = (
+    sa.select(risk_events.c.store_id, risk_events.c.order_id)
     .where(
         risk_events.c.store_id == _STORE,
         in_list(risk_events.c.subject, "cards"),
         risk_events.c.id >= sa.bindparam("since", type_=Text),
+    )
+    .order_by(risk_events.c.id.desc())
+    .limit(sa.literal_column(str(CARD_EVENTS_MAX)))
+    .subquery("of_card")
+)
+_CARD_PHONES = Query(
+    sa.select(sa.func.count(_orders.c.customer_phone.distinct()))
+    .select_from(
+        _CARD_EVENTS.join(
+            _orders,
+            sa.and_(
+                _orders.c.id == _CARD_EVENTS.c.order_id,
+                _orders.c.store_id == _CARD_EVENTS.c.store_id,
+            ),
+        )
+    )
+    .where(
         _orders.c.customer_phone != sa.bindparam("phone", type_=Text),
         _orders.c.customer_phone != sa.literal_column("''"),
     ),

@@ -43,6 +43,7 @@ from bench.payments_stock import (
     PROVIDERS,
     Due,
     Provider,
+    count_left,
     count_paid,
     count_stored,
     news_of,
@@ -304,6 +305,7 @@ class Measurement:
         half = FLOOD_PER_SECOND // 2
         settled = 0.0
         for number in range(1, self.plan.rounds + 1):
+            self._rest(server)
             alone = self._send(server, [Stream("product", rate)], self.plan.seconds)
             due = self._next(provider, half * (self.plan.seconds + 2))
             streams = [Stream("product", rate)] + [
@@ -353,6 +355,14 @@ class Measurement:
                 break
             time.sleep(0.5)
         return time.monotonic() - begun
+
+    def _rest(self, server: Server) -> None:
+        """Let the server finish what follows payments: quiet is when it has nothing to do."""
+        for _ in range(int(SETTLED_SECONDS_MAX / 0.5)):
+            if count_left(server.database) == 0:
+                return
+            time.sleep(0.5)
+        self.faults.append("events or seals are left undone")
 
     def _pay_rest(self, server: Server) -> None:
         """Bring the news of all that still wait, so that there is a day to compare."""

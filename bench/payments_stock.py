@@ -159,6 +159,16 @@ def count_paid(database: str, due: Sequence[Due]) -> int:
     return found
 
 
+def count_left(database: str) -> int:
+    """Events that wait to be handled, and lines of the trail that wait for their seal."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        (count,) = connection.execute(
+            "SELECT (SELECT count(*) FROM outbox WHERE next_try_at IS NOT NULL)"
+            " + (SELECT count(*) FROM audit_records) - (SELECT count(*) FROM audit_seals)"
+        ).fetchone()
+    return int(count)
+
+
 def count_stored(database: str) -> int:
     """How many notifications are in the database."""
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:

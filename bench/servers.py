@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -220,7 +221,7 @@ def _ask(
         connection.close()
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[Any]) -> None:
     """Ask it to end; what of its tree is left after a while is ended by its id."""
     members = tree(process.pid)
     if process.poll() is None:

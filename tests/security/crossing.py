@@ -1,5 +1,6 @@
 """A database that notes the filtered statements it is asked, and may try each on the neighbour."""
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ class RecordingDatabase:
         self._db = db
         self._ours = ours
         self._neighbour = neighbour
+        self._turn = asyncio.Lock()
         self.trespass: Trespass | None = None  # kept, since a door turns exceptions into answers
 
     async def one(self, query: Query[T], **values: object) -> T | None:
@@ -42,9 +44,10 @@ class RecordingDatabase:
             for own in statement.values
             if (values := self._crossed(statement.write, own)) is not None
         ]
-        if crossed:
-            await self._cross_writes(crossed)
-        await self._db.commit(batch)
+        async with self._turn:  # what another task writes meanwhile is no trespass
+            if crossed:
+                await self._cross_writes(crossed)
+            await self._db.commit(batch)
 
     async def run_script(self, script: str) -> None:
         await self._db.run_script(script)

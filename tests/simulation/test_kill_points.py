@@ -21,6 +21,7 @@ pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITS_MAX = 30  # more than the story has; the test ends where it comes through
+COMMITS_MIN = 7  # of the story: fewer, and something of it did not happen
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -42,7 +43,7 @@ async def test_a_story_cut_short_at_any_commit_ends_well(
             if not died:
                 survived = True
                 break
-        assert survived and commit > 8, "the story has more commits than were tried"
+        assert survived and commit > COMMITS_MIN, "the story has more commits than were tried"
 
 
 def _run(url: str, folder: Path, commit: int, moment: str) -> bool:

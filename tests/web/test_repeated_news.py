@@ -1,5 +1,6 @@
 """News that somebody captured and sends again, as it was or changed where nothing is signed."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.anyio
 
 _KEPT = Query(sa.select(payment_news.c.outcome).order_by(payment_news.c.id), str)
 MANY = 12
+PAUSE = timedelta(seconds=3)  # so long that no gateway is asked too often, and nobody waits for it
 
 
 class Unreachable:
@@ -36,6 +38,7 @@ class Unreachable:
 
 
 async def _tell(till: Till, news: dict[str, Any]) -> None:
+    till.world.clock.turn(PAUSE)
     path = f"/api/webhooks/payments/{till.cashier.gateway.provider}"
     reply = await till.browser.post(path, json=news)
     assert reply.status_code == 200, reply.text
@@ -134,6 +137,7 @@ async def test_a_browser_that_asks_without_end_fills_no_log(
         begun = await till.start()
         for _ in range(8):
             told = {"error": "no money", "MerchantReference": ""}
+            world.clock.turn(PAUSE)
             reply = await till.browser.post(f"/api/payments/{begun['id']}/result", json=told)
             assert reply.status_code == 200
             await world.settle()

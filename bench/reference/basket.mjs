@@ -205,6 +205,8 @@ export function answerBody(row, basket, cityOf, tokenKey, language, at) {
     shippingCost: row.shipping / 1000,
     total: row.total / 1000,
     refunded: 0,
+    paid: 0,
+    amountDue: row.total / 1000,
     currency: 'LYD',
     customer: { name: row.customer_name, phone: row.customer_phone, email: row.customer_email },
     shipping: {

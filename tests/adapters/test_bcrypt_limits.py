@@ -15,6 +15,7 @@ from eishro.db.statements import Query
 from eishro.domain.accounts.port import HasherBusy
 from eishro.domain.accounts.sql import users
 from eishro.errors import Unavailable
+from eishro.priority import NICENESS
 from tests.shops import PASSWORD, World, changed
 
 pytestmark = pytest.mark.anyio
@@ -108,7 +109,7 @@ async def test_hashing_gives_way_to_everything_else(hasher: BcryptHasher) -> Non
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     here = niceness()
-    assert await hasher._queued(niceness) == 10
+    assert await hasher._queued(niceness) == NICENESS
     assert niceness() == here, "the loop's own thread is as it was"
 
 

@@ -1,5 +1,8 @@
 """SQLite: the database contract, and what is its own."""
 
+import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,11 +10,12 @@ import apsw
 import pytest
 import sqlalchemy as sa
 
-from eishro.db import migrate
+from eishro.db import migrate, sqlite_log
 from eishro.db.database import Database, DatabaseBusy
 from eishro.db.sqlite import SqliteDatabase
 from eishro.db.stamps import stamps
 from eishro.db.statements import Batch, Query, Write
+from eishro.priority import NICENESS
 from tests.contracts.database import DatabaseContract
 
 _INSERT = Write(sa.insert(stamps))
@@ -63,3 +67,85 @@ class TestSqlite(DatabaseContract):
         assert isinstance(db, SqliteDatabase)
         with pytest.raises(apsw.ReadOnlyError):
             db._reader.execute("DELETE FROM stamps")
+
+    async def test_what_has_time_shares_a_commit(self, db: Database) -> None:
+        assert isinstance(db, SqliteDatabase)
+        commits = _commits(db)
+        await asyncio.gather(*(_later(db, i / 1_000) for i in range(3)))
+        assert (len(commits), await db.one(_COUNT)) == (1, 3)
+
+    async def test_who_has_no_time_takes_along_what_has(self, db: Database) -> None:
+        assert isinstance(db, SqliteDatabase)
+        commits = _commits(db)
+        patient = asyncio.ensure_future(_later(db, 0))
+        await asyncio.sleep(0)
+        await db.commit(Batch(_INSERT(name="now", last=1)))
+        await patient
+        assert (len(commits), await db.one(_COUNT)) == (1, 2)
+
+    async def test_what_has_time_is_written_before_closing(self, tmp_path: Path) -> None:
+        first = SqliteDatabase(tmp_path / "other.db")
+        await migrate.migrate(first)
+        begun = first._writer.submit(Batch(_INSERT(name="n1", last=1)))
+        await asyncio.sleep(0)
+        waiting = first._writer.submit(Batch(_INSERT(name="n2", last=1), has_time=True))
+        await first.aclose()
+        await asyncio.gather(begun, waiting)
+        second = SqliteDatabase(tmp_path / "other.db")
+        assert await second.one(_COUNT) == 2
+        await second.aclose()
+
+    async def test_only_what_has_time_is_written_before_closing(self, tmp_path: Path) -> None:
+        first = SqliteDatabase(tmp_path / "other.db")
+        await migrate.migrate(first)
+        waiting = first._writer.submit(Batch(_INSERT(name="n", last=1), has_time=True))
+        await first.aclose()
+        await waiting
+
+    async def test_moving_the_log_gives_way(self, db: Database) -> None:
+        assert isinstance(db, SqliteDatabase)
+        thread = db._writer._checkpointer._thread
+
+        def niceness() -> int:
+            return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+        assert thread.submit(niceness).result() == NICENESS
+        assert niceness() < NICENESS
+
+    async def test_writers_wait_where_the_log_grows_too_long(
+        self, db: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert isinstance(db, SqliteDatabase)
+        monkeypatch.setattr(sqlite_log, "PAGES", 1)
+        monkeypatch.setattr(sqlite_log, "PAGES_MAX", 50)
+        stuck = threading.Event()
+        checkpointer = db._writer._checkpointer
+        checkpointer._thread.submit(stuck.wait)
+        written = 0
+        with pytest.raises(TimeoutError):
+            for number in range(1_000):
+                one = db.commit(Batch(_INSERT(name=f"n{number}", last=1)))
+                await asyncio.wait_for(one, 0.5)
+                written += 1
+        assert 5 < written < 100
+        assert await db.one(_COUNT) == written, "those who read do not wait"
+        stuck.set()
+        await db.commit(Batch(_INSERT(name="after", last=1)))
+        assert (await db.one(_COUNT) or 0) > written
+
+
+async def _later(db: Database, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    await db.commit(Batch(_INSERT(name=f"n{seconds}", last=1), has_time=True))
+
+
+def _commits(db: SqliteDatabase) -> list[None]:
+    """Grows with each commit."""
+    commits: list[None] = []
+
+    def note() -> bool:
+        commits.append(None)
+        return False
+
+    db._writer._connection.set_commit_hook(note)
+    return commits

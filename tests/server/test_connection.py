@@ -9,7 +9,7 @@ import structlog
 from eishro.cli.address import CannotListen, bind
 from eishro.server import head
 from eishro.server.connection import Connection
-from eishro.server.exchange import Exchange
+from eishro.server.exchange import WHOLE_ANSWER, Exchange
 from tests.server.hosting import (
     GET,
     Gate,
@@ -467,3 +467,44 @@ async def test_requests_leave_no_circles(hosting: Hosting) -> None:
         assert not alive, kinds
     finally:
         gc.enable()
+
+
+async def test_a_whole_answer_is_sent_as_it_is(hosting: Hosting) -> None:
+    async def whole(scope: Any, receive: Any, send: Any) -> None:
+        assert WHOLE_ANSWER in scope["extensions"]
+        body = scope["path"].encode()
+        lines = b"etag: %b\r\ncontent-length: %d\r\n" % (body, len(body))
+        await send({"type": WHOLE_ANSWER, "status": 200, "lines": lines, "body": body})
+
+    client = await hosting.connect(await hosting.start(whole))
+    await client.send(get("/1") + get("/2") + get("/3", "Connection: close"))
+    for path in ("/1", "/2", "/3"):
+        found = await client.answer()
+        assert (found.status, found.body, found.headers["etag"]) == (200, path.encode(), path)
+        assert found.headers["date"].endswith(" GMT")
+        assert found.headers.get("connection") == ("close" if path == "/3" else None)
+    assert await client.rest() == b""
+
+
+async def test_a_whole_answer_is_the_only_one(hosting: Hosting) -> None:
+    async def twice(scope: Any, receive: Any, send: Any) -> None:
+        message = {"type": WHOLE_ANSWER, "status": 200, "lines": b"content-length: 1\r\n"}
+        await send({**message, "body": b"1"})
+        await send({**message, "body": b"2"})
+
+    client = await hosting.connect(await hosting.start(twice))
+    for _ in range(2):
+        await client.send(get())
+        assert (await client.answer()).body == b"1"
+
+
+async def test_a_whole_answer_to_half_a_request_is_the_last_one(hosting: Hosting) -> None:
+    async def hasty(scope: Any, receive: Any, send: Any) -> None:
+        lines = b"content-length: 0\r\n"
+        await send({"type": WHOLE_ANSWER, "status": 413, "lines": lines, "body": b""})
+
+    client = await hosting.connect(await hosting.start(hasty))
+    await client.send(post(b"x" * 10)[:-5])
+    found = await client.answer()
+    assert (found.status, found.headers["connection"]) == (413, "close")
+    assert await client.rest() == b""

@@ -1,12 +1,14 @@
 """Kept answers: never outdated, never another caller's, inside the limits, bounded."""
 
 import re
+from typing import Any
 
 import httpx
 import pytest
 
+from eishro.server import exchange
 from eishro.web.api import ROUTES
-from eishro.web.response_cache import ResponseCache
+from eishro.web.response_cache import WHOLE_ANSWER, ResponseCache
 from eishro.web.routes import Door, Rate, Route, WebRules
 from tests.doors import through
 from tests.shops import World, bearer, order_body
@@ -15,6 +17,30 @@ pytestmark = pytest.mark.anyio
 
 OPEN = WebRules(authenticated=None, anonymous=None, payments=None)
 READS = [r for r in ROUTES if r.is_kept]
+
+
+class Whole:
+    """A server that takes whole answers where `is_whole`; `count` of them came."""
+
+    def __init__(self, cache: ResponseCache) -> None:
+        self._cache = cache
+        self.is_whole = False
+        self.count = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def take(message: Any) -> None:
+            assert message["type"] == WHOLE_ANSWER
+            self.count += 1
+            lines = message["lines"].split(b"\r\n")
+            assert lines.pop() == b""
+            headers = [tuple(line.split(b": ", 1)) for line in lines]
+            status = message["status"]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": message["body"]})
+
+        if self.is_whole:
+            scope["extensions"] = {WHOLE_ANSWER: {}}
+        await self._cache(scope, receive, take if self.is_whole else send)
 
 
 class Counted:
@@ -35,7 +61,8 @@ class Counted:
             self.asked += 1
             await app(scope, receive, send)
 
-        transport = httpx.ASGITransport(app=ResponseCache(counting, door, bytes_max))
+        self.cache = Whole(ResponseCache(counting, door, bytes_max))
+        transport = httpx.ASGITransport(app=self.cache)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://shop.test")
 
 
@@ -51,6 +78,33 @@ async def test_a_repeat_is_answered_in_front_of_the_application(world: World) ->
     assert second.headers["x-request-id"] != first.headers["x-request-id"]
     kept = await shop.client.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (kept.status_code, kept.content, shop.asked) == (304, b"", 1)
+
+
+@pytest.mark.parametrize("origin", [None, "https://shop.example.ly"])
+async def test_a_server_that_takes_whole_answers_says_the_same(
+    world: World, origin: str | None
+) -> None:
+    state = await world.product((await _store(world)), stock=3)
+    rules = WebRules(anonymous=Rate(9, 3600), cors_origins=("https://shop.example.ly",))
+    shop = Counted(world, rules)
+    path = f"/api/products/{state.product.id}"
+    headers = {"X-Request-ID": "the-same-one", **({"Origin": origin} if origin else {})}
+    first = await shop.client.get(path, headers=headers)
+    for more in ({}, {"If-None-Match": first.headers["etag"]}):
+        by_parts = await shop.client.get(path, headers={**headers, **more})
+        shop.cache.is_whole = True
+        whole = await shop.client.get(path, headers={**headers, **more})
+        shop.cache.is_whole = False
+        assert (whole.status_code, whole.content) == (by_parts.status_code, by_parts.content)
+        counted = "ratelimit-remaining"
+        seen, expected = dict(whole.headers), dict(by_parts.headers)
+        if more:
+            assert counted not in expected
+        else:
+            assert int(seen.pop(counted)) == int(expected.pop(counted)) - 1
+        assert seen == expected
+    assert (shop.asked, shop.cache.count) == (1, 2)
+    assert exchange.WHOLE_ANSWER == WHOLE_ANSWER
 
 
 async def test_query_and_language_have_answers_of_their_own(world: World) -> None:

@@ -7,21 +7,18 @@ bytes, no NUL). One thread, because a login must not take both cores from the sh
 import asyncio
 import base64
 import concurrent.futures
-import contextlib
 import hashlib
-import os
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 import bcrypt
 
 from eishro.domain.accounts.port import HasherBusy
+from eishro.priority import give_way
 
 T = TypeVar("T")
 
 WAITING_MAX = 200  # passwords in the queue; beyond it callers are told to come back
-_NICE = 10
 
 
 class BcryptHasher:
@@ -31,7 +28,7 @@ class BcryptHasher:
         self._cost = cost
         self._waiting = 0
         self._thread = concurrent.futures.ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="hasher", initializer=_be_nice
+            max_workers=1, thread_name_prefix="hasher", initializer=give_way
         )
         # What a stored hash is compared with when there is nobody: same cost, no password.
         self._nobody: str | None = None
@@ -68,12 +65,3 @@ class BcryptHasher:
 
 def _prehash(password: str) -> bytes:
     return base64.b64encode(hashlib.sha256(password.encode()).digest())
-
-
-def _be_nice() -> None:
-    """Lower this thread's priority (Linux schedules threads by their own niceness)."""
-    thread = threading.get_native_id()
-    # Where the process itself is nicer already, and may not go back, nothing is to be done.
-    with contextlib.suppress(OSError):
-        if os.getpriority(os.PRIO_PROCESS, thread) < _NICE:
-            os.setpriority(os.PRIO_PROCESS, thread, _NICE)

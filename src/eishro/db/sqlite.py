@@ -14,7 +14,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,25 +22,23 @@ import apsw
 
 from eishro.db.compiled import Compiled, compile_read, compile_write
 from eishro.db.database import DatabaseBusy, DatabaseDamaged
+from eishro.db.sqlite_file import BUSY_SECONDS_MAX, DAMAGED, connect
+from eishro.db.sqlite_log import Checkpointer
 from eishro.db.statements import Batch, Query, Statement
 from eishro.errors import Stale
 
 T = TypeVar("T")
 
 GROUP_BATCHES_MAX = 256  # batches in one commit; more would only lengthen the tail
+GATHER_SECONDS = 0.005  # how long batches that have time wait for others
 SLICE_SECONDS = 0.001  # how long the event loop applies statements before it looks at others
 LOOP_ROWS_MAX = 400  # a batch of more rows is applied by the thread
 CAREFUL_GROUPS_MAX = 32  # groups in a row that are written under savepoints
-WAL_PAGES = 4000  # of 4 KiB: how long the log grows before its pages move into the file
-WAL_REST_PAGES = 200  # so few are moved while the writers wait
-CHECKPOINTS_MAX = 5  # in a row, each of what came while the one before it ran
 READER_CACHE_KIB = 32_000  # pages kept by each connection, besides the system's own cache
 WRITER_CACHE_KIB = 12_000  # what a group touches; it seldom comes back to the same pages
 QUEUE_BATCHES_MAX = 10_000  # batches waiting; beyond it callers are told to come back
 READ_SECONDS_MAX = 1.0  # a read on the event loop that takes longer is a fault, and is cut off
-BUSY_SECONDS_MAX = 5.0  # how long to wait for another process that writes
 _TAKEN = {apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY}
-_DAMAGED = (apsw.NotADBError, apsw.CorruptError, apsw.CantOpenError)
 _STEPS_BETWEEN_LOOKS = 20_000  # virtual machine steps between looks at the clock
 
 
@@ -51,7 +49,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._reader = _connect(path, READER_CACHE_KIB)
+        self._reader = connect(path, READER_CACHE_KIB)
         self._reader.execute("PRAGMA query_only = ON")
         self._cursor = self._reader.cursor()
         self._read_until = 0.0
@@ -84,45 +82,12 @@ class SqliteDatabase:
             rows = self._cursor.execute(read.text, read.bind(values)).fetchall()
         except (apsw.InterruptError, apsw.BusyError) as error:
             raise DatabaseBusy() from error
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise DatabaseDamaged(str(error)) from error
         return [read.row(row) for row in rows]
 
     def _too_long(self) -> bool:
         return time.monotonic() > self._read_until
-
-
-def _connect(path: Path, cache_kib: int) -> apsw.Connection:
-    """A connection with our settings.
-
-    Raises:
-        DatabaseDamaged: the file is not a database, or cannot be opened.
-    """
-    try:
-        return _open(path, cache_kib)
-    except _DAMAGED as error:
-        raise DatabaseDamaged(f"{path}: {error}") from error
-
-
-def _open(path: Path, cache_kib: int) -> apsw.Connection:
-    connection = apsw.Connection(str(path), statementcachesize=512)
-    connection.set_busy_timeout(int(BUSY_SECONDS_MAX * 1000))
-    # Otherwise a statement is planned again whenever its values change: this build of SQLite
-    # looks at statistics of values, which we do not keep.
-    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "trusted_schema = OFF",
-        f"cache_size = -{cache_kib}",
-        # Savepoints keep the pages they may have to restore in memory, not in a file.
-        "temp_store = MEMORY",
-        "wal_autocheckpoint = 0",  # `_Checkpointer` does it
-        "journal_size_limit = 64000000",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
 
 
 class _Refused(Exception):
@@ -141,42 +106,6 @@ def _reason(error: Exception) -> Exception:
     return error.otherwise if isinstance(error, _Refused) else error
 
 
-class _Checkpointer:
-    """Moves the log's pages into the file beside the writers.
-
-    Done within COMMIT, it would let everybody wait for tens of milliseconds, several times a
-    second under load. A thread moves them while groups go on being written; what came meanwhile is
-    moved again, until so little is left that the writer can finish it between two groups, and
-    begin the log anew.
-    """
-
-    def __init__(self, path: Path, writer: apsw.Connection) -> None:
-        self._connection = _connect(path, cache_kib=100)
-        self._thread = ThreadPoolExecutor(1, "sqlite-checkpointer")
-        self._work: Future[None] | None = None
-        self.is_rest_due = False
-        writer.set_wal_hook(self._grown)
-
-    def close(self) -> None:
-        """Wait for the thread, and let go of the file."""
-        self._thread.shutdown(cancel_futures=True)
-        self._connection.close()
-
-    def _grown(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        """Called after each COMMIT, by whoever did it; `pages` are in the log."""
-        if pages >= WAL_PAGES and (self._work is None or self._work.done()):
-            self._work = self._thread.submit(self._move)
-        return apsw.SQLITE_OK
-
-    def _move(self) -> None:
-        with contextlib.suppress(apsw.Error):  # the log stays, and the next COMMIT asks again
-            for _ in range(CHECKPOINTS_MAX):
-                pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                if pages - moved <= WAL_REST_PAGES:
-                    break
-            self.is_rest_due = True
-
-
 _Work = Batch | str
 _Waiting = tuple[_Work, "asyncio.Future[None]"]
 _Outcomes = list[Exception | None]
@@ -186,12 +115,14 @@ class _Writer:
     """Owns the writing connection; one group is open at a time."""
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
-        self._connection = _connect(path, WRITER_CACHE_KIB)
+        self._connection = connect(path, WRITER_CACHE_KIB)
         self._cursor = self._connection.cursor()
         self._loop = loop
         self._waiting: deque[_Waiting] = deque()
+        self._pressing = 0  # of these, that have no time
+        self._start: asyncio.TimerHandle | None = None  # when only what has time waits
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
-        self._checkpointer = _Checkpointer(path, self._connection)
+        self._checkpointer = Checkpointer(path, self._connection)
         self._work: asyncio.Task[None] | None = None
         self._closed = False
         self._careful = 0  # so many groups are still written under savepoints
@@ -203,14 +134,35 @@ class _Writer:
             raise DatabaseBusy()
         done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((work, done))
+        self._pressing += not _has_time(work)
         if self._work is None:
-            self._work = self._loop.create_task(self._run())
+            self._begin_soon()
         return done
+
+    def _begin_soon(self) -> None:
+        """Write what waits: now, or when more may have come where it has time."""
+        if self._pressing or self._closed:
+            self._begin_now()
+        elif self._start is None:
+            self._start = self._loop.call_later(GATHER_SECONDS, self._begin_now)
+
+    def _begin_now(self) -> None:
+        if self._start is not None:
+            self._start.cancel()
+            self._start = None
+        self._work = self._loop.create_task(self._run())
+
+    def _take(self) -> _Waiting:
+        taken = self._waiting.popleft()
+        self._pressing -= not _has_time(taken[0])
+        return taken
 
     async def close(self) -> None:
         """Finish what is queued, then let go of the file."""
         if not self._closed:
             self._closed = True
+            if self._start is not None:
+                self._begin_now()
             if self._work is not None:
                 await asyncio.wait([self._work])
             self._thread.shutdown()
@@ -221,11 +173,16 @@ class _Writer:
         try:
             while self._waiting:
                 await self._write_group()
+                await self._checkpointer.catch_up()
                 if self._checkpointer.is_rest_due:
                     self._checkpointer.is_rest_due = False
                     await self._in_thread(self._begin_log_anew)
+                if not self._pressing and not self._closed:
+                    break  # the others may gather
         finally:
             self._work = None
+            if self._waiting:
+                self._begin_soon()
 
     async def _write_group(self) -> None:
         """Apply what waits in one transaction and answer everyone in it.
@@ -248,7 +205,7 @@ class _Writer:
 
     async def _apply_group(self, group: list[_Waiting]) -> _Outcomes:
         """Moves what it takes on from the queue to `group`."""
-        group.append(self._waiting.popleft())
+        group.append(self._take())
         await self._begin()
         if not self._careful:
             try:
@@ -294,7 +251,7 @@ class _Writer:
                     until = time.perf_counter() + SLICE_SECONDS
             if not self._waiting or len(group) >= GROUP_BATCHES_MAX:
                 return outcomes
-            group.append(self._waiting.popleft())
+            group.append(self._take())
 
     async def _in_thread(self, act: Callable[..., T], *values: Any) -> T:
         return await self._loop.run_in_executor(self._thread, act, *values)
@@ -351,6 +308,10 @@ class _Writer:
 def _code_of(error: apsw.Error) -> int:
     """SQLite's extended result code; apsw's type hints do not know the attribute."""
     return int(getattr(error, "extendedresult", 0))
+
+
+def _has_time(work: _Work) -> bool:
+    return isinstance(work, Batch) and work.has_time
 
 
 def _is_long(work: _Work) -> bool:

@@ -94,12 +94,15 @@ class Statement:
 
 
 class Batch:
-    """Statements that are applied all or none, in order."""
+    """Statements that are applied all or none, in order. `has_time`: nobody waits for it, so that
+    a database may gather several for one commit, some milliseconds long.
+    """
 
-    __slots__ = ("statements",)
+    __slots__ = ("has_time", "statements")
 
-    def __init__(self, *statements: Statement) -> None:
+    def __init__(self, *statements: Statement, has_time: bool = False) -> None:
         self.statements: list[Statement] = list(statements)
+        self.has_time = has_time
 
     def add(self, *statements: Statement) -> "Batch":
         """Append statements; statements without values (an empty `each`) are left out."""

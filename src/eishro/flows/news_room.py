@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 
 from eishro.flows.spare_time import SpareTime, Traffic
 
-TURNS_AT_ONCE = 4  # pieces of news at the database, so that one disk sync serves several
+TURNS_AT_ONCE = 8  # pieces of news at the database, so that one disk sync serves several
 IN_HAND_MAX = 2_000  # pieces of news that a process has taken on
 PAUSE_SECONDS_MIN = 0.001
-PAUSE_SECONDS_MAX = 0.2  # so twenty turns a second are taken however much there is to answer
+PAUSE_SECONDS_MAX = 0.4  # so twenty turns a second are taken however much there is to answer
 
 
 class NewsRoom:

@@ -109,7 +109,7 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     is_new = before.review is None and (doubt is not None or not fresh)
     flagged = after.review if is_new else None
     order = await orders.get_order(shop.db, before.order_id)
-    batch, noted = Batch(), list[Statement]()
+    batch, noted = Batch(has_time=by.news is not None), list[Statement]()
     paying_now = [one for one in fresh if why_stranded(order, after, one) is None]
     if paying_now and by.actor == SYSTEM:  # what people book has been looked at
         order, noted = await check_paid(shop, order, after, paying_now, at)
@@ -126,7 +126,7 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     # A repeat writes nothing, so that many notifications of one payment do not wait for each other.
     if not batch.statements and after.says_as_much_as(before):
         if by.news is not None:
-            await shop.db.commit(Batch(*by.settling(before)))
+            await shop.db.commit(Batch(*by.settling(before), has_time=True))
         return before
     batch.add(payments.save_payment(after, seen=before), *by.beside, *by.settling(after))
     await shop.db.commit(batch)

@@ -47,7 +47,7 @@ async def store_news(shop: Shop, provider: str, claim: Claim) -> News | None:
     if count >= KEPT_MAX:
         _LOG.warning("news_not_kept", provider=provider, reference=news.reference)
         return None
-    await shop.db.commit(Batch(payments.insert_news(news)))
+    await shop.db.commit(Batch(payments.insert_news(news), has_time=True))
     return news
 
 

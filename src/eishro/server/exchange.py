@@ -1,4 +1,9 @@
-"""One request and its answer, as an ASGI application sees them."""
+"""One request and its answer, as an ASGI application sees them.
+
+Beyond ASGI it takes whole answers, whose lines are rendered already: a message of the type
+`eishro.whole_answer` (an extension in the scope) with `status`, `lines` and `body`. Lines are not
+looked at again: whoever renders them lets no line break of a client in, and says the length.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -21,6 +26,7 @@ _FIRST_LINES = {
 }
 _FINAL = 200  # below are words on the way to an answer
 _EMPTY = 204
+WHOLE_ANSWER = "eishro.whole_answer"
 _BODILESS = frozenset({_EMPTY, 304})
 
 
@@ -184,13 +190,11 @@ class Exchange:
             RuntimeError: not what HTTP or ASGI allow at this point.
             ClientGone: the rest of the answer need not be made.
         """
+        if message["type"] == WHOLE_ANSWER:
+            self._send_whole(message["status"], message["lines"], message["body"])
+            return
         if message["type"] == "http.response.start":
-            if self.status or message["status"] < _FINAL:
-                raise RuntimeError("an answer has begun already, or cannot begin like this")
-            self.status = message["status"]
-            self._headers = message.get("headers") or []
-            if self.status == _EMPTY:
-                self._headers = [one for one in self._headers if one[0] != b"content-length"]
+            self._note_start(message)
             return
         if not self.status or self.has_ended or message["type"] != "http.response.body":
             raise RuntimeError("a body outside an answer")
@@ -206,6 +210,27 @@ class Exchange:
             self._end()
         elif self.is_gone:
             raise ClientGone()
+
+    def _note_start(self, message: Message) -> None:
+        if self.status or message["status"] < _FINAL:
+            raise RuntimeError("an answer has begun already, or cannot begin like this")
+        self.status = message["status"]
+        self._headers = message.get("headers") or []
+        if self.status == _EMPTY:
+            self._headers = [one for one in self._headers if one[0] != b"content-length"]
+
+    def _send_whole(self, status: int, lines: bytes, body: bytes) -> None:
+        if self.status:
+            raise RuntimeError("an answer has begun already")
+        self.status = status
+        self.has_started = True
+        if not self.is_whole:
+            self.keeps_alive = False  # nobody will read the rest
+        if not self.is_gone:
+            end = b"\r\n" if self.keeps_alive else b"connection: close\r\n\r\n"
+            head = (_FIRST_LINES[status], lines, self._wire.date, end)
+            self._wire.write(b"".join((*head, b"" if self.scope["method"] == "HEAD" else body)))
+        self._end()
 
     def _rendered(self, body: bytes, *, more: bool) -> bytes:
         head = b""

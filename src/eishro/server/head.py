@@ -7,9 +7,12 @@ from urllib.parse import unquote
 
 import httptools
 
+from eishro.server.exchange import WHOLE_ANSWER
+
 Headers = list[tuple[bytes, bytes]]
 
 _ASGI = {"version": "3.0", "spec_version": "2.4"}
+_EXTENSIONS: dict[str, dict[str, object]] = {WHOLE_ANSWER: {}}
 BAD, UNKNOWN_CODING, OTHER_VERSION = 400, 501, 505
 
 
@@ -66,6 +69,7 @@ def scope_of(
     return {
         "type": "http",
         "asgi": _ASGI,
+        "extensions": _EXTENSIONS,
         "http_version": version,
         "method": parser.get_method().decode("ascii"),
         "scheme": "http",

@@ -5,8 +5,12 @@ language. An answer of one store is checked against the store's version row at e
 whoever changes what the public sees moves in the same batch: it is right across processes and
 has no life time. An answer over several stores lives `WebRules.staleness_seconds`. The timestamp is
 spliced in; the ETag covers the data alone. Limits count every request as without a cache.
+
+An answer's lines are rendered once, when it is kept; a server that takes whole answers
+(`eishro.server.exchange`) gets them as they are, others get ASGI's pairs.
 """
 
+import functools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import monotonic
@@ -29,9 +33,10 @@ from eishro.web.headers import (
 from eishro.web.routes import Call, Door, Rate, Reply, unfinished
 
 ENTRY_BYTES_MAX = 1_000_000  # a larger answer is not kept
+WHOLE_ANSWER = "eishro.whole_answer"  # the extension of servers that take one
 SLOT = "eishro.slot"  # where the scope carries the place for an answer
-_OVERHEAD = 400  # bytes of an entry besides its body, about
-_CREDENTIALS = (b"authorization", b"x-api-key", b"x-order-token")
+_OVERHEAD = 400  # bytes of an entry besides its own, about
+_CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-order-token"})
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -41,12 +46,15 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Entry:
-    """An answer up to its timestamp, and what says whether it is still right."""
+    """An answer up to its timestamp, and what says whether it is still right. `lines` of its head
+    are those that are the same for everybody.
+    """
 
-    __slots__ = ("body", "etag", "made", "store_id", "version")
+    __slots__ = ("body", "etag", "lines", "made", "store_id", "version")
 
     def __init__(self, body: bytes, etag: str, store_id: int | None, version: int) -> None:
         self.body = body
+        self.lines = b""
         self.etag = etag
         self.store_id = store_id
         self.version = version
@@ -83,10 +91,14 @@ class ResponseCache:
         self._door = door
         self._bytes_max = bytes_max
         always = security_headers(is_secure=door.rules.is_secure)
-        self._always: Headers = [
-            (name.lower().encode(), value.encode())
-            for name, value in (*always, ("Content-Security-Policy", NO_CONTENT))
-        ]
+        self._always = _rendered(
+            [
+                (b"content-type", b"application/json"),
+                (b"cache-control", b"no-cache"),
+                *((name.lower().encode(), value.encode()) for name, value in always),
+                (b"content-security-policy", NO_CONTENT.encode()),
+            ]
+        )
         self._bytes = 0
         self._entries: OrderedDict[tuple[str, bytes, bool], Entry] = OrderedDict()
 
@@ -95,7 +107,7 @@ class ResponseCache:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if any(name in headers for name in _CREDENTIALS):
+        if not _CREDENTIALS.isdisjoint(headers):
             await self._app(scope, receive, send)
             return
         is_arabic = language_from(headers.get(b"accept-language", b"").decode("latin-1")) == "ar"
@@ -121,31 +133,27 @@ class ResponseCache:
             self._drop(key)
             return False
         self._entries.move_to_end(key)
-        door, now = self._door, self._door.clock.now()
-        answer: Headers = [
-            (b"content-type", b"application/json"),
-            (b"x-request-id", request_id_from(headers.get(b"x-request-id"), now).encode()),
-            (b"etag", entry.etag.encode()),
-            (b"cache-control", b"no-cache"),
-            *self._always,
-        ]
-        vary = b"Accept-Language, Authorization"
-        if door.rules.cors_origins:
-            vary += allow_origin(door.rules.cors_origins, headers.get(b"origin"), answer)
-        answer.append((b"vary", vary))
+        rules, now = self._door.rules, self._door.clock.now()
         shown = headers.get(b"if-none-match")
-        if shown is not None and matches_etag(shown.decode("latin-1"), entry.etag):
-            # Outside the rate limits, so not even counted.
-            await send({"type": "http.response.start", "status": 304, "headers": answer})
-            await send({"type": "http.response.body", "body": b""})
+        is_known = shown is not None and matches_etag(shown.decode("latin-1"), entry.etag)
+        limits = b""
+        if not is_known and rules.anonymous is not None:  # 304 is outside the rate limits
+            counted = await self._count(rules.anonymous, scope, headers)
+            if counted is None:
+                return False
+            limits = counted
+        lines = b"%bx-request-id: %b\r\n%b%b" % (
+            entry.lines,
+            request_id_from(headers.get(b"x-request-id"), now).encode(),
+            _origin_lines(rules.cors_origins, headers.get(b"origin")),
+            limits,
+        )
+        if is_known:
+            await _send_whole(scope, send, 304, lines, b"")
             return True
-        rate = door.rules.anonymous
-        if rate is not None and not await self._count(rate, scope, headers, answer):
-            return False
         body = b"".join((entry.body, wire.encode(now), b"}"))
-        answer.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": 200, "headers": answer})
-        await send({"type": "http.response.body", "body": body})
+        lines += b"content-length: %d\r\n" % len(body)
+        await _send_whole(scope, send, 200, lines, body)
         return True
 
     async def _is_right(self, entry: Entry) -> bool:
@@ -159,34 +167,33 @@ class ResponseCache:
 
     def _counter(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         client = scope.get("client")
-        peer = client[0] if client else "unknown"
-        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-        address = address_behind(peer, forwarded, self._door.rules.trusted_proxies)
+        address = client[0] if client else "unknown"
+        proxies = self._door.rules.trusted_proxies
+        if proxies:
+            forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+            address = address_behind(address, forwarded, proxies)
         return f"rate:general:a{network_of(address)}"
 
-    async def _count(
-        self, rate: Rate, scope: Scope, headers: dict[bytes, bytes], answer: Headers
-    ) -> bool:
-        """Count the request and say so in the answer; False: beyond the limit."""
+    async def _count(self, rate: Rate, scope: Scope, headers: dict[bytes, bytes]) -> bytes | None:
+        """Count the request; what the answer says of it, None beyond the limit."""
         try:
             counter = self._counter(scope, headers)
             count = await self._door.shop.kv.increment(counter, rate.seconds)
         except KeyValueUnavailable:
-            return True  # without counters the shop goes on selling
+            return b""  # without counters the shop goes on selling
         if count.value > rate.requests:
-            return False
-        left = max(1, int(count.seconds_left + 0.999))
-        answer += [
-            (b"ratelimit-limit", str(rate.requests).encode()),
-            (b"ratelimit-remaining", str(rate.requests - count.value).encode()),
-            (b"ratelimit-reset", str(left).encode()),
-        ]
-        return True
+            return None
+        return b"ratelimit-limit: %d\r\nratelimit-remaining: %d\r\nratelimit-reset: %d\r\n" % (
+            rate.requests,
+            rate.requests - count.value,
+            max(1, int(count.seconds_left + 0.999)),
+        )
 
     def _keep(self, key: tuple[str, bytes, bool], entry: Entry) -> None:
         if len(entry.body) > min(ENTRY_BYTES_MAX, self._bytes_max):
             return
         self._drop(key)
+        entry.lines = b"%betag: %b\r\n" % (self._always, entry.etag.encode())
         self._entries[key] = entry
         self._bytes += _cost(key, entry)
         while self._bytes > self._bytes_max:
@@ -199,5 +206,28 @@ class ResponseCache:
             self._bytes -= _cost(key, entry)
 
 
+def _rendered(headers: Headers) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+@functools.lru_cache(maxsize=100)
+def _origin_lines(origins: tuple[str, ...], origin: bytes | None) -> bytes:
+    """What a browser of this origin needs; what caches have to tell answers apart by."""
+    headers: Headers = []
+    vary = b"Accept-Language, Authorization"
+    if origins:
+        vary += allow_origin(origins, origin, headers)
+    return _rendered([*headers, (b"vary", vary)])
+
+
+async def _send_whole(scope: Scope, send: Send, status: int, lines: bytes, body: bytes) -> None:
+    if WHOLE_ANSWER in scope.get("extensions", ()):
+        await send({"type": WHOLE_ANSWER, "status": status, "lines": lines, "body": body})
+        return
+    headers = [line.split(b": ", 1) for line in lines.split(b"\r\n")[:-1]]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 def _cost(key: tuple[str, bytes, bool], entry: Entry) -> int:
-    return len(entry.body) + len(key[0]) + len(key[1]) + _OVERHEAD
+    return len(entry.body) + len(entry.lines) + len(key[0]) + len(key[1]) + _OVERHEAD

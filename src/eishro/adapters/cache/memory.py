@@ -104,10 +104,11 @@ class MemoryKeyValue:
         if entry is None:
             entry = _Entry(0, now + timedelta(seconds=ttl_seconds))
             self._keep(key, entry)
-        value = int(entry.value) + by
-        self._bytes -= _cost(key, entry)
-        entry.value = value
-        self._bytes += _cost(key, entry)
+        value = entry.value
+        if not isinstance(value, int):
+            self._bytes -= len(value)  # a counter's number is in what an entry costs
+            value = int(value)
+        entry.value = value = value + by
         self._entries.move_to_end(key)
         return Count(value, (entry.ends_at - now).total_seconds())
 

@@ -11,6 +11,7 @@ import asyncio
 import functools
 import importlib.util
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import msgspec
 
 from eishro.domain.invoices.port import Page
 from eishro.errors import Unavailable
+from eishro.priority import give_way
 
 PRINTS_AT_ONCE = 2  # documents of one process; each takes a core for some 40 ms
 WAITING_MAX = 100  # documents that wait for their turn; more are refused
@@ -31,9 +33,10 @@ class PressBusy(Unavailable):
 
 
 class TypstPress:
-    """Prints a few pages at once, in threads; the others wait in line."""
+    """Prints a few pages at once, in threads that give way; the others wait in line."""
 
     def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None  # there are none in a browser's runtime
         self._turns = asyncio.Semaphore(PRINTS_AT_ONCE)
         self._inside = 0
 
@@ -46,12 +49,20 @@ class TypstPress:
         self._inside += 1
         try:
             async with self._turns:
-                return await asyncio.to_thread(print_now, page)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._room(), print_now, page)
         finally:
             self._inside -= 1
 
+    def _room(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(PRINTS_AT_ONCE, "press", initializer=give_way)
+        return self._threads
+
     async def aclose(self) -> None:
-        """A document that is being printed ends by itself; its thread is the loop's."""
+        """A document that is being printed ends by itself."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def print_now(page: Page) -> bytes:

@@ -11,16 +11,17 @@ import asyncio
 import functools
 import importlib.util
 import io
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from eishro.domain.invoices.port import Page
 from eishro.errors import Unavailable
-from eishro.priority import give_way
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 PRINTS_AT_ONCE = 2  # documents of one process; each takes a core for some 40 ms
 WAITING_MAX = 100  # documents that wait for their turn; more are refused
@@ -36,7 +37,7 @@ class TypstPress:
     """Prints a few pages at once, in threads that give way; the others wait in line."""
 
     def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None  # there are none in a browser's runtime
+        self._threads: Executor | None = None
         self._turns = asyncio.Semaphore(PRINTS_AT_ONCE)
         self._inside = 0
 
@@ -54,8 +55,13 @@ class TypstPress:
         finally:
             self._inside -= 1
 
-    def _room(self) -> ThreadPoolExecutor:
+    def _room(self) -> "Executor":
         if self._threads is None:
+            # Not where it is imported without threads: see above.
+            from concurrent.futures import ThreadPoolExecutor
+
+            from eishro.priority import give_way
+
             self._threads = ThreadPoolExecutor(PRINTS_AT_ONCE, "press", initializer=give_way)
         return self._threads
 

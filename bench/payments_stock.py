@@ -160,7 +160,7 @@ def count_paid(database: str, due: Sequence[Due]) -> int:
 
 
 def count_left(database: str) -> int:
-    """How much is left to do: events that wait to be handled, and lines of the trail that wait for their seal."""
+    """How many events wait to be handled, and lines of the trail for their seal."""
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         (count,) = connection.execute(
             "SELECT (SELECT count(*) FROM outbox WHERE next_try_at IS NOT NULL)"

@@ -10,7 +10,7 @@ import apsw
 import pytest
 import sqlalchemy as sa
 
-from eishro.db import migrate, sqlite_log
+from eishro.db import migrate, sqlite, sqlite_log
 from eishro.db.database import Database, DatabaseBusy
 from eishro.db.sqlite import SqliteDatabase
 from eishro.db.stamps import stamps
@@ -68,39 +68,48 @@ class TestSqlite(DatabaseContract):
         with pytest.raises(apsw.ReadOnlyError):
             db._reader.execute("DELETE FROM stamps")
 
-    async def test_what_has_time_shares_a_commit(self, db: Database) -> None:
+    async def test_what_has_time_shares_a_commit(
+        self, db: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         assert isinstance(db, SqliteDatabase)
+        monkeypatch.setattr(sqlite, "GATHER_SECONDS", 0.3)
         commits = _commits(db)
-        await asyncio.gather(*(_later(db, i / 1_000) for i in range(3)))
+        waiting = []
+        for number in range(3):  # so far apart that each would have a commit of its own
+            waiting.append(db._writer.submit(_batch(number, has_time=True)))
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*waiting)
         assert (len(commits), await db.one(_COUNT)) == (1, 3)
 
-    async def test_who_has_no_time_takes_along_what_has(self, db: Database) -> None:
+    async def test_who_has_no_time_takes_along_what_has(
+        self, db: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         assert isinstance(db, SqliteDatabase)
+        monkeypatch.setattr(sqlite, "GATHER_SECONDS", 60.0)
         commits = _commits(db)
-        patient = asyncio.ensure_future(_later(db, 0))
-        await asyncio.sleep(0)
-        await db.commit(Batch(_INSERT(name="now", last=1)))
-        await patient
+        waiting = db._writer.submit(_batch(1, has_time=True))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        await db.commit(_batch(2))
+        await waiting
         assert (len(commits), await db.one(_COUNT)) == (1, 2)
 
-    async def test_what_has_time_is_written_before_closing(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("is_alone", [True, False])
+    async def test_what_has_time_is_written_before_closing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_alone: bool
+    ) -> None:
         first = SqliteDatabase(tmp_path / "other.db")
         await migrate.migrate(first)
-        begun = first._writer.submit(Batch(_INSERT(name="n1", last=1)))
-        await asyncio.sleep(0)
-        waiting = first._writer.submit(Batch(_INSERT(name="n2", last=1), has_time=True))
-        await first.aclose()
-        await asyncio.gather(begun, waiting)
-        second = SqliteDatabase(tmp_path / "other.db")
-        assert await second.one(_COUNT) == 2
-        await second.aclose()
-
-    async def test_only_what_has_time_is_written_before_closing(self, tmp_path: Path) -> None:
-        first = SqliteDatabase(tmp_path / "other.db")
-        await migrate.migrate(first)
-        waiting = first._writer.submit(Batch(_INSERT(name="n", last=1), has_time=True))
+        monkeypatch.setattr(sqlite, "GATHER_SECONDS", 60.0)
+        if not is_alone:
+            first._writer.submit(_batch(1))
+            await asyncio.sleep(0)
+        waiting = first._writer.submit(_batch(2, has_time=True))
         await first.aclose()
         await waiting
+        second = SqliteDatabase(tmp_path / "other.db")
+        assert await second.one(_COUNT) == (1 if is_alone else 2)
+        await second.aclose()
 
     async def test_moving_the_log_gives_way(self, db: Database) -> None:
         assert isinstance(db, SqliteDatabase)
@@ -109,8 +118,9 @@ class TestSqlite(DatabaseContract):
         def niceness() -> int:
             return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
+        here = niceness()
         assert thread.submit(niceness).result() == NICENESS
-        assert niceness() < NICENESS
+        assert niceness() == here, "the loop's own thread is as it was"
 
     async def test_writers_wait_where_the_log_grows_too_long(
         self, db: Database, monkeypatch: pytest.MonkeyPatch
@@ -119,24 +129,22 @@ class TestSqlite(DatabaseContract):
         monkeypatch.setattr(sqlite_log, "PAGES", 1)
         monkeypatch.setattr(sqlite_log, "PAGES_MAX", 50)
         stuck = threading.Event()
-        checkpointer = db._writer._checkpointer
-        checkpointer._thread.submit(stuck.wait)
+        db._writer._checkpointer._thread.submit(stuck.wait)
         written = 0
-        with pytest.raises(TimeoutError):
-            for number in range(1_000):
-                one = db.commit(Batch(_INSERT(name=f"n{number}", last=1)))
-                await asyncio.wait_for(one, 0.5)
-                written += 1
-        assert 5 < written < 100
-        assert await db.one(_COUNT) == written, "those who read do not wait"
-        stuck.set()
-        await db.commit(Batch(_INSERT(name="after", last=1)))
-        assert (await db.one(_COUNT) or 0) > written
+        try:
+            with pytest.raises(TimeoutError):
+                while written < 1_000:
+                    await asyncio.wait_for(db.commit(_batch(written)), 1.0)
+                    written += 1
+            assert 5 < written < 100
+            assert await db.one(_COUNT) == written, "those who read do not wait"
+        finally:
+            stuck.set()
+        await db.commit(_batch(1_000))
 
 
-async def _later(db: Database, seconds: float) -> None:
-    await asyncio.sleep(seconds)
-    await db.commit(Batch(_INSERT(name=f"n{seconds}", last=1), has_time=True))
+def _batch(number: int, *, has_time: bool = False) -> Batch:
+    return Batch(_INSERT(name=f"n{number}", last=1), has_time=has_time)
 
 
 def _commits(db: SqliteDatabase) -> list[None]:

@@ -119,7 +119,6 @@ class _Writer:
         self._cursor = self._connection.cursor()
         self._loop = loop
         self._waiting: deque[_Waiting] = deque()
-        self._pressing = 0  # of these, that have no time
         self._start: asyncio.TimerHandle | None = None  # when only what has time waits
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._checkpointer = Checkpointer(path, self._connection)
@@ -134,14 +133,13 @@ class _Writer:
             raise DatabaseBusy()
         done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((work, done))
-        self._pressing += not _has_time(work)
         if self._work is None:
             self._begin_soon()
         return done
 
     def _begin_soon(self) -> None:
-        """Write what waits: now, or when more may have come where it has time."""
-        if self._pressing or self._closed:
+        """Write what waits: now, or when more may have come where all of it has time."""
+        if self._is_pressed():
             self._begin_now()
         elif self._start is None:
             self._start = self._loop.call_later(GATHER_SECONDS, self._begin_now)
@@ -152,10 +150,8 @@ class _Writer:
             self._start = None
         self._work = self._loop.create_task(self._run())
 
-    def _take(self) -> _Waiting:
-        taken = self._waiting.popleft()
-        self._pressing -= not _has_time(taken[0])
-        return taken
+    def _is_pressed(self) -> bool:
+        return self._closed or not all(_has_time(work) for work, _ in self._waiting)
 
     async def close(self) -> None:
         """Finish what is queued, then let go of the file."""
@@ -177,8 +173,8 @@ class _Writer:
                 if self._checkpointer.is_rest_due:
                     self._checkpointer.is_rest_due = False
                     await self._in_thread(self._begin_log_anew)
-                if not self._pressing and not self._closed:
-                    break  # the others may gather
+                if not self._is_pressed():
+                    break  # what is left may gather
         finally:
             self._work = None
             if self._waiting:
@@ -205,7 +201,7 @@ class _Writer:
 
     async def _apply_group(self, group: list[_Waiting]) -> _Outcomes:
         """Moves what it takes on from the queue to `group`."""
-        group.append(self._take())
+        group.append(self._waiting.popleft())
         await self._begin()
         if not self._careful:
             try:
@@ -251,7 +247,7 @@ class _Writer:
                     until = time.perf_counter() + SLICE_SECONDS
             if not self._waiting or len(group) >= GROUP_BATCHES_MAX:
                 return outcomes
-            group.append(self._take())
+            group.append(self._waiting.popleft())
 
     async def _in_thread(self, act: Callable[..., T], *values: Any) -> T:
         return await self._loop.run_in_executor(self._thread, act, *values)

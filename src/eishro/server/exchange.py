@@ -26,7 +26,7 @@ _FIRST_LINES = {
 }
 _FINAL = 200  # below are words on the way to an answer
 _EMPTY = 204
-WHOLE_ANSWER = "eishro.whole_answer"
+WHOLE_ANSWER = "eishro.whole_answer"  # the message's type, and the extension's name
 _BODILESS = frozenset({_EMPTY, 304})
 
 

@@ -20,6 +20,7 @@ from eishro.addresses import network_of
 from eishro.db.database import DatabaseBusy
 from eishro.db.keyvalue import KeyValueUnavailable
 from eishro.domain.stores import sql as stores
+from eishro.server.exchange import WHOLE_ANSWER
 from eishro.web import wire
 from eishro.web.headers import (
     NO_CONTENT,
@@ -33,7 +34,6 @@ from eishro.web.headers import (
 from eishro.web.routes import Call, Door, Rate, Reply, unfinished
 
 ENTRY_BYTES_MAX = 1_000_000  # a larger answer is not kept
-WHOLE_ANSWER = "eishro.whole_answer"  # the extension of servers that take one
 SLOT = "eishro.slot"  # where the scope carries the place for an answer
 _OVERHEAD = 400  # bytes of an entry besides its own, about
 _CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-order-token"})

@@ -62,7 +62,7 @@ from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce, Rules, Shop
 from eishro.flows.sign_in import Device, Registration, SignedIn, login, register
 from eishro.flows.start_payment import start_payment
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from eishro.keyring import Keyring
 from eishro.web.routes import Door, WebRules
 from tests.doors import with_cache

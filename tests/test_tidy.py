@@ -34,7 +34,7 @@ ALLOWED = {
     ("src/eishro/clock.py", "datetime.now"): "the one place that asks the machine for the time",
     ("src/eishro/adapters/files/folder.py", "time.time"): "compared with a file's own time",
     ("src/eishro/db/audit_seals.py", "asyncio.sleep"): "a backlog must not hold up requests",
-    ("src/eishro/jobs/schedule.py", "asyncio.sleep"): "the pause between two turns",
+    ("src/eishro/jobs/background.py", "asyncio.sleep"): "the pause between two turns",
     ("src/eishro/flows/spare_time.py", "asyncio.sleep"): "requests go before what can wait",
     ("src/eishro/adapters/payments/moamalat_queries.py", "asyncio.sleep"): "long lists, in slices",
     ("src/eishro/adapters/payments/moamalat_reading.py", "asyncio.sleep"): "long lists, in slices",

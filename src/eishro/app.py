@@ -41,7 +41,7 @@ from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.gateway_health import Breakers
 from eishro.flows.price_list import PriceList
 from eishro.flows.shop import HoldLimits, Rules, Shop
-from eishro.jobs.schedule import Background
+from eishro.jobs.background import Background
 from eishro.keyring import Keyring
 from eishro.outward import Http, WebHttp
 from eishro.settings import Settings, SettingsError, load

@@ -345,3 +345,29 @@ async def test_silence_is_told_from_what_is_our_own_doing(
         await http.get(gateway.url, timeout_seconds=0.2)
     assert silent.value.is_silence
     await narrow.aclose()
+
+
+async def test_a_silent_host_takes_only_so_many_connections_and_leaves_the_others_theirs(
+    http: HttpxHttp, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eishro.adapters.http.CONNECTIONS_OF_ONE_MAX", 2)
+    silent = Gateway()
+    silent.answer = write(b"", pause_seconds=600)
+    server = await asyncio.start_server(silent.serve, "127.0.0.1", silent.port)
+    asked = [asyncio.ensure_future(http.get(silent.url, timeout_seconds=600)) for _ in range(3)]
+    while len(silent.requests) < 2:
+        await asyncio.sleep(0.001)
+    with pytest.raises(NoReply) as waited:
+        await http.get(silent.url, timeout_seconds=0.05)
+    assert not waited.value.sent
+    assert not waited.value.is_silence
+    assert len(silent.requests) == 2
+    assert await http.get(gateway.url) == (200, b"{}")
+    for one in asked:
+        one.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    silent.answer = write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    assert await http.get(silent.url) == (200, b"{}"), "its places are free again"
+    server.close()
+    await silent.hang_up()
+    await server.wait_closed()

@@ -18,7 +18,7 @@ from eishro.domain.payments.gateways import Gateway, Tools
 from eishro.domain.payments.port import PaymentProvider
 from eishro.domain.payments.rates import UsdRate
 from eishro.flows.pay_order import check_payment
-from eishro.jobs.schedule import check_due_payments
+from eishro.jobs.ask_gateways import check_due_payments
 from eishro.outward import WebHttp
 from eishro.sandbox.simulators import SIMULATORS, Simulated
 from eishro.web.api import ROUTES

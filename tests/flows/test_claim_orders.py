@@ -15,7 +15,7 @@ from eishro.flows.claim_orders import claim_guest_orders
 from eishro.flows.place_order import place_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.sign_in import Device, Registration, SignedIn, register
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from tests.shops import PASSWORD, TESTER, World, bearer
 
 pytestmark = pytest.mark.anyio

@@ -26,7 +26,8 @@ from eishro.flows.settle_suspense import apply_to_order
 from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
-from eishro.jobs.schedule import handle_events, run_once
+from eishro.jobs.schedule import run_once
+from eishro.jobs.work_off_events import handle_events
 from tests.flows.refunding import balances, order_now, pay, payment_now, race, refund
 from tests.shops import TESTER, World
 

@@ -17,7 +17,7 @@ from eishro.flows.change_order import change_status
 from eishro.flows.place_order import Placed, place_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.sign_in import SignedIn
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from eishro.text import ERASED
 from tests.shops import PASSWORD, TESTER, World, bearer
 

@@ -16,7 +16,8 @@ from eishro.flows.refund_return import refund_return
 from eishro.flows.return_goods import AskReturn, approve_return, receive_return, request_return
 from eishro.flows.set_commission import set_commission
 from eishro.flows.shop import NotOnce
-from eishro.jobs.schedule import handle_events, run_once
+from eishro.jobs.schedule import run_once
+from eishro.jobs.work_off_events import handle_events
 from tests.flows.refunding import balances, order_now, pay, payment_now, race, refund
 from tests.shops import TESTER, World
 

@@ -5,7 +5,7 @@ import pytest
 from eishro.domain.payments import transfers_sql as transfers
 from eishro.flows.change_order import cancel_order
 from eishro.flows.erase_person import erase_customer
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from tests.shops import TESTER, World
 from tests.transferring import counter
 

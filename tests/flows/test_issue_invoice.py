@@ -29,7 +29,7 @@ from eishro.flows.pay_order import check_payment
 from eishro.flows.place_order import place_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from tests.flows.meddling import meddled
 from tests.shops import TESTER, World, changed
 

@@ -22,7 +22,9 @@ from eishro.domain.payments.port import Failed
 from eishro.flows.pay_order import check_payment
 from eishro.flows.shop import HoldLimits
 from eishro.flows.sign_in import SignedIn
-from eishro.jobs.schedule import handle_events, send_due_refunds, tidy_up
+from eishro.jobs.ask_gateways import send_due_refunds
+from eishro.jobs.schedule import tidy_up
+from eishro.jobs.work_off_events import handle_events
 from tests.shops import PASSWORD, World, bearer, changed, order_body
 
 pytestmark = pytest.mark.anyio

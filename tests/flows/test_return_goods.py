@@ -38,7 +38,7 @@ from eishro.flows.return_goods import (
     request_return,
 )
 from eishro.flows.shop import NotOnce
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from tests.shops import TESTER, World
 
 pytestmark = pytest.mark.anyio

@@ -29,7 +29,7 @@ from eishro.flows.ship_order import ship_order
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.flows.store_news import store_news
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,8 @@ from eishro.domain.payments.refunds import BUSY_PAUSE, SENDING, Refund
 from eishro.flows.pay_order import work_off_news
 from eishro.flows.send_refund import record_refund_answer, send_refund
 from eishro.flows.store_news import store_news
-from eishro.jobs.schedule import run_once, send_due_refunds
+from eishro.jobs.ask_gateways import send_due_refunds
+from eishro.jobs.schedule import run_once
 from tests.flows.refunding import balances, order_now, paid_order, race, refund
 from tests.shops import World, changed
 

@@ -40,7 +40,8 @@ from eishro.flows.pay_order import Hand, expire_payment, record_answer
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.flows.submit_code import resend_code, submit_code
-from eishro.jobs.schedule import check_due_payments, expire_unpaid_orders
+from eishro.jobs.ask_gateways import check_due_payments
+from eishro.jobs.schedule import expire_unpaid_orders
 from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio

@@ -1,7 +1,6 @@
 """What runs by the clock: expiry, payments to ask about, tidying up, and the loop itself."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -21,8 +20,9 @@ from eishro.flows.change_order import change_status
 from eishro.flows.shop import NotOnce, Shop
 from eishro.flows.start_payment import start_payment
 from eishro.flows.store_news import store_news
-from eishro.jobs import events, schedule
-from eishro.jobs.schedule import KEEP_EVENTS, Background, run_once, tidy_up
+from eishro.jobs import ask_gateways, events, schedule
+from eishro.jobs.schedule import KEEP_EVENTS, run_once, tidy_up
+from eishro.jobs.work_off_events import handle_events
 from tests.dummy_provider import DummyProvider
 from tests.shops import TESTER, World, changed
 
@@ -145,7 +145,7 @@ async def test_a_pending_payment_is_asked_about_at_its_times_and_not_for_ever(
     for _ in range((SWEEP_DAYS + 3) * 24 * 12):
         world.clock.turn(5 * MINUTE)
         before = len(world.provider.asked)
-        await schedule.check_due_payments(world.shop)
+        await ask_gateways.check_due_payments(world.shop)
         if len(world.provider.asked) > before:
             asked.append(world.clock.now() - payment.created_at)
     assert asked[:3] == [5 * MINUTE, 15 * MINUTE, HOUR]
@@ -196,8 +196,8 @@ async def test_news_of_a_payment_nobody_knows_is_settled_and_left(world: World) 
     for _ in range(3):  # the gateway repeats itself
         await store_news(world.shop, "moamalat", claim)
     world.clock.turn(timedelta(seconds=11))
-    assert await schedule.work_off_waiting_news(world.shop) == 1
-    assert await schedule.work_off_waiting_news(world.shop) == 0
+    assert await ask_gateways.work_off_waiting_news(world.shop) == 1
+    assert await ask_gateways.work_off_waiting_news(world.shop) == 0
     assert await world.db.all(_OUTCOMES) == ["no_such_payment"]
     assert world.provider.asked == []
 
@@ -233,7 +233,7 @@ async def test_handled_events_are_kept_for_a_week_and_dead_or_waiting_ones_for_e
     at = world.clock.now()
     await world.db.commit(Batch(*(outbox.publish(t, "s", at) for t in ("dead", "handled"))))
     for _ in range(outbox.TRIES_MAX):
-        await schedule.handle_events(world.shop)
+        await handle_events(world.shop)
         world.clock.turn(outbox.PAUSE_MAX)
     long_ago = world.clock.now() - 2 * KEEP_EVENTS
     await world.db.commit(Batch(outbox.publish("waiting", "s", long_ago)))
@@ -261,80 +261,3 @@ async def test_a_job_that_fails_does_not_keep_the_others_from_running(
     monkeypatch.setattr(schedule, "STEPS", (breaks, works, breaks, works))
     assert await run_once(world.shop) == 6
     assert done == ["works", "works"]
-
-
-async def test_the_loop_begins_at_once_tidies_up_and_ends_when_told(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    turned, tidied = asyncio.Event(), asyncio.Event()
-
-    def noting(event: asyncio.Event) -> Callable[[Shop], Awaitable[int]]:
-        async def step(shop: Shop) -> int:
-            event.set()
-            return 0
-
-        return step
-
-    monkeypatch.setattr(schedule, "STEPS", (noting(turned),))
-    monkeypatch.setattr(schedule, "tidy_up", noting(tidied))
-    background = Background(world.shop)
-    background.start()
-    try:
-        async with asyncio.timeout(10):
-            await turned.wait()
-            await tidied.wait()
-    finally:
-        await background.aclose()
-    turned.clear()
-    await asyncio.sleep(0)
-    assert not turned.is_set()
-
-
-@pytest.mark.parametrize("error", [Unavailable(), RuntimeError("a fault")])
-async def test_work_left_by_a_request_may_fail_without_ending_anything(
-    world: World, error: Exception
-) -> None:
-    async def breaks() -> None:
-        raise error
-
-    background = Background(world.shop)
-    background.add(breaks())
-    await background.aclose()
-
-
-async def test_what_is_too_much_at_once_is_left_to_the_sweep(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(schedule, "TASKS_MAX", 3)
-    may_go = asyncio.Event()
-    done: list[str] = []
-
-    async def work(name: str) -> None:
-        await may_go.wait()
-        done.append(name)
-
-    background = Background(world.shop)
-    for number in range(6):
-        background.add(work(f"no. {number}"))
-    begun = asyncio.ensure_future(work("begun before"))  # which nobody would find again
-    background.add(begun)
-    may_go.set()
-    await background.aclose()
-    assert sorted(done) == ["begun before", "no. 0", "no. 1", "no. 2"]
-
-
-async def test_work_under_way_is_finished_before_the_process_ends(world: World) -> None:
-    may_go, done = asyncio.Event(), asyncio.Event()
-
-    async def work() -> None:
-        await may_go.wait()
-        done.set()
-
-    background = Background(world.shop)
-    background.add(work())
-    closing = asyncio.ensure_future(background.aclose())
-    await asyncio.sleep(0)
-    assert not done.is_set()
-    may_go.set()
-    await closing
-    assert done.is_set()

@@ -23,7 +23,7 @@ from eishro.flows.place_order import place_order
 from eishro.flows.shop import NotOnce, Shop
 from eishro.flows.start_payment import start_payment
 from eishro.jobs import events
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from tests.shops import TESTER, World, changed
 
 pytestmark = pytest.mark.anyio

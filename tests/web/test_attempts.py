@@ -11,12 +11,14 @@ from eishro.cli.doctor import find_faults
 from eishro.db.outbox import outbox
 from eishro.db.statements import Query
 from eishro.domain.payments import sql as payments
+from eishro.domain.payments import waiting_sql as waiting
 from eishro.domain.payments.port import Paid, Receipt
+from eishro.domain.payments.waiting_sql import AccountKey
 from eishro.errors import Stale
 from eishro.flows import pay_order
 from eishro.flows.pay_order import check_payment
 from eishro.flows.store_news import store_news
-from eishro.jobs.schedule import check_due_payments, work_off_waiting_news
+from eishro.jobs.ask_gateways import check_due_payments, work_off_waiting_news
 from tests.shops import World, bearer, order_body
 
 pytestmark = pytest.mark.anyio
@@ -165,8 +167,8 @@ async def test_one_notification_that_fails_does_not_hold_up_the_others(
 
     monkeypatch.setattr(pay_order, "work_off_news", half)
     await work_off_waiting_news(world.shop)
-    waiting = await payments.list_waiting_news(world.db, world.clock.now())
-    assert [news.id for news in waiting] == [stored[0].id]
+    left = await waiting.list_news(world.db, AccountKey("moamalat"), world.clock.now())
+    assert [news.id for news in left] == [stored[0].id]
 
 
 async def test_the_merchant_s_list_names_the_newest_attempt(world: World) -> None:

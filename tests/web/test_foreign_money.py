@@ -13,7 +13,7 @@ from eishro.db.statements import Query
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.port import Unknown
 from eishro.flows.pay_order import check_payment
-from eishro.jobs.schedule import send_due_refunds
+from eishro.jobs.ask_gateways import send_due_refunds
 from tests.adapters.payments.test_hostile_replies import Hostile
 from tests.adapters.payments.test_moamalat_life import MoamalatCashier
 from tests.contracts.payment_life import open_till

@@ -19,7 +19,7 @@ from eishro.flows import news_room, pay_order
 from eishro.flows.news_room import TURNS_AT_ONCE, NewsRoom
 from eishro.flows.refusals import LINES_MAX
 from eishro.flows.store_news import store_news
-from eishro.jobs.schedule import work_off_waiting_news
+from eishro.jobs.ask_gateways import work_off_waiting_news
 from eishro.web import payments as web_payments
 from tests.shops import World, changed, order_body
 
@@ -112,6 +112,19 @@ async def test_what_a_process_cannot_take_on_is_stored_and_paid_by_the_sweep(
     assert await find_faults(world.db) == []
 
 
+def test_a_gateway_that_does_not_answer_never_fills_the_room_alone() -> None:
+    room = NewsRoom()
+    full, most = news_room.IN_HAND_MAX, news_room.IN_HAND_OF_ONE_MAX
+    taken = [room.take(f"a {number}", "silent") for number in range(full)]
+    assert taken.count(True) == most
+    assert [room.take(f"b {number}", "other") for number in range(full)].count(True) == full - most
+    room.let_go("a 0")
+    assert not room.take("b 0", "other")
+    assert not room.take("a 1", "silent"), "it is in hand"
+    assert room.take("a 0", "silent")
+    assert not room.take("c 0", "third")
+
+
 async def test_what_was_answered_survives_a_process_that_ends_there(world: World) -> None:
     waiting = await _waiting(world, 3)
     claims = [
@@ -124,7 +137,7 @@ async def test_what_was_answered_survives_a_process_that_ends_there(world: World
     for claim in parsed:
         news = await store_news(world.shop, "moamalat", claim)
         assert news is not None
-        assert held.take(news.id)  # and the process that has it in hand is gone
+        assert held.take(news.id, news.provider)  # and the process that has it in hand is gone
     assert await world.db.one(_PAID, applied=True) == 0
     world.shop = changed(world.shop, news_room=NewsRoom())
     world.clock.turn(timedelta(seconds=11))

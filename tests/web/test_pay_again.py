@@ -23,7 +23,7 @@ from eishro.domain.payments.port import (
 from eishro.flows import pay_order
 from eishro.flows.pay_order import check_payment, record_answer
 from eishro.flows.submit_code import submit_code
-from eishro.jobs.schedule import check_due_payments
+from eishro.jobs.ask_gateways import check_due_payments
 from eishro.web import asking
 from eishro.web.pages.pay_words import CLOSED, LABELS
 from tests.flows.test_submit_code import GOOD, Wallet

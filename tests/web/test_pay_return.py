@@ -1,9 +1,11 @@
 """The way back from a gateway's page: where it leads, and how long it waits on the way."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -16,7 +18,7 @@ from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import Payment
 from eishro.domain.payments.port import Answer, Claim, Intent
 from eishro.domain.stores import sql as stores
-from eishro.jobs.schedule import check_due_payments
+from eishro.jobs.ask_gateways import check_due_payments
 from eishro.web import asking
 from tests.dummy_provider import DummyProvider
 from tests.shops import World, bearer, changed, order_body
@@ -315,6 +317,32 @@ async def test_a_process_holds_only_so_many_questions_for_browsers(
     # Answered questions leave room for others.
     await browser.come_back(payment)
     assert len(gateway.asked) > 3
+
+
+async def test_a_silent_gateway_leaves_room_for_questions_to_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(asking, "QUESTIONS_OF_ONE_MAX", 2)
+    browser = await _browser(world)
+    payment = await browser.payment()
+    elsewhere = msgspec.structs.replace(payment, provider="another")
+    call: Any = SimpleNamespace(door=world.door(), shop=world.shop)
+    may_answer = asyncio.Event()
+    asked: list[str] = []
+
+    async def ask(name: str) -> str:
+        asked.append(name)
+        await may_answer.wait()
+        return name
+
+    for name in ("first", "second", "third"):
+        assert await asking.in_time(call, payment, functools.partial(ask, name)) is None
+    assert await asking.in_time(call, elsewhere, functools.partial(ask, "other")) is None
+    assert asked == ["first", "second", "other"]
+    may_answer.set()
+    await world.settle()
+    assert await asking.in_time(call, payment, functools.partial(ask, "third")) == "third"
 
 
 async def test_a_cancel_on_the_gateway_s_page_asks_nobody(world: World) -> None:

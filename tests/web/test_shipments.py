@@ -9,7 +9,7 @@ import pytest
 
 from eishro.adapters.mail.outbox import OutboxMail
 from eishro.cli.doctor import find_faults
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from eishro.web.routes import WebRules
 from tests.shops import World, bearer, order_body
 from tests.test_sheets import spreadsheet

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 import httpx
 import msgspec
@@ -19,7 +20,8 @@ from eishro import __version__
 from eishro.outward import HttpReply, NoReply
 
 CONNECT_SECONDS_MAX = 5.0
-CONNECTIONS_MAX = 100
+CONNECTIONS_MAX = 400
+CONNECTIONS_OF_ONE_MAX = 50  # to one host: one that does not answer leaves room for the others
 KEEPALIVE_SECONDS = 5.0  # short, since a gateway that hangs up first leaves us with "unknown"
 
 _HEADERS = {
@@ -46,6 +48,7 @@ class HttpxHttp:
             trust_env=False,
             verify=_trusted(),
         )
+        self._rooms = WeakValueDictionary[str, asyncio.Semaphore]()  # of hosts that are spoken to
 
     async def get(
         self,
@@ -155,20 +158,27 @@ class HttpxHttp:
         if not 0 <= (target.port or 0) < 65_536:  # which httpx lets the socket trip over
             raise httpx.InvalidURL("no such port")
         timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS_MAX, timeout_seconds))
-        async with self._client.stream(
+        calling = self._client.stream(
             method,
             target,
             content=content,
             headers=headers,
             timeout=timeout,
             extensions={"trace": progress.note},
-        ) as reply:
+        )
+        async with self._room_for(target.netloc.decode()), calling as reply:
             received = bytearray()
             async for part in reply.aiter_bytes():
                 received += part
                 if len(received) > limit_bytes:
                     raise NoReply(f"more than {limit_bytes} bytes", sent=True, is_silence=False)
             return HttpReply(reply.status_code, bytes(received))
+
+    def _room_for(self, host: str) -> asyncio.Semaphore:
+        room = self._rooms.get(host)
+        if room is None:
+            self._rooms[host] = room = asyncio.Semaphore(CONNECTIONS_OF_ONE_MAX)
+        return room
 
 
 @functools.cache

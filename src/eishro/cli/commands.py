@@ -17,7 +17,7 @@ from eishro.flows import two_factor
 from eishro.flows.shop import Shop
 from eishro.flows.sign_in import Registration, new_user
 from eishro.jobs import retention
-from eishro.jobs.schedule import Background
+from eishro.jobs.background import Background
 from eishro.settings import Settings
 from eishro.web.api import ROUTES
 from eishro.web.openapi import openapi_document

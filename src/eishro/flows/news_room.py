@@ -3,16 +3,19 @@
 Notifications may come by the thousand in a second. Each is stored before it is answered; what
 follows (asking the gateway, paying the order) waits here for its turn, so that those who read or
 order do not wait for it. What finds the room full is left to the sweep: nothing is lost by that.
+A gateway that sends news and then does not answer never fills the room alone.
 """
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from eishro.flows.spare_time import SpareTime, Traffic
 
 TURNS_AT_ONCE = 8  # pieces of news at the database, so that one disk sync serves several
 IN_HAND_MAX = 2_000  # pieces of news that a process has taken on
+IN_HAND_OF_ONE_MAX = 1_500  # of them from one gateway
 PAUSE_SECONDS_MIN = 0.001
 PAUSE_SECONDS_MAX = 0.4  # so twenty turns a second are taken however much there is to answer
 
@@ -21,20 +24,24 @@ class NewsRoom:
     """The pieces of news that this process has in hand, and whose turn it is."""
 
     def __init__(self) -> None:
-        self._in_hand: set[str] = set()
+        self._in_hand: dict[str, str] = {}  # whose news it is
+        self._count_of = Counter[str]()
         self._turns = asyncio.Semaphore(TURNS_AT_ONCE)
         self._spare_time = SpareTime(PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX)
 
-    def take(self, news_id: str) -> bool:
+    def take(self, news_id: str, provider: str) -> bool:
         """Take it on; False where somebody here has it, or there is no room."""
         if news_id in self._in_hand or len(self._in_hand) >= IN_HAND_MAX:
             return False
-        self._in_hand.add(news_id)
+        if self._count_of[provider] >= IN_HAND_OF_ONE_MAX:
+            return False
+        self._in_hand[news_id] = provider
+        self._count_of[provider] += 1
         return True
 
     def let_go(self, news_id: str) -> None:
         """It is worked off, or left to the sweep."""
-        self._in_hand.discard(news_id)
+        self._count_of[self._in_hand.pop(news_id)] -= 1
 
     @contextlib.asynccontextmanager
     async def turn(self, traffic: Traffic) -> AsyncIterator[None]:

@@ -337,7 +337,7 @@ async def work_off_news(shop: Shop, news: News, payment: Payment | None = None) 
         payment: the one that it names, where that is known, however long ago it was read.
     """
     room = shop.news_room
-    if not room.take(news.id):
+    if not room.take(news.id, news.provider):
         return None
     try:
         async with room.turn(shop.traffic):

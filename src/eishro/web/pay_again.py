@@ -100,6 +100,6 @@ async def start(call: Call, body: AgainBody) -> Reply:
 async def _ask_once_more(call: Call) -> None:
     """The gateway is not waited for too long; what it refused before needs no answer now."""
     payment = await payments.get_payment(call.shop.db, call.params["payment_id"])
-    is_clear = await in_time(call, lambda: pay_again.ask_once_more(call.shop, payment.id))
+    is_clear = await in_time(call, payment, lambda: pay_again.ask_once_more(call.shop, payment.id))
     if not (payment.status == "failed" if is_clear is None else is_clear):
         raise MayBeCharged()

@@ -56,7 +56,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     background: Callable[[Awaitable[object]], None]
     # What gateways are asked because of browsers and have not answered yet, and since when.
-    questions: dict[asyncio.Future[Any], datetime] = msgspec.field(default_factory=dict)
+    questions: dict[asyncio.Future[Any], tuple[str, datetime]] = msgspec.field(default_factory=dict)
 
 
 class Page(msgspec.Struct, frozen=True):

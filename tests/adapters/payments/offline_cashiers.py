@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from eishro.adapters.payments.bank_transfer import GATEWAY
-from eishro.jobs.schedule import handle_events
+from eishro.jobs.work_off_events import handle_events
 from tests.contracts.payment_life import Act, Cashier, Step, Till
 from tests.transferring import ACCOUNT
 

@@ -8,7 +8,7 @@ from eishro.domain.payments import sql as payments
 from eishro.errors import ShopError
 from eishro.flows.refund_order import open_suspense_refund
 from eishro.flows.shop import SYSTEM, NotOnce, Shop
-from eishro.jobs.schedule import send_due_refunds
+from eishro.jobs.ask_gateways import send_due_refunds
 from tests.dummy_refunds import Mood
 from tests.security.street.step import STORE, Step, Street
 from tests.shops import World, order_body

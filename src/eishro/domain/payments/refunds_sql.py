@@ -1,7 +1,6 @@
 """The table and statements of refunds."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -137,14 +136,6 @@ _PAID_TO = Query(
     .limit(sa.bindparam("limit")),
     Refund,
 )
-_DUE = Query(
-    sa.select(refunds.c.id)
-    .where(refunds.c.next_try_at <= sa.bindparam("now"))
-    .order_by(refunds.c.next_try_at)
-    .limit(sa.bindparam("limit")),
-    str,
-    across_stores=True,
-)
 _APPLIED = Query(
     sa.select(*columns_of(payment_receipts, StoredReceipt))
     .select_from(
@@ -241,11 +232,6 @@ async def list_refunds_of_orders(db: Database, order_ids: list[str]) -> list[Ref
 async def list_applied_receipts(db: Database, store_id: int, order_id: str) -> list[StoredReceipt]:
     """The money that paid the order, oldest first."""
     return await db.all(_APPLIED, store_id=store_id, order_id=order_id, applied=True, limit=100)
-
-
-async def list_due(db: Database, now: datetime, limit: int = 100) -> list[str]:
-    """Ids of refunds that somebody has to look after now."""
-    return await db.all(_DUE, now=now, limit=limit)
 
 
 async def list_refunds_of_store(

@@ -1,7 +1,5 @@
 """Tables and statements of payments, the money received for them and the news about them."""
 
-from datetime import datetime
-
 import sqlalchemy as sa
 
 from eishro.db.database import Database
@@ -56,8 +54,10 @@ payments = table(
         postgresql_where=sa.text("review IS NOT NULL"),
     ),
     sa.Index(
-        "ix_payments_next_check_at",
+        "ix_payments_due",
         "next_check_at",
+        "provider",
+        "credentials_id",
         sqlite_where=sa.text("next_check_at IS NOT NULL"),
         postgresql_where=sa.text("next_check_at IS NOT NULL"),
     ),
@@ -99,8 +99,9 @@ payment_news = table(
     sa.Column("proof", Json),
     sa.UniqueConstraint("provider", "dedupe_key", "body_hash"),
     sa.Index(
-        "ix_payment_news_waiting",
+        "ix_payment_news_of_gateway_waiting",
         "received_at",
+        "provider",
         sqlite_where=sa.text("outcome IS NULL"),
         postgresql_where=sa.text("outcome IS NULL"),
     ),
@@ -140,14 +141,6 @@ _OF_ORDER = Query(
     .order_by(payments.c.id.desc())
     .limit(sa.bindparam("limit")),
     Payment,
-)
-_DUE = Query(
-    sa.select(payments.c.id)
-    .where(payments.c.next_check_at <= sa.bindparam("now"))
-    .order_by(payments.c.next_check_at)
-    .limit(sa.bindparam("limit")),
-    str,
-    across_stores=True,
 )
 _RECEIPTS = Query(
     sa.select(*columns_of(payment_receipts, StoredReceipt))
@@ -217,13 +210,6 @@ _SAME_NEWS = Query(
     ),
     News,
 )
-_WAITING_NEWS = Query(
-    sa.select(*columns_of(payment_news, News))
-    .where(payment_news.c.outcome.is_(None), payment_news.c.received_at <= sa.bindparam("before"))
-    .order_by(payment_news.c.received_at)
-    .limit(sa.bindparam("limit")),
-    News,
-)
 _INSERT = Write(sa.insert(payments))
 _SAVE = Write(save_by_version(payments, Payment, ("store_id", "id")))
 _INSERT_RECEIPT = Write(insert_once(payment_receipts))
@@ -260,11 +246,6 @@ async def list_payments_of_order(db: Database, store_id: int, order_id: str) -> 
     return await db.all(_OF_ORDER, store_id=store_id, order_id=order_id, limit=50)
 
 
-async def list_due(db: Database, now: datetime, limit: int = 100) -> list[str]:
-    """Ids of payments to ask about now."""
-    return await db.all(_DUE, now=now, limit=limit)
-
-
 async def list_receipts(db: Database, payment_id: str) -> list[StoredReceipt]:
     """Money that came for the payment."""
     return await db.all(_RECEIPTS, payment_id=payment_id, limit=100)
@@ -285,11 +266,6 @@ async def find_receipt_owner(
 async def find_newest_attempts(db: Database, order_ids: list[str]) -> dict[str, str]:
     """The newest payment of each order that has one."""
     return dict(await db.all(_OF_ORDERS, order_ids=order_ids, limit=50 * max(1, len(order_ids))))
-
-
-async def list_waiting_news(db: Database, before: datetime, limit: int = 100) -> list[News]:
-    """Notifications received up to `before` that nobody has worked off."""
-    return await db.all(_WAITING_NEWS, before=before, limit=limit)
 
 
 async def list_news_keys(

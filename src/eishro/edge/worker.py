@@ -16,6 +16,7 @@ import structlog
 from eishro.adapters.documents.typst_press import TypstPress
 from eishro.adapters.payments import GATEWAYS
 from eishro.adapters.payments.journal import MemoryJournal
+from eishro.adapters.resting import RestingMail
 from eishro.adapters.sms import open_sms
 from eishro.app import (
     configure_logging,
@@ -189,7 +190,7 @@ def open_shop(env: Any, settings: Settings, edge: EdgeSettings, places: Places) 
     )
     http = FetchHttp()
     mail = (
-        ApiMail(edge.mail_api_url, edge.mail_api_key, settings.mail_sender, http)
+        RestingMail(ApiMail(edge.mail_api_url, edge.mail_api_key, settings.mail_sender, http))
         if edge.mail_api_url
         else NoMail()
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from eishro.adapters.resting import RestingSms
 from eishro.adapters.sms import open_sms
 from eishro.adapters.sms.gateway import HttpSms
 from eishro.adapters.sms.outbox import OutboxSms
@@ -72,7 +73,7 @@ def test_a_template_that_cannot_work_is_refused(body: str) -> None:
 
 async def test_where_a_text_goes_is_the_settings_choice(tmp_path: Path) -> None:
     http = _Gateway()
-    assert isinstance(open_sms(URL, "", BODY, http, tmp_path), HttpSms)
+    assert isinstance(open_sms(URL, "", BODY, http, tmp_path), RestingSms)
     outbox = open_sms(None, "", BODY, http, tmp_path)
     assert isinstance(outbox, OutboxSms)
     await outbox.send(TEXT)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eishro.adapters.resting import RestingMail
 from eishro.domain.messages.port import Mail
 
 OUTBOX_FOLDER = "mail"
@@ -22,7 +23,7 @@ def open_mail(smtp_url: str | None, sender: str, data_dir: Path) -> Mail:
         # Imported here: development and the edge do without an SMTP client.
         from eishro.adapters.mail.smtp import SmtpMail
 
-        return SmtpMail(smtp_url, sender)
+        return RestingMail(SmtpMail(smtp_url, sender))
     from eishro.adapters.mail.outbox import OutboxMail
 
     return OutboxMail(data_dir / OUTBOX_FOLDER)

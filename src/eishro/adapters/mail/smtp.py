@@ -22,7 +22,7 @@ from eishro.clock import Clock, SystemClock
 from eishro.domain.messages.port import MailNotSent, Message
 
 TIMEOUT_SECONDS = 20.0  # for each step of the conversation
-TOTAL_SECONDS_MAX = 60.0  # for all of it, however slowly the other side drips
+TOTAL_SECONDS_MAX = 40.0  # for all of it, however slowly the other side drips; within a lease
 ADDRESS_LENGTH_MAX = 254
 
 _PORTS = {"smtp": 587, "smtps": 465}

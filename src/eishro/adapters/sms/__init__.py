@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eishro.adapters.resting import RestingSms
 from eishro.adapters.sms.gateway import HttpSms
 from eishro.domain.messages.sms_port import NoSms, SmsGateway
 from eishro.outward import Http
@@ -18,7 +19,7 @@ def open_sms(
         ValueError: the template cannot be used.
     """
     if url:
-        return HttpSms(url, authorization, body, http)
+        return RestingSms(HttpSms(url, authorization, body, http))
     if outbox_dir is None:
         return NoSms()
     # Imported here: the edge has no disk.

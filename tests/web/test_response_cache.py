@@ -1,11 +1,14 @@
 """Kept answers: never outdated, never another caller's, inside the limits, bounded."""
 
+import asyncio
 import re
 from typing import Any
 
 import httpx
 import pytest
 
+from eishro.db.database import Database
+from eishro.domain.stores import sql as stores
 from eishro.server.exchange import WHOLE_ANSWER
 from eishro.web.api import ROUTES
 from eishro.web.response_cache import ResponseCache
@@ -128,6 +131,61 @@ async def test_an_edit_is_seen_by_every_process_at_once(world: World) -> None:
     changed = await world.client(**bearer(merchant)).put(path, json={"price": 7.125})
     assert changed.status_code == 200
     assert (await other.client.get(path)).json()["data"]["price"] == 7.125
+
+
+async def test_a_crowd_that_asks_at_once_shares_a_look_at_the_store(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await _store(world)
+    found = [await world.product(store, stock=3) for _ in range(4)]
+    paths = [f"/api/products/{state.product.id}" for state in found]
+    shop = Counted(world)
+    for path in paths:
+        await shop.client.get(path)
+    version = await stores.find_version(world.db, store)
+    looks: list[int] = []
+
+    async def look(db: Database, store_id: int) -> int | None:
+        looks.append(store_id)
+        return version
+
+    monkeypatch.setattr(stores, "find_version", look)
+    for _ in range(2):
+        looks.clear()
+        answers = await asyncio.gather(*(shop.client.get(path) for path in paths * 5))
+        assert {answer.status_code for answer in answers} == {200}
+        assert looks == [store]
+    assert shop.asked == len(paths)
+
+
+async def test_no_reader_of_a_crowd_sees_what_was_outdated_when_it_asked(
+    world: World,
+) -> None:
+    merchant = await world.merchant()
+    assert merchant.store is not None
+    state = await world.product(merchant.store.id, stock=3, price=1_000)
+    path = f"/api/products/{state.product.id}"
+    owner, shops = world.client(**bearer(merchant)), [Counted(world), Counted(world)]
+    told = 1  # dinars: the newest price that somebody was told
+    is_over = asyncio.Event()
+
+    async def read(shop: Counted) -> int:
+        count = 0
+        while not is_over.is_set():
+            await asyncio.sleep(0)  # nothing else here waits for anything
+            least = told
+            answer = await shop.client.get(path)
+            assert answer.json()["data"]["price"] >= least
+            count += 1
+        return count
+
+    readers = [asyncio.ensure_future(read(shop)) for shop in shops for _ in range(6)]
+    for price in range(2, 12):
+        changed = await owner.put(path, json={"price": price})
+        told = changed.json()["data"]["price"]
+    is_over.set()
+    assert min(await asyncio.gather(*readers)) > 0
+    assert told == 11
 
 
 async def test_the_last_piece_is_seen_by_every_process_at_once(world: World) -> None:

@@ -6,10 +6,14 @@ whoever changes what the public sees moves in the same batch: it is right across
 has no life time. An answer over several stores lives `WebRules.staleness_seconds`. The timestamp is
 spliced in; the ETag covers the data alone. Limits count every request as without a cache.
 
+Requests that wait in the same turn of the event loop share one look at a store's version: all of
+them had come before it, so none is answered what was outdated when it was sent.
+
 An answer's lines are rendered once, when it is kept; a server that takes whole answers
 (`eishro.server.exchange`) gets them as they are, others get ASGI's pairs.
 """
 
+import asyncio
 import functools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -101,6 +105,7 @@ class ResponseCache:
         )
         self._bytes = 0
         self._entries: OrderedDict[tuple[str, bytes, bool], Entry] = OrderedDict()
+        self._seen: dict[int, int | None] = {}  # versions of stores, in this turn of the loop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":
@@ -157,13 +162,24 @@ class ResponseCache:
         return True
 
     async def _is_right(self, entry: Entry) -> bool:
-        if entry.store_id is None:
+        store_id = entry.store_id
+        if store_id is None:
             return monotonic() < entry.made + self._door.rules.staleness_seconds
+        seen = self._seen
+        if store_id in seen:
+            return seen[store_id] == entry.version
+        if not seen:
+            # Runs before whatever is received from now on, and after all that waits already.
+            asyncio.get_running_loop().call_soon(self._look_again)
         try:
-            version = await stores.find_version(self._door.shop.db, entry.store_id)
+            version = await stores.find_version(self._door.shop.db, store_id)
         except DatabaseBusy:
             return False
+        seen[store_id] = version  # nobody's any more where a turn has passed meanwhile
         return version == entry.version
+
+    def _look_again(self) -> None:
+        self._seen = {}
 
     def _counter(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         client = scope.get("client")

@@ -97,11 +97,11 @@ class MemoryKeyValue:
         Raises:
             ValueError: the key holds bytes that are no whole number.
         """
-        check_key(key)
-        check_ttl(ttl_seconds)
         now = self._clock.now()
-        entry = self._live(key, now)
-        if entry is None:
+        entry = self._entries.get(key)
+        if entry is None or entry.ends_at <= now:
+            check_key(key)
+            check_ttl(ttl_seconds)
             entry = _Entry(0, now + timedelta(seconds=ttl_seconds))
             self._keep(key, entry)
         value = entry.value

@@ -91,6 +91,8 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
         stack.push_async_callback(hasher.aclose)
         http = HttpxHttp()
         stack.push_async_callback(http.aclose)
+        sms = sms_of(settings, http)
+        stack.push_async_callback(sms.aclose)
         journal = MemoryJournal(clock)
         tools = Tools(
             http, DatabaseStamps(db), clock, settings.public_url, journal, Breakers(kv, clock)
@@ -120,7 +122,7 @@ async def open_shop(settings: Settings, clock: Clock | None = None) -> AsyncIter
             journal=journal,
             rules=rules_of(settings),
             identity_providers=identity_providers(settings, http, clock),
-            sms=sms_of(settings, http),
+            sms=sms,
         )
 
 

@@ -43,4 +43,5 @@ class OutboxSms:
         return self._kept.forget_to(receiver)
 
     async def aclose(self) -> None:
-        """Nothing stays open."""
+        """Let what is being written be written."""
+        await self._kept.aclose()

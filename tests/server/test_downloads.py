@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
+from eishro.server.connection import Connection
 from tests.server.hosting import GET, Gate, Hosting, answer, get, until
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +104,32 @@ async def test_what_waits_for_a_client_is_bounded(hosting: Hosting) -> None:
         before = len(sent)
         await asyncio.sleep(0.05)
     assert connection._transport.get_write_buffer_size() < 200_000
+
+
+async def test_those_that_do_not_take_a_kept_document_share_it(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy each would be gigabytes, for thousands of clients that send one line."""
+    document, written = b"x" * MANY, list[bytes]()
+    write = Connection.write
+
+    def note(connection: Connection, data: bytes) -> None:
+        written.append(data)
+        write(connection, data)
+
+    async def show(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send, document)
+
+    monkeypatch.setattr(Connection, "write", note)
+    place = await hosting.start(show)
+    client = await hosting.connect(place)
+    for method in ("GET", "HEAD", "GET"):
+        await client.send(get(method=method))
+        found = await client.answer(method)
+        assert found.body == (b"" if method == "HEAD" else document)
+        assert found.headers["content-length"] == str(MANY)
+    assert sum(data is document for data in written) == 2
+    assert sum(map(len, written)) < 2 * MANY + 1_000
 
 
 async def test_a_client_cannot_pile_up_answers_that_it_does_not_take(hosting: Hosting) -> None:

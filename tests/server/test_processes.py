@@ -2,25 +2,43 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from eishro.cli import server
 
 PATIENCE_SECONDS = 30.0
 
 # Each process says that it is there by a file of its id, then waits for the end of its parent.
 SCRIPT = """
-import os, select, signal, sys, time
+import os, select, signal, socket, sys, time
 from pathlib import Path
 from eishro.server.processes import run_many, run_reloading
 
 folder, how = Path(sys.argv[1]), sys.argv[2]
+door = socket.create_server(("127.0.0.1", 0))
+(folder / "port").write_text(str(door.getsockname()[1]))
+if how == "deaf":
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+fork = os.fork
+
+def fork_if_there_is_a_place():
+    if (folder / "full").exists():
+        raise BlockingIOError("no place")
+    return fork()
+
+os.fork = fork_if_there_is_a_place
 
 def work(tie):
+    door.close()
     if (folder / "source" / "broken.py").exists():
         raise RuntimeError("does not start")
     if (folder / "stubborn").exists():
@@ -35,7 +53,8 @@ def work(tie):
 if how == "reload":
     code = run_reloading(work, folder / "source", 0.5, 0.3)
 else:
-    code = run_many(work, 2, 0.5, 0.3 if how != "hasty" else 60.0)
+    seconds = {"hasty": (0.5, 60.0), "patient": (20.0, 0.3)}.get(how, (0.5, 0.3))
+    code = run_many(work, 2, *seconds, let_go=door.close)
 sys.exit(code)
 """
 
@@ -76,6 +95,14 @@ def runs(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def is_listening(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -123,14 +150,88 @@ def test_those_that_do_not_stop_are_killed(start: Callable[[str], Parent], tmp_p
     assert stubborn.children() == set()
 
 
-def test_one_that_is_killed_is_started_again(start: Callable[[str], Parent]) -> None:
-    parent = start("many")
+@pytest.mark.parametrize("how", ["many", "deaf"])
+def test_one_that_is_killed_is_started_again(start: Callable[[str], Parent], how: str) -> None:
+    """Whoever has started the parent may have let it ignore how its children end."""
+    parent = start(how)
     parent.reached(lambda: len(parent.children()) == 2)
     victim, other = sorted(parent.children())
     time.sleep(0.4)  # else it counts as one that cannot start
     os.kill(victim, signal.SIGKILL)
     parent.reached(lambda: len(parent.children()) == 2 and victim not in parent.children())
     assert other in parent.children()
+    assert parent.tell(signal.SIGTERM) == 0
+    assert parent.children() == set()
+
+
+def test_one_that_is_killed_again_at_once_does_not_end_the_others(
+    start: Callable[[str], Parent],
+) -> None:
+    parent = start("many")
+    parent.reached(lambda: len(parent.children()) == 2)
+    victim, other = sorted(parent.children())
+    time.sleep(0.4)
+    seen = {victim, other}
+    for _ in range(2):
+        os.kill(victim, signal.SIGKILL)
+        parent.reached(lambda: len(parent.children()) == 2 and not parent.children() <= seen)
+        assert other in parent.children()
+        (victim,) = parent.children() - {other}
+        seen.add(victim)
+    assert parent.tell(signal.SIGTERM) == 0
+    assert parent.children() == set()
+
+
+def test_a_parent_that_waits_for_its_children_to_stop_keeps_no_door_open(
+    start: Callable[[str], Parent], tmp_path: Path
+) -> None:
+    """Its clients would be connected, and wait for nobody."""
+    (tmp_path / "stubborn").write_text("")
+    parent = start("patient")
+    parent.reached(lambda: len(parent.children()) == 2)
+    address = ("127.0.0.1", int((tmp_path / "port").read_text()))
+    socket.create_connection(address).close()
+    parent.process.send_signal(signal.SIGTERM)
+    parent.reached(lambda: not is_listening(address))
+    assert len(parent.children()) == 2
+    for child in parent.children():
+        os.kill(child, signal.SIGKILL)
+    assert parent.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_the_server_s_own_door_is_closed_when_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host, port = address = free.getsockname()
+    seen: list[bool] = []
+
+    def run(*_: Any, let_go: Callable[[], object]) -> int:
+        seen.append(is_listening(address))
+        let_go()
+        seen.append(is_listening(address))
+        return 0
+
+    monkeypatch.setattr(server, "run_many", run)
+    monkeypatch.setattr(server, "warn", lambda _: None)
+    monkeypatch.setattr(server, "raise_open_files", lambda: 1_024)
+    settings: Any = SimpleNamespace(is_embedded=False, env="development", header_seconds=1.0)
+    with pytest.raises(SystemExit):
+        server.run_server(settings, "none:none", host, port, 2)
+    assert seen == [True, False]
+
+
+def test_without_a_place_for_a_process_it_is_started_later(
+    start: Callable[[str], Parent], tmp_path: Path
+) -> None:
+    parent = start("many")
+    parent.reached(lambda: len(parent.children()) == 2)
+    (tmp_path / "full").write_text("")
+    time.sleep(0.4)
+    for child in parent.children():
+        os.kill(child, signal.SIGKILL)
+    parent.reached(lambda: "cannot_start_worker" in parent.log.read_text())
+    assert parent.process.poll() is None
+    (tmp_path / "full").unlink()
+    parent.reached(lambda: len(parent.children()) == 2)
     assert parent.tell(signal.SIGTERM) == 0
     assert parent.children() == set()
 

@@ -1,13 +1,16 @@
 """Starting, stopping, and listening again."""
 
 import asyncio
+import os
 import resource
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from eishro.cli.address import bind
+from eishro.server import accepting
 from eishro.server.limits import Limits
 from eishro.server.serving import CannotStart, Server
 from tests.server.hosting import GET, Client, Gate, Hosting, echo, get, post, until
@@ -43,6 +46,34 @@ async def test_requests_under_way_are_finished_and_new_ones_refused(hosting: Hos
     assert (await half.answer()).body == b"POST / half"
     await stopping
     assert gate.begun == gate.ended == 3
+
+
+async def test_a_request_that_is_on_its_way_already_is_answered(hosting: Hosting) -> None:
+    """Its client could not know whether it was done; a kept connection's is the usual one."""
+    place = await hosting.start(echo)
+    kept, silent = await hosting.connect(place), await hosting.connect(place)
+    await kept.send(get("/first"))
+    await kept.answer()
+    stopping = asyncio.create_task(place.stop())
+    await until(lambda: place.server.is_closing)
+    await kept.send(get("/second"))
+    found = await kept.answer()
+    assert (found.body, found.headers["connection"]) == (b"GET /second ", "close")
+    assert await kept.rest() == b""
+    assert await silent.rest() == b""
+    await stopping
+
+
+async def test_who_waits_to_be_let_in_when_the_server_stops_is_answered(hosting: Hosting) -> None:
+    """The system has told them that they are connected."""
+    place = await hosting.start(echo)
+    waiting = [socket.create_connection(place.address) for _ in range(40)]
+    for client in waiting:
+        client.sendall(GET)
+    await place.stop()
+    for client in waiting:
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        client.close()
 
 
 async def test_clients_that_come_together_are_let_in_together(hosting: Hosting) -> None:
@@ -182,3 +213,34 @@ async def test_a_server_without_a_descriptor_to_spare_goes_on_later(hosting: Hos
     await client.send(GET)
     assert (await client.answer()).status == 200
     client.close()
+
+
+async def test_after_a_shortage_those_that_wait_are_let_in_soon(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a descriptor to spare now and then, they come in by ones; a second each is too long.
+    The log is not filled with it either.
+    """
+    said: list[str] = []
+    monkeypatch.setattr(accepting, "_LOG", SimpleNamespace(error=lambda *_, **__: said.append("")))
+    place = await hosting.start()
+    waiting = [socket.socket() for _ in range(12)]
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open(os.devnull) as last:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, limit[1]))
+    try:
+        began = asyncio.get_running_loop().time()
+        for client in waiting:
+            client.connect(place.address)
+            client.sendall(get("/", "Connection: close"))
+        await until(lambda: len(said) > 0)
+        for client in waiting:
+            client.setblocking(False)
+            assert (await Client(client).rest()).startswith(b"HTTP/1.1 200 ")
+        took = asyncio.get_running_loop().time() - began
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        for client in waiting:
+            client.close()
+    assert took < len(waiting) * 0.3
+    assert len(said) == 1

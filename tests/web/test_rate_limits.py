@@ -6,6 +6,7 @@
 import pytest
 
 from eishro.db.keyvalue import Count, KeyValueUnavailable
+from eishro.web.headers import address_behind
 from eishro.web.routes import Rate, WebRules
 from tests.shops import World, bearer, changed, order_body
 
@@ -94,6 +95,26 @@ async def test_what_a_client_writes_left_of_the_proxy_s_entry_is_not_believed(
     made_up = [f"1.2.3.{n}, 41.252.1.1, 10.0.0.7" for n in range(2)]
     replies = [await client.get("/api/stores", headers={"X-Forwarded-For": h}) for h in made_up]
     assert [r.status_code for r in replies] == [200, 429]
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.7", "::ffff:10.0.0.7"])
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "::ffff:10.0.0.0/104"])
+def test_a_proxy_that_comes_by_the_sixth_version_is_the_same_one(peer: str, network: str) -> None:
+    """Were it not, everybody behind it would be counted as one."""
+    is_written_so = ":" in peer or ":" not in network
+    found = address_behind(peer, "41.252.1.1", (network,))
+    assert found == ("41.252.1.1" if is_written_so else peer)
+
+
+async def test_each_proxy_may_write_a_line_of_its_own(world: World) -> None:
+    """The first answer is made, the others come from the cache: they count for the same one."""
+    rules = WebRules(anonymous=Rate(2, 3600), trusted_proxies=("127.0.0.0/8", "10.0.0.0/8"))
+    client = world.client(rules)
+    hops = [("X-Forwarded-For", "41.252.1.1"), ("X-Forwarded-For", "10.0.0.7")]
+    replies = [await client.get("/api/stores", headers=hops) for _ in range(3)]
+    assert [r.status_code for r in replies] == [200, 200, 429]
+    other = [("X-Forwarded-For", "41.252.1.2"), ("X-Forwarded-For", "10.0.0.7")]
+    assert (await client.get("/api/stores", headers=other)).status_code == 200
 
 
 async def test_without_counters_the_shop_goes_on(world: World) -> None:

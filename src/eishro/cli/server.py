@@ -69,7 +69,7 @@ def run_server(
         source = Path(eishro.__file__).parent
         sys.exit(run_reloading(work, source, end_seconds))
     if workers > 1:
-        sys.exit(run_many(work, workers, end_seconds))
+        sys.exit(run_many(work, workers, end_seconds, let_go=listening.close))
     work()
 
 

@@ -5,13 +5,15 @@ The loop's own server takes one at a turn. A turn answers everybody who is there
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 
 import structlog
 
 AT_A_TURN = 16  # not all: where several processes share the socket, each shall have some
-REST_SECONDS = 1.0  # when the system can give no more, of descriptors or memory mostly
+REST_SECONDS = 0.05  # when the system can give no more, of descriptors or memory mostly
+SAY_SECONDS = 10.0  # between words about that
 _LOG = structlog.get_logger("eishro.server")
 
 
@@ -27,19 +29,25 @@ class Acceptor:
         self, listening: socket.socket, backlog: int, make: Callable[[], asyncio.Protocol]
     ) -> None:
         self._listening = listening
+        self._backlog = backlog
         self._make = make
         self._loop = asyncio.get_running_loop()
         self._entering: set[asyncio.Task[None]] = set()
         self._rest: asyncio.TimerHandle | None = None
+        self._says_at = self._loop.time()
         listening.setblocking(False)
         listening.listen(backlog)
         self._open()
 
     async def close(self) -> None:
-        """Let nobody else in, and let go of the socket; who was let in has a protocol then."""
+        """Let in who waits already and nobody else, and let go of the socket; who was let in has
+        a protocol then. Those that wait count themselves as connected, and may have asked.
+        """
         if self._rest is not None:
             self._rest.cancel()
         self._loop.remove_reader(self._listening)
+        with contextlib.suppress(OSError):
+            self._let_in(self._backlog)
         self._listening.close()
         if self._entering:
             await asyncio.wait(self._entering)
@@ -49,24 +57,32 @@ class Acceptor:
         self._loop.add_reader(self._listening, self._take)
 
     def _take(self) -> None:
-        for _ in range(AT_A_TURN):
+        try:
+            self._let_in(AT_A_TURN)
+        except OSError as error:
+            self._pause(error)
+
+    def _let_in(self, most: int) -> None:
+        for _ in range(most):
             try:
                 client, _address = self._listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
                 continue  # gone again
-            except OSError as error:
-                self._pause(error)
-                return
             client.setblocking(False)
             task = self._loop.create_task(self._enter(client))
             self._entering.add(task)
             task.add_done_callback(self._entering.discard)
 
     def _pause(self, error: OSError) -> None:
-        """The socket stays readable: looking again at once would only burn the processor."""
-        _LOG.error("cannot_accept", error=str(error), waits=REST_SECONDS)
+        """The socket stays readable: looking again at once would only burn the processor. Looking
+        late would let in by drops those that wait, though all descriptors were free again.
+        """
+        now = self._loop.time()
+        if now >= self._says_at:
+            self._says_at = now + SAY_SECONDS
+            _LOG.error("cannot_accept", error=str(error))
         self._loop.remove_reader(self._listening)
         self._rest = self._loop.call_later(REST_SECONDS, self._open)
 

@@ -320,15 +320,18 @@ class Connection(asyncio.Protocol):
 
     # Leaving.
 
-    def close_soon(self) -> None:
-        """The server stops: close now, or after what is being answered."""
+    def end_soon(self) -> None:
+        """The server stops: what is being answered is the last."""
+        for exchange in (self._exchange, *self._queue):
+            if exchange is not None:
+                exchange.keeps_alive = False
+
+    def close_idle(self) -> None:
+        """The server stops: close now, unless something is being answered."""
         if self._exchange is None:
             self._queue.clear()
             self._is_leaving = self._has_left = True
             self._transport.close()
-            return
-        for exchange in (self._exchange, *self._queue):
-            exchange.keeps_alive = False
 
     def drop(self) -> None:
         """Close now, whatever is under way."""

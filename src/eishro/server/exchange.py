@@ -26,6 +26,9 @@ _FIRST_LINES = {
 }
 _FINAL = 200  # below are words on the way to an answer
 _EMPTY = 204
+# A larger body is not joined to its head: where it is the same for everybody, as a document kept
+# by the application is, those that take their answer slowly wait with it and not with a copy each.
+_JOINED_BYTES = 16_384
 WHOLE_ANSWER = "eishro.whole_answer"  # the message's type, and the extension's name
 _BODILESS = frozenset({_EMPTY, 304})
 
@@ -200,7 +203,8 @@ class Exchange:
             raise RuntimeError("a body outside an answer")
         body, more = message.get("body", b""), message.get("more_body", False)
         if not self.is_gone:
-            self._wire.write(self._rendered(body, more=more))
+            for part in self._rendered(body, more=more):
+                self._wire.write(part)
             self.has_started = True
             while more and not self.is_gone and (room := self._wire.room()) is not None:
                 await room
@@ -232,7 +236,7 @@ class Exchange:
             self._wire.write(b"".join((*head, b"" if self.scope["method"] == "HEAD" else body)))
         self._end()
 
-    def _rendered(self, body: bytes, *, more: bool) -> bytes:
+    def _rendered(self, body: bytes, *, more: bool) -> tuple[bytes, ...]:
         head = b""
         if not self.has_started:
             # Of an empty answer to HEAD nobody knows what GET would be answered.
@@ -240,15 +244,15 @@ class Exchange:
             head = self._head(len(body) if is_known else None)
         if self.scope["method"] == "HEAD" or self.status in _BODILESS:
             self._left = None
-            return head
+            return (head,)
         if self._is_chunked:
             chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            return head + chunk + (b"" if more else b"0\r\n\r\n")
+            return (head + chunk + (b"" if more else b"0\r\n\r\n"),)
         if self._left is not None:
             self._left -= len(body)
             if self._left < 0:
                 raise RuntimeError("more than the head has promised")
-        return head + body
+        return (head, body) if len(body) > _JOINED_BYTES else (head + body,)
 
     def _head(self, length: int | None) -> bytes:
         """The answer's head; `length` of the whole body, where it is known."""

@@ -21,17 +21,25 @@ Work = Callable[[int], None]
 
 
 def run_many(
-    work: Work, count: int, stop_seconds: float, settled_seconds: float = SETTLED_SECONDS
+    work: Work,
+    count: int,
+    stop_seconds: float,
+    settled_seconds: float = SETTLED_SECONDS,
+    let_go: Callable[[], object] = lambda: None,
 ) -> int:
     """Run `work` in so many processes until told to stop by SIGINT or SIGTERM; the exit code.
 
-    One that ends by itself is started again, unless it has just been started: then all are ended,
-    and the code is 1. Those that need longer than `stop_seconds` to stop are killed.
+    One that ends by itself is started again; after a rest, if it had just been started. Where none
+    of the others has lived longer, either, all are ended, and the code is 1. Those that need longer
+    than `stop_seconds` to stop are killed.
+
+    `let_go` is called before the processes are told to stop. What this process holds open as well,
+    a socket above all, is not closed before: clients would wait for nobody.
     """
-    family = _Family(work, settled_seconds)
+    family = _Family(work, settled_seconds, let_go)
     for _ in range(count):
         family.start()
-    while family.members:
+    while family.goes_on:
         family.look(stop_seconds)
         time.sleep(LOOK_SECONDS)
     return family.code
@@ -46,12 +54,12 @@ def run_reloading(
     Where the first does not start, that is the end. Where a later one does not, whoever made the
     change that broke it will make another.
     """
-    family, watched = _Family(work, settled_seconds), _Source(source)
+    family, watched = _Family(work, settled_seconds, lambda: None), _Source(source)
     family.start()
     has_reloaded = False
     while True:
         family.look(stop_seconds)
-        if family.members:
+        if family.goes_on:
             if watched.has_changed():
                 family.stop()
         elif family.was_told:
@@ -104,13 +112,17 @@ class _Family:
         was_told: whether this process was told to stop.
     """
 
-    def __init__(self, work: Work, settled_seconds: float) -> None:
+    def __init__(self, work: Work, settled_seconds: float, let_go: Callable[[], object]) -> None:
         self._work = work
         self._settled_seconds = settled_seconds
+        self._let_go = let_go
         self._tie, self._held = os.pipe()
         self.members: dict[int, float] = {}
+        self._missing: list[float] = []  # when each is to be started again
         self.was_told = False
         self.begin()
+        # Who starts this process may ignore it; then the dead are gone before they are counted.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in _ENDING:
             signal.signal(number, self._told)
 
@@ -119,14 +131,27 @@ class _Family:
         self.code = 0
         self._stops_at: float | None = None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether there are members, or will be."""
+        return bool(self.members or self._missing)
+
     def start(self) -> None:
-        """Start one more."""
+        """Start one more.
+
+        Raises:
+            OSError: the system has no place for it.
+        """
         sys.stdout.flush()
         sys.stderr.flush()
         # A signal between the two must find this process knowing its child, and the child ready
         # to be ended; else nobody would end it.
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+            raise
         if child:
             self.members[child] = time.monotonic()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
@@ -152,6 +177,8 @@ class _Family:
         """Tell all of them to stop."""
         if self._stops_at is None:
             self._stops_at = time.monotonic()
+            self._missing.clear()
+            self._let_go()
             self._tell(signal.SIGTERM)
 
     def look(self, stop_seconds: float) -> None:
@@ -163,6 +190,10 @@ class _Family:
             if found:
                 lived = time.monotonic() - self.members.pop(child)
                 self._ended(child, os.waitstatus_to_exitcode(status), lived)
+        for due in tuple(self._missing):
+            if due <= time.monotonic():
+                self._missing.remove(due)
+                self._start_again()
         if self._stops_at is not None and time.monotonic() > self._stops_at + stop_seconds:
             self._tell(signal.SIGKILL)
 
@@ -170,11 +201,22 @@ class _Family:
         if self._stops_at is not None:
             return
         _LOG.error("worker_ended", pid=child, code=code)
+        now = time.monotonic()
         if lived_seconds > self._settled_seconds:
-            self.start()
+            self._missing.append(now)
+        elif any(now - started > self._settled_seconds for started in self.members.values()):
+            # One request may have ended it twice; that is no reason to end those that serve.
+            self._missing.append(now + self._settled_seconds)
         else:
             self.code = 1
             self.stop()
+
+    def _start_again(self) -> None:
+        try:
+            self.start()
+        except OSError as error:  # short of memory, as when its forerunner was ended for it
+            _LOG.error("cannot_start_worker", error=str(error))
+            self._missing.append(time.monotonic() + self._settled_seconds)
 
     def _told(self, *_: object) -> None:
         self.was_told = True

@@ -16,6 +16,7 @@ from eishro.server.limits import Limits
 
 BACKLOG = 2_048  # connections that the system keeps for us until we look
 SWEEP_SECONDS = 0.5  # between looks at the deadlines
+LAST_SECONDS = 0.1  # for requests that are on their way already when the server is told to stop
 CANCEL_SECONDS = 1.0  # for what has been cut off to tidy up
 _ASGI = {"version": "3.0", "spec_version": "2.0"}
 _LOG = structlog.get_logger("eishro.server")
@@ -77,12 +78,19 @@ class Server:
             sweep.cancel()
 
     async def _finish(self) -> None:
-        """Let requests under way come to their end, within the limit."""
+        """Let requests under way come to their end, within the limit.
+
+        Were idle connections closed at once, busy clients would lose what they have just sent, and
+        could not know whether it was done.
+        """
         self.is_closing = True
         for connection in tuple(self.refusals):
             connection.drop()
         for connection in tuple(self.connections):
-            connection.close_soon()
+            connection.end_soon()
+        await self._empty(LAST_SECONDS)
+        for connection in tuple(self.connections):
+            connection.close_idle()
         await self._empty(self.limits.stop_seconds)
         for connection in tuple(self.connections):
             connection.drop()

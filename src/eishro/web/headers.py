@@ -72,7 +72,10 @@ def _is_trusted(address: str, networks: tuple[str, ...]) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(parsed in ipaddress.ip_network(network) for network in networks)
+    # A server on `::` sees a proxy that comes by IPv4 as ::ffff:10.0.0.7.
+    inner = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    known = [ipaddress.ip_network(network) for network in networks]
+    return any(one in network for network in known for one in (parsed, inner) if one is not None)
 
 
 def matches_etag(header: str | None, tag: str) -> bool:

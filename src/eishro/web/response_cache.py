@@ -143,7 +143,7 @@ class ResponseCache:
         is_known = shown is not None and matches_etag(shown.decode("latin-1"), entry.etag)
         limits = b""
         if not is_known and rules.anonymous is not None:  # 304 is outside the rate limits
-            counted = await self._count(rules.anonymous, scope, headers)
+            counted = await self._count(rules.anonymous, scope)
             if counted is None:
                 return False
             limits = counted
@@ -181,19 +181,20 @@ class ResponseCache:
     def _look_again(self) -> None:
         self._seen = {}
 
-    def _counter(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
+    def _counter(self, scope: Scope) -> str:
         client = scope.get("client")
         address = client[0] if client else "unknown"
         proxies = self._door.rules.trusted_proxies
         if proxies:
-            forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-            address = address_behind(address, forwarded, proxies)
+            # Each proxy may have written a line of its own.
+            hops = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            address = address_behind(address, b",".join(hops).decode("latin-1"), proxies)
         return f"rate:general:a{network_of(address)}"
 
-    async def _count(self, rate: Rate, scope: Scope, headers: dict[bytes, bytes]) -> bytes | None:
+    async def _count(self, rate: Rate, scope: Scope) -> bytes | None:
         """Count the request; what the answer says of it, None beyond the limit."""
         try:
-            counter = self._counter(scope, headers)
+            counter = self._counter(scope)
             count = await self._door.shop.kv.increment(counter, rate.seconds)
         except KeyValueUnavailable:
             return b""  # without counters the shop goes on selling

@@ -175,6 +175,9 @@ NOTICES: dict[str, Words] = {
         "الصفحة فسيُحدَّث طلبك تلقائيا.",
     ),
     "lives": Words("The code can be used for {time}.", "الرمز صالح لمدة {time}."),
+    "lastMinute": Words(
+        "The code can be used for one more minute.", "بقيت دقيقة واحدة لاستخدام الرمز."
+    ),
     "ranOut": Words(
         "The code has run out; ask for a new one.", "انتهت صلاحية الرمز؛ اطلب رمزا جديدا."
     ),
@@ -201,7 +204,9 @@ NOTICES: dict[str, Words] = {
 NOTICES_OF: dict[str, tuple[str, ...]] = {
     "lightbox": ("script", "closed", "declined", "opening"),
     "redirect": ("returned",),
-    "otp": ("resent", "wrong", "length", "sending", "lives", "ranOut", "codeIs", "tries"),
+    "otp": (
+        "resent", "wrong", "length", "sending", "lives", "lastMinute", "ranOut", "codeIs", "tries",
+    ),
     "offline": ("copied", "notCopied", "missing", "large", "sendingProof", "shown"),
 }
 

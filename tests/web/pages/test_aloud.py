@@ -5,8 +5,17 @@ reads: names, descriptions and live regions.
 import pytest
 from playwright.sync_api import Page, expect
 
+from eishro.domain.payments.port import Otp
 from tests.web.pages.playground import Playground
-from tests.web.pages.test_pages_in_browser import browser, page, place
+from tests.web.pages.test_pages_in_browser import (
+    browser,
+    expect_phase,
+    in_box,
+    page,
+    pass_time,
+    pass_time_until,
+    place,
+)
 from tests.web.pages.test_pay_page_actions import code_of
 
 __all__ = ["browser", "page", "place"]
@@ -46,3 +55,47 @@ def test_the_clock_of_a_code_is_seen_every_second_and_told_twice(
     page.clock.run_for(105_000)
     expect(page.locator("#lives-said")).to_have_role("status")
     assert page.evaluate("heard") == told
+
+
+def test_who_is_taken_to_the_result_hears_it_once_and_whole(page: Page, place: Playground) -> None:
+    place.action = Otp(4, "091****678")
+    page.goto(f"{place.page}?lang=en")
+    state = page.locator("#state")
+    page.locator("#code").fill("1111")
+    page.keyboard.press("Enter")
+    expect_phase(page, "paid")
+    expect(state).to_be_focused()
+    expect(state).to_have_accessible_name("Payment received")
+    expect(state).to_have_accessible_description("Thank you. Your order is paid.")
+    expect(state).to_have_attribute("aria-live", "off")
+
+
+def test_what_comes_after_that_is_news_again(page: Page, place: Playground) -> None:
+    place.after_result = "action_required"
+    page.goto(f"{place.page}?lang=en")
+    state = page.locator("#state")
+    expect(state).to_have_attribute("aria-live", "polite")
+    page.locator("#pay").click()
+    in_box(page, "Pay")
+    expect_phase(page, "processing")
+    for _ in range(4):
+        pass_time(page, 15)
+    expect(page.locator("#detail")).to_contain_text("longer than usual")
+    expect(state).to_have_attribute("aria-live", "polite")
+    page.get_by_role("link", name="العربية").focus()
+    place.status = "paid"
+    pass_time_until(page, "paid")
+    expect(state).not_to_be_focused()
+    expect(state).to_have_attribute("aria-live", "polite")
+
+
+def test_who_is_elsewhere_on_the_page_hears_the_result_as_news(
+    page: Page, place: Playground
+) -> None:
+    place.action = Otp(4, "091****678")
+    page.goto(f"{place.page}?lang=en")
+    page.get_by_role("link", name="العربية").focus()
+    place.status = "paid"
+    pass_time_until(page, "paid")
+    expect(page.locator("#state")).not_to_be_focused()
+    expect(page.locator("#state")).to_have_attribute("aria-live", "polite")

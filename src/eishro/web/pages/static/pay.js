@@ -86,15 +86,20 @@
       const hadFocus = at("action") && at("action").contains(document.activeElement);
       shown = now;
       shownAt = Date.now();
+      const taken = hadFocus || document.activeElement === document.body;
+      // Who is taken to the result hears it by that, and need not hear it as news as well.
+      state.setAttribute("aria-live", taken ? "off" : "polite");
       state.dataset.phase = now;
       at("headline").textContent = page.phases[now][0];
       at("detail").textContent = page.phases[now][1];
       if (isOver()) notice = null;
-      if (hadFocus || document.activeElement === document.body) state.focus();
+      if (taken) state.focus();
     }
     const isSlow = Date.now() - shownAt > SLOW_AFTER_SECONDS * 1000;
-    if (now === "processing" && action.kind !== "offline" && isSlow) {
-      if (at("detail").textContent !== words.slow) at("detail").textContent = words.slow;
+    const tellsSlow = now === "processing" && action.kind !== "offline" && isSlow;
+    if (tellsSlow && at("detail").textContent !== words.slow) {
+      state.setAttribute("aria-live", "polite");
+      at("detail").textContent = words.slow;
     }
     show("action", isReady());
     show("again", CLOSED.includes(now) || now === "ready_otp");

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from eishro.domain.payments.port import Otp
+from tests.web.pages.kinds import KINDS, set_out
 from tests.web.pages.playground import Playground
 from tests.web.pages.test_pages_in_browser import (
     browser,
@@ -99,3 +100,33 @@ def test_who_is_elsewhere_on_the_page_hears_the_result_as_news(
     pass_time_until(page, "paid")
     expect(page.locator("#state")).not_to_be_focused()
     expect(page.locator("#state")).to_have_attribute("aria-live", "polite")
+
+
+@pytest.mark.parametrize(
+    ("language", "amount", "paying", "dollars"),
+    [
+        ("en", "25.500 Libyan dinars", "Pay 25.500 Libyan dinars", "5.32 US dollars"),
+        ("ar", "25.500 دينار ليبي", "ادفع 25.500 دينار ليبي", "5.32 دولار أمريكي"),
+    ],
+)
+def test_an_amount_is_told_with_the_name_of_its_currency(
+    page: Page, place: Playground, language: str, amount: str, paying: str, dollars: str
+) -> None:
+    page.goto(f"{set_out(place, KINDS[0]).page}?lang={language}")
+    button = page.locator("#pay")
+    expect(page.locator("main")).to_match_aria_snapshot(f"- paragraph: {amount}")
+    expect(button).to_have_accessible_name(paying)
+    # It says so again when the window has been open and closed without a word.
+    button.click()
+    expect(page.locator("#gateway-frame")).to_have_count(1)
+    page.evaluate("document.getElementById('gateway-frame').remove()")
+    page.clock.run_for(5_000)
+    expect(button).to_be_enabled()
+    expect(button).to_have_accessible_name(paying)
+    expect(button.locator(".unseen")).to_have_count(1)
+    page.goto(f"{place.page}/again?lang={language}")
+    expect(page.locator("main")).to_match_aria_snapshot(f"- paragraph: {amount}")
+    expect(page.get_by_role("radio", name=dollars)).to_have_count(1)
+    for kind in KINDS[3:]:
+        page.goto(f"{set_out(place, kind).page}?lang={language}")
+        expect(page.locator("#action")).to_contain_text(amount)

@@ -131,7 +131,10 @@ SHOWN: dict[str, tuple[Words, Words]] = {
 }
 
 # What there is to do with cash, in the language of the page and not of whoever ordered.
-CASH = Words("Pay {amount} LYD in cash to the courier.", "ادفع {amount} د.ل نقدا لمندوب التوصيل.")
+CASH = Words(
+    "Pay {amount} {currency} in cash to the courier.",
+    "ادفع {amount} {currency} نقدا لمندوب التوصيل.",
+)
 
 # Words that the script alone needs.
 NOTICES: dict[str, Words] = {

@@ -130,3 +130,34 @@ def test_an_amount_is_told_with_the_name_of_its_currency(
     for kind in KINDS[3:]:
         page.goto(f"{set_out(place, kind).page}?lang={language}")
         expect(page.locator("#action")).to_contain_text(amount)
+
+
+@pytest.mark.parametrize("address", ["", "/again"])
+def test_the_shop_s_name_stands_apart_and_is_told_in_its_language(
+    page: Page, place: Playground, address: str
+) -> None:
+    page.goto(f"{place.page}{address}?lang=en")
+    heading = page.locator("h1")
+    assert heading.inner_text() == "Payment\nمتجر النخلة"
+    expect(heading.locator("bdi")).to_have_attribute("lang", "ar")
+    page.goto(f"{place.page}{address}?lang=ar")
+    assert heading.inner_text() == "الدفع\nمتجر النخلة"
+    # Readers take the text as it stands, without what the style adds.
+    assert heading.evaluate("heading => heading.querySelector('br') !== null")
+    place.store_name = "Al-Nakhla"
+    page.goto(f"{place.page}{address}?lang=en")
+    expect(heading.locator("bdi")).not_to_have_attribute("lang", "ar")
+
+
+def test_the_beneficiary_is_told_in_their_language(page: Page, place: Playground) -> None:
+    page.goto(f"{set_out(place, KINDS[3]).page}?lang=en")
+    expect(page.locator(".facts [lang]")).to_have_text("شركة النخلة")
+    expect(page.locator(".facts [lang]")).to_have_attribute("lang", "ar")
+
+
+def test_a_fault_that_is_not_there_is_nothing_to_come_by(page: Page, place: Playground) -> None:
+    page.goto(f"{set_out(place, KINDS[3]).page}?lang=en")
+    # Hidden ones are not counted: a reader does not meet them.
+    expect(page.locator("#proof").get_by_role("alert")).to_have_count(0)
+    page.locator("#show-proof").click()
+    expect(page.locator("#proof").get_by_role("alert")).to_have_count(3)

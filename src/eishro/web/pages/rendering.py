@@ -26,6 +26,7 @@ _CURRENCY_NAMES = {
     "USD": Words("US dollars", "دولار أمريكي"),
 }
 
+_ARABIC = re.compile("[\u0621-\u064a]")
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]{8,128}={0,2}")
 # Inside <script> a JSON text must hold nothing that HTML reads; U+2028 and U+2029 end lines in
 # old JavaScript.
@@ -42,7 +43,15 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_address
+    environment.globals["is_arabic"] = _is_arabic
     return environment
+
+
+def _is_arabic(text: str) -> bool:
+    """Such a name is marked in an English page, where a voice would spell it letter by letter; an
+    Arabic voice takes Latin letters as they are.
+    """
+    return _ARABIC.search(text) is not None
 
 
 def render(template: str, **values: object) -> bytes:

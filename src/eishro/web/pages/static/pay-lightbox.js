@@ -19,7 +19,7 @@ window.eishroAction = (payment) => {
   let opening = false;
   let covered = false;
   let isOpen = false;
-  let inItsPlace = "";
+  let instead = "";
 
   function gateway() {
     return typeof Lightbox !== "undefined" && Lightbox.Checkout ? Lightbox.Checkout : null;
@@ -54,11 +54,11 @@ window.eishroAction = (payment) => {
   function render() {
     button.disabled = opening || covered;
     const text = opening ? words.opening : payment.isTriedBefore() ? words.again : "";
-    if (text === inItsPlace) return;
-    inItsPlace = text;
+    if (text === instead) return;
+    instead = text;
     button.textContent = text;
-    // The amount keeps its markup: one part is for the eye, another for the voice.
-    if (!text) for (const node of label) button.appendChild(node);
+    // The amount keeps its markup.
+    if (!text) button.append(...label);
   }
 
   async function openWindow() {

@@ -83,11 +83,11 @@
     const now = phase();
     const state = at("state");
     if (now !== shown) {
-      const hadFocus = at("action") && at("action").contains(document.activeElement);
+      const focus = document.activeElement;
+      const taken = focus === document.body || (at("action") && at("action").contains(focus));
       shown = now;
       shownAt = Date.now();
-      const taken = hadFocus || document.activeElement === document.body;
-      // Who is taken to the result hears it by that, and need not hear it as news as well.
+      // Who is taken there hears it by that, and not as news too.
       state.setAttribute("aria-live", taken ? "off" : "polite");
       state.dataset.phase = now;
       at("headline").textContent = page.phases[now][0];
@@ -96,10 +96,9 @@
       if (taken) state.focus();
     }
     const isSlow = Date.now() - shownAt > SLOW_AFTER_SECONDS * 1000;
-    const tellsSlow = now === "processing" && action.kind !== "offline" && isSlow;
-    if (tellsSlow && at("detail").textContent !== words.slow) {
+    if (now === "processing" && action.kind !== "offline" && isSlow) {
       state.setAttribute("aria-live", "polite");
-      at("detail").textContent = words.slow;
+      if (at("detail").textContent !== words.slow) at("detail").textContent = words.slow;
     }
     show("action", isReady());
     show("again", CLOSED.includes(now) || now === "ready_otp");

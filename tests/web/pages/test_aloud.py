@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from eishro.domain.payments.port import Otp
-from tests.web.pages.kinds import KINDS, set_out
+from tests.web.pages.kinds import KINDS, Kind, set_out
 from tests.web.pages.playground import Playground
 from tests.web.pages.test_pages_in_browser import (
     browser,
@@ -17,7 +17,7 @@ from tests.web.pages.test_pages_in_browser import (
     pass_time_until,
     place,
 )
-from tests.web.pages.test_pay_page_actions import code_of
+from tests.web.pages.test_pay_page_actions import code_of, fill_proof
 
 __all__ = ["browser", "page", "place"]
 
@@ -48,13 +48,13 @@ def test_the_clock_of_a_code_is_seen_every_second_and_told_twice(
     page.goto(f"{place.page}?lang={language}")
     code = page.locator("#code")
     code.focus()
-    page.evaluate(LISTEN, "lives-said")
+    page.evaluate(LISTEN, "said")
     seen = page.locator("#lives").inner_text()
     page.clock.run_for(20_000)
     assert page.locator("#lives").inner_text() != seen
     expect(code).to_have_accessible_description("")
     page.clock.run_for(105_000)
-    expect(page.locator("#lives-said")).to_have_role("status")
+    expect(page.locator("#said")).to_have_role("status")
     assert page.evaluate("heard") == told
 
 
@@ -138,12 +138,11 @@ def test_the_shop_s_name_stands_apart_and_is_told_in_its_language(
 ) -> None:
     page.goto(f"{place.page}{address}?lang=en")
     heading = page.locator("h1")
-    assert heading.inner_text() == "Payment\nمتجر النخلة"
+    # Readers take the text as it stands, without what the style adds.
+    assert heading.inner_text() == "Payment:\nمتجر النخلة"
     expect(heading.locator("bdi")).to_have_attribute("lang", "ar")
     page.goto(f"{place.page}{address}?lang=ar")
-    assert heading.inner_text() == "الدفع\nمتجر النخلة"
-    # Readers take the text as it stands, without what the style adds.
-    assert heading.evaluate("heading => heading.querySelector('br') !== null")
+    assert heading.inner_text() == "الدفع:\nمتجر النخلة"
     place.store_name = "Al-Nakhla"
     page.goto(f"{place.page}{address}?lang=en")
     expect(heading.locator("bdi")).not_to_have_attribute("lang", "ar")
@@ -161,3 +160,31 @@ def test_a_fault_that_is_not_there_is_nothing_to_come_by(page: Page, place: Play
     expect(page.locator("#proof").get_by_role("alert")).to_have_count(0)
     page.locator("#show-proof").click()
     expect(page.locator("#proof").get_by_role("alert")).to_have_count(3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "button", "telling"),
+    [(KINDS[2], "confirm", "Checking…"), (KINDS[3], "show-proof", "Sending…")],
+    ids=lambda value: value.name if isinstance(value, Kind) else None,
+)
+def test_what_is_on_its_way_is_told_and_a_refusal_leaves_the_focus_where_it_was(
+    page: Page, place: Playground, kind: Kind, button: str, telling: str
+) -> None:
+    page.goto(f"{set_out(place, kind).page}?lang=en")
+    body = '{"success": false, "error": {"code": "RATE_LIMITED", "message": "no", "details": {}}}'
+    for way in ("otp", "proof"):
+        page.route(
+            f"**/{way}",
+            lambda route: route.fulfill(status=429, content_type="application/json", body=body),
+        )
+    if kind.name == "otp":
+        page.locator("#code").fill("1111")
+    else:
+        fill_proof(page)
+    page.evaluate(LISTEN, "said")
+    page.locator(f"#{button}").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#notice")).to_contain_text("Too many requests")
+    expect(page.locator(f"#{button}")).to_be_focused()
+    expect(page.locator("#said")).to_have_role("status")
+    assert page.evaluate("heard") == [telling, ""]

@@ -101,7 +101,9 @@ window.eishroAction = (payment) => {
   function render() {
     button.disabled = sending;
     const text = sending ? words.sendingProof : label;
-    if (button.textContent !== text) button.textContent = text;
+    if (button.textContent === text) return;
+    button.textContent = text;
+    at("said").textContent = sending ? text : "";
   }
 
   async function sendProof(event) {
@@ -123,6 +125,8 @@ window.eishroAction = (payment) => {
     } catch (error) { /* the notice tells, and the state is asked for */ }
     sending = false;
     render();
+    // A button at rest loses the focus.
+    if (document.activeElement === document.body && payment.isReady()) button.focus();
     payment.askSoon();
   }
 

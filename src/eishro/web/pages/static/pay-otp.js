@@ -74,7 +74,7 @@ window.eishroAction = (payment) => {
     const lives = action.expiresAt ? Date.parse(action.expiresAt) - now : null;
     const left = lives === null ? "" : words.lives.replace("{time}", clock(lives));
     write(at("lives"), lives !== null && lives <= 0 ? words.ranOut : left);
-    write(at("lives-said"), livesSaid(lives));
+    write(at("said"), sending ? words.sending : livesSaid(lives));
     const until = Math.max(waitUntil, action.resendAt ? Date.parse(action.resendAt) : 0);
     const waits = until - now;
     resend.disabled = asking || sending || waits > 0;
@@ -113,6 +113,8 @@ window.eishroAction = (payment) => {
     sending = false;
     render();
     if (wrong) fault(wrong);
+    // A button at rest loses the focus.
+    if (document.activeElement === document.body && payment.isReady()) confirm.focus();
     payment.askSoon();
   }
 

@@ -36,7 +36,10 @@ LISTEN = """id => {
     [
         (
             "en",
-            ["The code can be used for one more minute.", "The code has run out; ask for a new one."],
+            [
+                "The code can be used for one more minute.",
+                "The code has run out; ask for a new one.",
+            ],
         ),
         ("ar", ["بقيت دقيقة واحدة لاستخدام الرمز.", "انتهت صلاحية الرمز؛ اطلب رمزا جديدا."]),
     ],
@@ -155,11 +158,30 @@ def test_the_beneficiary_is_told_in_their_language(page: Page, place: Playground
 
 
 def test_a_fault_that_is_not_there_is_nothing_to_come_by(page: Page, place: Playground) -> None:
-    page.goto(f"{set_out(place, KINDS[3]).page}?lang=en")
+    page.goto(f"{set_out(place, KINDS[2]).page}?lang=en")
     # Hidden ones are not counted: a reader does not meet them.
+    expect(page.locator("#otp").get_by_role("alert")).to_have_count(0)
+    page.locator("#confirm").click()
+    expect(page.locator("#otp").get_by_role("alert")).to_have_count(1)
+
+
+def test_of_many_faults_the_first_is_told_and_by_its_name(page: Page, place: Playground) -> None:
+    page.goto(f"{set_out(place, KINDS[3]).page}?lang=en")
+    sender, bank = page.locator("#proof-senderName"), page.locator("#proof-bank")
+    page.locator("#show-proof").press("Enter")
+    # The focus tells it: nothing else does.
+    expect(sender).to_be_focused()
+    expect(sender).to_have_accessible_description("Please fill this in.")
+    expect(bank).to_have_accessible_description("Please fill this in.")
+    expect(page.locator("#said")).to_have_text("")
     expect(page.locator("#proof").get_by_role("alert")).to_have_count(0)
-    page.locator("#show-proof").click()
-    expect(page.locator("#proof").get_by_role("alert")).to_have_count(3)
+    sender.press("Enter")
+    expect(page.locator("#said")).to_have_text("Name of the sender: Please fill this in.")
+    fill_proof(page)
+    place.proof_faults = {"bank": "is too short"}
+    bank.press("Enter")
+    expect(bank).to_be_focused()
+    expect(page.locator("#said")).to_have_text("Bank of the sender: is too short")
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,15 @@ NOTICES_OF: dict[str, tuple[str, ...]] = {
     "lightbox": ("script", "closed", "declined", "opening"),
     "redirect": ("returned",),
     "otp": (
-        "resent", "wrong", "length", "sending", "lives", "lastMinute", "ranOut", "codeIs", "tries",
+        "resent",
+        "wrong",
+        "length",
+        "sending",
+        "lives",
+        "lastMinute",
+        "ranOut",
+        "codeIs",
+        "tries",
     ),
     "offline": ("copied", "notCopied", "missing", "large", "sendingProof", "shown"),
 }

@@ -300,7 +300,7 @@ def test_a_window_that_never_reports_can_be_opened_anew(page: Page, place: Playg
     expect(page.locator("#gateway-frame")).to_have_count(1)
     page.evaluate("document.getElementById('gateway-frame').remove()")
     page.clock.run_for(5_000)
-    expect(page.locator("#pay")).to_have_text("Pay LYD 25.500")
+    expect(page.locator("#pay")).to_have_accessible_name("Pay 25.500 Libyan dinars")
     page.locator("#pay").click()
     in_box(page, "Pay")
     expect_phase(page, "paid")
@@ -332,15 +332,15 @@ def test_arabic_runs_from_right_to_left_and_english_is_one_press_away(
     page.goto(place.page)
     expect(page.locator("html")).to_have_attribute("dir", "rtl")
     amount = page.locator(".amount")
-    expect(amount).to_have_text("25.500 د.ل")
+    expect(amount).to_contain_text("25.500 د.ل")
     number, unit = amount.locator("bdi").bounding_box(), amount.locator(".unit").bounding_box()
     assert number is not None
     assert unit is not None
     assert number["x"] > unit["x"]
     page.get_by_role("link", name="English").click()
     expect(page.locator("html")).to_have_attribute("dir", "ltr")
-    expect(amount).to_have_text("LYD 25.500")
-    expect(page.get_by_role("button")).to_have_text("Pay LYD 25.500")
+    expect(amount).to_contain_text("LYD 25.500")
+    expect(page.get_by_role("button")).to_contain_text("Pay LYD 25.500")
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

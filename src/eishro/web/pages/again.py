@@ -15,6 +15,7 @@ from eishro.web.pages.rendering import (
     Language,
     amount_text,
     check_nonce,
+    currency_name,
     currency_text,
     json_for_html,
     render,
@@ -46,6 +47,7 @@ class _Row(msgspec.Struct, frozen=True):
     name: str
     asks: tuple[str, ...]
     amount: str
+    amount_said: str
 
 
 _FIELDS = (
@@ -74,6 +76,7 @@ def render_again_page(view: AgainPageView, *, language: Language, nonce: str) ->
         asked=[field for field in _FIELDS if field.name in asked],
         amount=amount_text(view.due_dirhams, "LYD"),
         currency=currency_text("LYD", language),
+        currency_name=currency_name("LYD", language),
         payload=json_for_html(
             {
                 "address": f"/pay/{quote(view.payment_id, safe='')}/again",
@@ -85,7 +88,9 @@ def render_again_page(view: AgainPageView, *, language: Language, nonce: str) ->
 
 
 def _row(view: AgainPageView, method: PaymentMethod, language: Language) -> _Row:
-    amount = ""
-    if method.currency != "LYD" and view.due_cents is not None:
-        amount = f"{method.currency} {amount_text(view.due_cents, method.currency)}"
-    return _Row(method.method, method_name(method.method, language), method.asks, amount)
+    name = method_name(method.method, language)
+    if method.currency == "LYD" or view.due_cents is None:
+        return _Row(method.method, name, method.asks, "", "")
+    number = amount_text(view.due_cents, method.currency)
+    said = f"{number} {currency_name(method.currency, language)}"
+    return _Row(method.method, name, method.asks, f"{method.currency} {number}", said)

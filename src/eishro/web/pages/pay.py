@@ -34,6 +34,7 @@ from eishro.web.pages.rendering import (
     Language,
     amount_text,
     check_nonce,
+    currency_name,
     currency_text,
     json_for_html,
     render,
@@ -92,6 +93,7 @@ def render_pay_page(view: PayPageView, *, language: Language, nonce: str) -> byt
         method=method_name(view.method, language),
         amount=amount,
         currency=currency_text(view.currency, language),
+        currency_name=currency_name(view.currency, language),
         expires=None if view.expires_at is None else time_text(view.expires_at),
         redirect_url=web_address(view.action.url) if isinstance(view.action, Redirect) else None,
         return_url=web_address(view.return_url),
@@ -181,7 +183,8 @@ def _phases_for(view: PayPageView, kind: str) -> dict[str, tuple[Words, Words]]:
 def _instructions(view: PayPageView, action: Offline, language: Language) -> str:
     if view.method == COD:
         amount = amount_text(view.amount_dirhams, view.currency)
-        return CASH.in_(language).format(amount=amount)
+        currency = currency_name(view.currency, language)
+        return CASH.in_(language).format(amount=amount, currency=currency)
     return action.instructions
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from eishro.domain.payments.port import Offline
 from eishro.errors import Words
-from eishro.web.pages.rendering import Language
+from eishro.web.pages.rendering import Language, currency_name
 
 # In the order in which banks ask for them.
 FACTS: dict[str, Words] = {
@@ -16,7 +16,7 @@ FACTS: dict[str, Words] = {
     "amount": Words("Exact amount", "المبلغ بالضبط"),
     "reference": Words("Reference (write it on the transfer)", "المرجع (اكتبه في بيان التحويل)"),
 }
-_CODES = ("iban", "accountNumber", "alias", "amount", "reference")
+_CODES = ("iban", "accountNumber", "alias", "reference")
 _ACCOUNT = ("beneficiary", "iban", "accountNumber", "alias", "reference")
 # Told elsewhere on the page: the bank in the other language, the unit of the amount, a warning.
 _NOT_SHOWN = ("bankEn", "currency", "accountIsUnchecked")
@@ -51,7 +51,7 @@ def _fact(name: str, details: dict[str, str], language: Language) -> Fact:
     if name == "iban":
         text = " ".join(value[i : i + 4] for i in range(0, len(value), 4))
     if name == "amount":
-        text = f"{value} {details.get('currency', '')}".strip()
+        text = f"{value} {currency_name(details.get('currency', ''), language)}".strip()
     label = FACTS.get(name, Words(name, name)).in_(language)
     return Fact(label, text, value, name in _CODES)
 

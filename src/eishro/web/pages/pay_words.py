@@ -131,7 +131,10 @@ SHOWN: dict[str, tuple[Words, Words]] = {
 }
 
 # What there is to do with cash, in the language of the page and not of whoever ordered.
-CASH = Words("Pay {amount} LYD in cash to the courier.", "ادفع {amount} د.ل نقدا لمندوب التوصيل.")
+CASH = Words(
+    "Pay {amount} {currency} in cash to the courier.",
+    "ادفع {amount} {currency} نقدا لمندوب التوصيل.",
+)
 
 # Words that the script alone needs.
 NOTICES: dict[str, Words] = {
@@ -175,6 +178,9 @@ NOTICES: dict[str, Words] = {
         "الصفحة فسيُحدَّث طلبك تلقائيا.",
     ),
     "lives": Words("The code can be used for {time}.", "الرمز صالح لمدة {time}."),
+    "lastMinute": Words(
+        "The code can be used for one more minute.", "بقيت دقيقة واحدة لاستخدام الرمز."
+    ),
     "ranOut": Words(
         "The code has run out; ask for a new one.", "انتهت صلاحية الرمز؛ اطلب رمزا جديدا."
     ),
@@ -201,7 +207,17 @@ NOTICES: dict[str, Words] = {
 NOTICES_OF: dict[str, tuple[str, ...]] = {
     "lightbox": ("script", "closed", "declined", "opening"),
     "redirect": ("returned",),
-    "otp": ("resent", "wrong", "length", "sending", "lives", "ranOut", "codeIs", "tries"),
+    "otp": (
+        "resent",
+        "wrong",
+        "length",
+        "sending",
+        "lives",
+        "lastMinute",
+        "ranOut",
+        "codeIs",
+        "tries",
+    ),
     "offline": ("copied", "notCopied", "missing", "large", "sendingProof", "shown"),
 }
 

@@ -13,6 +13,7 @@ import jinja2
 import msgspec
 
 from eishro.addresses import origin_of
+from eishro.errors import Words
 from eishro.money import EXPONENTS
 from eishro.web.pages.assets import asset_address
 
@@ -20,6 +21,12 @@ Language = Literal["ar", "en"]
 
 LIBYA = ZoneInfo("Africa/Tripoli")
 
+_CURRENCY_NAMES = {
+    "LYD": Words("Libyan dinars", "دينار ليبي"),
+    "USD": Words("US dollars", "دولار أمريكي"),
+}
+
+_ARABIC = re.compile("[\u0621-\u064a]")
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]{8,128}={0,2}")
 # Inside <script> a JSON text must hold nothing that HTML reads; U+2028 and U+2029 end lines in
 # old JavaScript.
@@ -36,7 +43,15 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_address
+    environment.globals["is_arabic"] = _is_arabic
     return environment
+
+
+def _is_arabic(text: str) -> bool:
+    """Such a name is marked in an English page, where a voice would spell it letter by letter; an
+    Arabic voice takes Latin letters as they are.
+    """
+    return _ARABIC.search(text) is not None
 
 
 def render(template: str, **values: object) -> bytes:
@@ -68,6 +83,12 @@ def amount_text(amount: int, currency: str) -> str:
 def currency_text(currency: str, language: Language) -> str:
     """How a currency is written behind (Arabic) or before (English) an amount."""
     return "د.ل" if currency == "LYD" and language == "ar" else currency
+
+
+def currency_name(currency: str, language: Language) -> str:
+    """What a voice says for it: of `د.ل` some make a doctor, and of `LYD` a word."""
+    words = _CURRENCY_NAMES.get(currency)
+    return currency if words is None else words.in_(language)
 
 
 def time_text(at: datetime) -> str:

@@ -8,7 +8,7 @@
 window.eishroAction = (payment) => {
   const { action, words } = payment;
   const button = document.getElementById("pay");
-  const label = button.textContent;
+  const label = Array.from(button.childNodes);
 
   const SCRIPT_SECONDS_MAX = 20;
   const STATE_SECONDS_MAX = 3;
@@ -19,6 +19,7 @@ window.eishroAction = (payment) => {
   let opening = false;
   let covered = false;
   let isOpen = false;
+  let instead = "";
 
   function gateway() {
     return typeof Lightbox !== "undefined" && Lightbox.Checkout ? Lightbox.Checkout : null;
@@ -52,9 +53,12 @@ window.eishroAction = (payment) => {
 
   function render() {
     button.disabled = opening || covered;
-    const text = opening ? words.opening : payment.isTriedBefore() ? words.again : label;
-    // Written only when it changes, so that the amount keeps its markup until then.
-    if (button.textContent !== text) button.textContent = text;
+    const text = opening ? words.opening : payment.isTriedBefore() ? words.again : "";
+    if (text === instead) return;
+    instead = text;
+    button.textContent = text;
+    // The amount keeps its markup.
+    if (!text) button.append(...label);
   }
 
   async function openWindow() {

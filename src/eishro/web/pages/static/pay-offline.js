@@ -62,10 +62,17 @@ window.eishroAction = (payment) => {
     else field.removeAttribute("aria-invalid");
   }
 
-  // All faults at once; the first one gets the focus.
+  function nameOf(field) {
+    return field.labels[0].firstChild.textContent.trim();
+  }
+
+  // All faults at once; the first one gets the focus, which tells it. Where it has the focus already
+  // it is told by its name: an alert for each would say the same words over and over.
   function showFaults(faults) {
     for (const field of fields) fault(field, faults[field.name] || "");
     const first = fields.find((field) => faults[field.name]);
+    const isThere = first && first === document.activeElement;
+    at("said").textContent = isThere ? nameOf(first) + ": " + faults[first.name] : "";
     if (first) first.focus();
     return Boolean(first);
   }
@@ -101,7 +108,14 @@ window.eishroAction = (payment) => {
   function render() {
     button.disabled = sending;
     const text = sending ? words.sendingProof : label;
-    if (button.textContent !== text) button.textContent = text;
+    if (button.textContent === text) return;
+    button.textContent = text;
+    at("said").textContent = sending ? text : "";
+  }
+
+  function rest() {
+    sending = false;
+    render();
   }
 
   async function sendProof(event) {
@@ -112,6 +126,7 @@ window.eishroAction = (payment) => {
     render();
     try {
       const answer = await payment.send("/proof", content(), keyOfProof());
+      rest();
       if (answer.ok || answer.status < 500) key = null;
       if (answer.ok) {
         form.reset();
@@ -121,8 +136,9 @@ window.eishroAction = (payment) => {
         payment.say(answer.error.message || words.refused, "bad");
       }
     } catch (error) { /* the notice tells, and the state is asked for */ }
-    sending = false;
-    render();
+    rest();
+    // A button at rest loses the focus.
+    if (document.activeElement === document.body && payment.isReady()) button.focus();
     payment.askSoon();
   }
 

@@ -17,6 +17,7 @@ window.eishroAction = (payment) => {
 
   // Gateways refuse a second code within a minute or so, also where they do not say until when.
   const RESEND_SECONDS = 60;
+  const LAST_SECONDS = 60;
 
   let action = payment.action;
   let sending = false;
@@ -61,12 +62,19 @@ window.eishroAction = (payment) => {
     return Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
   }
 
+  // Said aloud: a clock that is told every second drowns everything else.
+  function livesSaid(lives) {
+    if (lives === null || lives > LAST_SECONDS * 1000 || !payment.isReady()) return "";
+    return lives > 0 ? words.lastMinute : words.ranOut;
+  }
+
   // Called every second: how long the code lives, and from when on another may be asked for.
   function render() {
     const now = payment.now();
     const lives = action.expiresAt ? Date.parse(action.expiresAt) - now : null;
     const left = lives === null ? "" : words.lives.replace("{time}", clock(lives));
     write(at("lives"), lives !== null && lives <= 0 ? words.ranOut : left);
+    write(at("said"), sending ? words.sending : livesSaid(lives));
     const until = Math.max(waitUntil, action.resendAt ? Date.parse(action.resendAt) : 0);
     const waits = until - now;
     resend.disabled = asking || sending || waits > 0;
@@ -105,6 +113,8 @@ window.eishroAction = (payment) => {
     sending = false;
     render();
     if (wrong) fault(wrong);
+    // A button at rest loses the focus.
+    if (document.activeElement === document.body && payment.isReady()) confirm.focus();
     payment.askSoon();
   }
 

@@ -83,17 +83,21 @@
     const now = phase();
     const state = at("state");
     if (now !== shown) {
-      const hadFocus = at("action") && at("action").contains(document.activeElement);
+      const focus = document.activeElement;
+      const taken = focus === document.body || (at("action") && at("action").contains(focus));
       shown = now;
       shownAt = Date.now();
+      // Who is taken there hears it by that, and not as news too.
+      state.setAttribute("aria-live", taken ? "off" : "polite");
       state.dataset.phase = now;
       at("headline").textContent = page.phases[now][0];
       at("detail").textContent = page.phases[now][1];
       if (isOver()) notice = null;
-      if (hadFocus || document.activeElement === document.body) state.focus();
+      if (taken) state.focus();
     }
     const isSlow = Date.now() - shownAt > SLOW_AFTER_SECONDS * 1000;
     if (now === "processing" && action.kind !== "offline" && isSlow) {
+      state.setAttribute("aria-live", "polite");
       if (at("detail").textContent !== words.slow) at("detail").textContent = words.slow;
     }
     show("action", isReady());

@@ -68,11 +68,11 @@ async def test_the_gateways_side_lists_what_it_was_told_of_once() -> None:
     for _ in range(2):
         await desk.answer("/sales", sales)
     asked = {"DisplayStart": "0", "DisplayLength": "1", "DateFrom": "20261128"}
-    found = read_page(
+    found = await read_page(
         await desk.answer("/x/FilterTransactions", json.dumps(asked).encode()),
         MERCHANT.terminal_id,
     )
     assert (found.count, found.total) == (1, 2)  # type: ignore[union-attr]
     named = json.dumps({**asked, "MerchantReference": "REF-2"}).encode()
-    found = read_page(await desk.answer("/x/FilterTransactions", named), MERCHANT.terminal_id)
+    found = await read_page(await desk.answer("/x/FilterTransactions", named), MERCHANT.terminal_id)
     assert [row.amount_dirhams for row in found.rows] == [10_000]  # type: ignore[union-attr]

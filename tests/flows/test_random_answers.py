@@ -20,9 +20,10 @@ from eishro.domain.payments.model import Payment
 from eishro.domain.payments.port import Answer, Failed, Paid, Receipt, Unknown
 from eishro.errors import ShopError
 from eishro.flows.change_order import cancel_order, change_status
-from eishro.flows.pay_order import expire_payment, note_claim, record_answer
+from eishro.flows.pay_order import note_claim, record_answer
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
+from eishro.flows.sweep_payment import expire_payment
 from eishro.jobs.schedule import expire_unpaid_orders
 from tests.shops import TESTER, World
 

@@ -36,10 +36,11 @@ from eishro.domain.payments.port import (
 )
 from eishro.errors import Invalid
 from eishro.flows.change_order import cancel_order
-from eishro.flows.pay_order import Hand, expire_payment, record_answer
+from eishro.flows.pay_order import Hand, record_answer
 from eishro.flows.shop import NotOnce
 from eishro.flows.start_payment import start_payment
 from eishro.flows.submit_code import resend_code, submit_code
+from eishro.flows.sweep_payment import expire_payment
 from eishro.jobs.ask_gateways import check_due_payments
 from eishro.jobs.schedule import expire_unpaid_orders
 from tests.shops import TESTER, World, changed

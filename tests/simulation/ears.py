@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 from eishro.errors import ShopError
-from eishro.jobs import schedule
+from eishro.jobs import ask_gateways, step, work_off_events
 
 
 class Ears:
@@ -30,7 +30,9 @@ class Ears:
 def listening() -> Iterator[Ears]:
     """Hear it instead of whoever reads the log."""
     ears = Ears()
-    with patch.object(schedule, "_LOG", ears):
+    with ExitStack() as stack:
+        for module in (ask_gateways, step, work_off_events):
+            stack.enter_context(patch.object(module, "_LOG", ears))
         yield ears
 
 

@@ -6,16 +6,13 @@ order do not wait for it. What finds the room full is left to the sweep: nothing
 A gateway that sends news and then does not answer never fills the room alone.
 """
 
-import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
 
-from eishro.flows.spare_time import SpareTime, Traffic
+from eishro.flows.spare_time import Turns
 
 TURNS_AT_ONCE = 8  # pieces of news at the database, so that one disk sync serves several
-IN_HAND_MAX = 2_000  # pieces of news that a process has taken on
-IN_HAND_OF_ONE_MAX = 1_500  # of them from one gateway
+IN_HAND_MAX = 5_000  # pieces of news that a process has taken on
+IN_HAND_OF_ONE_MAX = 4_000  # of them from one gateway
 PAUSE_SECONDS_MIN = 0.001
 PAUSE_SECONDS_MAX = 0.4  # so twenty turns a second are taken however much there is to answer
 
@@ -26,8 +23,8 @@ class NewsRoom:
     def __init__(self) -> None:
         self._in_hand: dict[str, str] = {}  # whose news it is
         self._count_of = Counter[str]()
-        self._turns = asyncio.Semaphore(TURNS_AT_ONCE)
-        self._spare_time = SpareTime(PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX)
+        turns = Turns(TURNS_AT_ONCE, PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX)
+        self.turn = turns.turn
 
     def take(self, news_id: str, provider: str) -> bool:
         """Take it on; False where somebody here has it, or there is no room."""
@@ -42,10 +39,3 @@ class NewsRoom:
     def let_go(self, news_id: str) -> None:
         """It is worked off, or left to the sweep."""
         self._count_of[self._in_hand.pop(news_id)] -= 1
-
-    @contextlib.asynccontextmanager
-    async def turn(self, traffic: Traffic) -> AsyncIterator[None]:
-        """One's turn at the database; nobody waits for a gateway inside."""
-        async with self._turns:
-            await self._spare_time.pause(traffic)
-            yield

@@ -50,13 +50,15 @@ from eishro.flows.shop import SYSTEM, Shop, again_if_stale
 class Hand(msgspec.Struct, frozen=True):
     """Who decides in a gateway's place: what is written together with the answer, and whether the
     payment has been looked at thereby. `news` is what the gateway had told by itself: it is worked
-    off by the answer, and what that does not confirm yet is asked again very soon.
+    off by the answer, and what that does not confirm yet is asked again very soon. Where nobody
+    waits for it (`has_time`), its commit may be shared with others.
     """
 
     actor: Actor
     beside: tuple[Statement, ...] = ()
     clears_review: bool = False
     news: News | None = None
+    has_time: bool = False
 
     def settling(self, payment: Payment) -> list[Statement]:
         """The news as worked off, where some was brought; the payment is as it is now."""
@@ -79,12 +81,13 @@ async def check_payment(shop: Shop, payment_id: str) -> Payment:
 
 async def ask_gateway(shop: Shop, payment: Payment) -> Answer:
     """What the gateway says of the payment now; not yet recorded."""
-    answer = await _ask(shop, payment, await provider_of(shop, payment))
+    answer = await ask_provider(shop, payment, await provider_of(shop, payment))
     await keep_exchanges(shop, payment)
     return answer
 
 
-async def _ask(shop: Shop, payment: Payment, provider: PaymentProvider | None) -> Answer:
+async def ask_provider(shop: Shop, payment: Payment, provider: PaymentProvider | None) -> Answer:
+    """What this adapter says of the payment; its calls are not kept yet."""
     if provider is None or not provider.can_query:
         # Credentials that are missing now may be there again before it is too late to ask.
         return Unknown("nobody can be asked", is_unreachable=provider is None)
@@ -109,7 +112,7 @@ async def record_answer(shop: Shop, payment_id: str, answer: Answer, by: Hand = 
     is_new = before.review is None and (doubt is not None or not fresh)
     flagged = after.review if is_new else None
     order = await orders.get_order(shop.db, before.order_id)
-    batch, noted = Batch(has_time=by.news is not None), list[Statement]()
+    batch, noted = Batch(has_time=by.has_time), list[Statement]()
     paying_now = [one for one in fresh if why_stranded(order, after, one) is None]
     if paying_now and by.actor == SYSTEM:  # what people book has been looked at
         order, noted = await check_paid(shop, order, after, paying_now, at)
@@ -224,11 +227,6 @@ async def refuse_unclear(shop: Shop, order: Order) -> None:
     for earlier in await payments.list_payments_of_order(shop.db, order.store_id, order.id):
         if earlier.may_be_charged:
             raise MayBeCharged()
-
-
-async def postpone_check(shop: Shop, payment_id: str) -> None:
-    """Asking failed for a reason of ours: ask again at its next time, not at once."""
-    await record_answer(shop, payment_id, Unknown("asking failed", is_unreachable=True))
 
 
 def _receive(
@@ -354,7 +352,9 @@ async def work_off_news(shop: Shop, news: News, payment: Payment | None = None) 
         answer = await _believe(shop, payment, provider, news)
         async with room.turn(shop.traffic):
             await keep_exchanges(shop, payment)
-            return await record_answer(shop, payment.id, answer, Hand(SYSTEM, news=news))
+            return await record_answer(
+                shop, payment.id, answer, Hand(SYSTEM, news=news, has_time=True)
+            )
     finally:
         room.let_go(news.id)
 
@@ -366,7 +366,7 @@ async def _believe(
     if news.proof is not None and (provider is None or not provider.can_query):
         proof: Proof = msgspec.json.decode(news.proof, type=Proof)
         return proof
-    return await _ask(shop, payment, provider)
+    return await ask_provider(shop, payment, provider)
 
 
 async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> tuple[Payment, bool]:
@@ -379,16 +379,3 @@ async def hear_return(shop: Shop, payment: Payment, claim: Claim) -> tuple[Payme
         return await record_answer(shop, payment.id, claim.proof), False
     noted = await note_claim(shop, payment.id, claim)
     return noted, can_ask and claim.kind != "cancelled"
-
-
-@again_if_stale
-async def expire_payment(shop: Shop, payment_id: str) -> Payment:
-    """Close an attempt whose time is over; it is still asked about, money may come late."""
-    before = await payments.get_payment(shop.db, payment_id)
-    at = shop.clock.now()
-    if before.expires_at is None or before.expires_at > at:
-        return before
-    after = before.closed("expired", at) if not before.is_final else before
-    if after != before:
-        await shop.db.commit(Batch(payments.save_payment(after, seen=before)))
-    return after

@@ -28,11 +28,13 @@ from eishro.errors import Stale
 from eishro.flows.gateway_desk import GatewayDesk
 from eishro.flows.news_room import NewsRoom
 from eishro.flows.price_list import PriceList
-from eishro.flows.spare_time import Traffic
+from eishro.flows.spare_time import Traffic, Turns
 from eishro.keyring import Keyring
 
 TRIES_MAX = 12  # of a flow that finds its reads outdated
 PAUSE_SECONDS_MAX = 0.05  # between two tries
+SWEEPS_AT_ONCE = 4  # at the database; with a pause before each, which grows while it is busy
+SWEEP_PAUSE_SECONDS = (0.002, 0.2)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,6 +99,9 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     identity_providers: Mapping[str, IdentityProvider] = {}
     sms: SmsGateway = NoSms()
     news_room: NewsRoom = msgspec.field(default_factory=NewsRoom)
+    sweep_turns: Turns = msgspec.field(
+        default_factory=lambda: Turns(SWEEPS_AT_ONCE, *SWEEP_PAUSE_SECONDS)
+    )
     traffic: Traffic = msgspec.field(default_factory=Traffic)
 
 

@@ -6,7 +6,9 @@ time, a longer one while requests take much of it. What is left waits; requests 
 """
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
 
 # Pauses grow where both hold: others take this share of the loop's time, and so many requests come
 # in a second (else the others are only more of such work).
@@ -56,3 +58,18 @@ class SpareTime:
         self._came = 0
         pause = 2 * self._pause if is_busy else self._pause / 2
         self._pause = min(max(pause, self._shortest), self._longest)
+
+
+class Turns:
+    """Turns at the database for one kind of work: so many at once, and a pause before each."""
+
+    def __init__(self, at_once: int, shortest: float, longest: float) -> None:
+        self._room = asyncio.Semaphore(at_once)
+        self._spare_time = SpareTime(shortest, longest)
+
+    @contextlib.asynccontextmanager
+    async def turn(self, traffic: Traffic) -> AsyncIterator[None]:
+        """One's turn; nobody waits for a gateway inside."""
+        async with self._room:
+            await self._spare_time.pause(traffic)
+            yield

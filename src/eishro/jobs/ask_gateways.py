@@ -21,12 +21,13 @@ from eishro.errors import ShopError
 from eishro.flows import pay_order
 from eishro.flows.send_refund import send_refund
 from eishro.flows.shop import Shop
+from eishro.flows.sweep_payment import postpone_check, sweep_payment
 from eishro.jobs.step import attempt
 
 _LOG = structlog.get_logger("eishro.jobs")
 
 NEWS_GRACE = timedelta(seconds=10)  # the request that stored a notification works it off itself
-NEWS_AT_ONCE = 500  # of a gateway
+NEWS_AT_ONCE = 2_000  # of a gateway
 PAYMENTS_AT_ONCE = 50  # of an account
 REFUNDS_AT_ONCE = 20  # of a gateway
 ACCOUNTS_AT_ONCE = 4  # of a gateway
@@ -55,16 +56,14 @@ async def _check_payments(shop: Shop, account: AccountKey) -> int:
     now = shop.clock.now()
     due = await waiting.list_payments(shop.db, account, now, limit=PAYMENTS_AT_ONCE)
     results = await asyncio.gather(
-        *(pay_order.check_payment(shop, payment_id) for payment_id in due),
+        *(sweep_payment(shop, payment_id) for payment_id in due),
         return_exceptions=True,
     )
     for payment_id, result in zip(due, results, strict=True):
         if isinstance(result, BaseException):
             _LOG.warning("payment_check_failed", payment=payment_id, error=repr(result)[:200])
             with contextlib.suppress(ShopError):
-                await pay_order.postpone_check(shop, payment_id)
-    for payment_id in due:
-        await pay_order.expire_payment(shop, payment_id)
+                await postpone_check(shop, payment_id)
     return len(due)
 
 

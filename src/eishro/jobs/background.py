@@ -24,7 +24,7 @@ _LOG = structlog.get_logger("eishro.jobs")
 
 TURN_SECONDS = 0.5  # of a lane: from the beginning of a turn to that of the next
 PAUSE_SECONDS_MIN = 0.1  # after a turn that took long
-TASKS_MAX = 3_000  # a process has beside its requests; what comes then is left to the sweep
+TASKS_MAX = 6_000  # a process has beside its requests; what comes then is left to the sweep
 # Between the beginnings of two events beside requests: a hundred of them spread over a second let
 # nobody wait, the same at one go is a tenth of a second for everybody who comes then.
 EVENTS_APART_SECONDS = 0.009

@@ -153,7 +153,7 @@ async def test_days_are_tripolis_and_a_little_wider_at_midnight(desk: Desk) -> N
 async def test_a_long_listing_is_read_page_by_page(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moamalat_queries, "PAGE_ROWS", 4)
+    monkeypatch.setattr(moamalat_queries, "LIST_ROWS", 4)
     intents = [desk.intent(number) for number in range(10)]
     for intent in intents:
         await desk.pay(intent)
@@ -181,7 +181,7 @@ async def test_a_gateway_that_gives_shorter_pages_is_read_to_the_end(desk: Desk)
 async def test_days_too_full_for_few_questions_are_asked_one_by_one(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moamalat_queries, "PAGE_ROWS", 2)
+    monkeypatch.setattr(moamalat_queries, "LIST_ROWS", 2)
     for number in range(20):
         await desk.pay(desk.intent(number))
     answers = await desk.ask(desk.intent(3), desk.intent(99), desk.intent(5))
@@ -198,6 +198,7 @@ async def test_a_new_question_overtakes_the_left_overs_of_a_long_listing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moamalat_queries, "PAGE_ROWS", 1)
+    monkeypatch.setattr(moamalat_queries, "LIST_ROWS", 1)
     for number in range(30):
         await desk.pay(desk.intent(number))
     old = [asyncio.create_task(desk.provider.query(desk.intent(n))) for n in range(6)]
@@ -212,6 +213,7 @@ async def test_a_left_over_joins_who_asked_for_the_same_meanwhile(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moamalat_queries, "PAGE_ROWS", 1)
+    monkeypatch.setattr(moamalat_queries, "LIST_ROWS", 1)
     for number in range(10):
         await desk.pay(desk.intent(number))
     desk.http.hold = asyncio.Event()

@@ -1,12 +1,14 @@
 """Reading FilterTransactions row by row: what is money, what is a no, what is neither."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from eishro.adapters.payments.moamalat_reading import Page, decide, read_page
+from eishro.adapters.payments import moamalat_reading
+from eishro.adapters.payments.moamalat_reading import Page, decide
 from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Unknown
 from tests.adapters.payments.moamalat_gateway import GOOD_CARD
 from tests.adapters.payments.vectors import TID
@@ -51,6 +53,10 @@ def undoing(kind: str, **changes: Any) -> dict[str, Any]:
     return row(**{**usual, **changes})
 
 
+def read_page(body: bytes) -> Page | Unknown:
+    return asyncio.run(moamalat_reading.read_page(body, TID))
+
+
 def judged(*rows: dict[str, Any]) -> Answer:
     reply = {
         "Message": None,
@@ -60,7 +66,7 @@ def judged(*rows: dict[str, Any]) -> Answer:
             {"Date": "03/09/2022", "DateTotalAmount": "0", "DateTransactions": list(rows)}
         ],
     }
-    page = read_page(json.dumps(reply).encode(), TID)
+    page = read_page(json.dumps(reply).encode())
     assert isinstance(page, Page), page
     intent = Intent(reference="ORD-1001", amount_dirhams=25_500, created_at=AT)
     return decide(intent, page.rows, TID)
@@ -126,7 +132,7 @@ def test_nothing_found_is_unknown() -> None:
     nothing: list[Any] = [None, [], [{"DateTransactions": []}]]
     for days in nothing:
         reply = {"Success": True, "Message": "Transaction not found", "Transactions": days}
-        page = read_page(json.dumps(reply).encode(), TID)
+        page = read_page(json.dumps(reply).encode())
         assert isinstance(page, Page)
         intent = Intent(reference="ORD-1001", amount_dirhams=25_500, created_at=AT)
         assert isinstance(decide(intent, page.rows, TID), Unknown)
@@ -139,7 +145,7 @@ def test_not_found_with_something_found_is_malformed() -> None:
         "TotalCountAllTransaction": 1,
         "Transactions": [{"DateTransactions": [row()]}],
     }
-    assert isinstance(read_page(json.dumps(reply).encode(), TID), Unknown)
+    assert isinstance(read_page(json.dumps(reply).encode()), Unknown)
 
 
 def test_only_declined_is_failed_with_the_last_reason() -> None:
@@ -228,3 +234,53 @@ def test_an_undoing_that_is_not_understood_makes_the_sale_doubtful(undo: dict[st
 
 def test_of_two_sales_the_one_that_stands_is_money() -> None:
     assert paid(row(), row(TransactionId="2"), undoing("Void Sale")) == [("2", 25_500)]
+
+
+_ROW = json.dumps(row())
+_OTHER = json.dumps(row(TransactionId="2", MerchantReference="ORD-1002"))
+_TWICE = '{"MerchantReference": "ORD-1", "MerchantReference": "ORD-2"}'
+
+
+def _reply(rows: str, beside: str = "") -> str:
+    return f'{{"Success": true, "Transactions": [{{"DateTransactions": [{rows}]}}]{beside}}}'
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[], [_ROW], [_ROW, _OTHER], [_ROW, _ROW], ["{}"], ["{}", "{}", _ROW], ["{ }", _ROW, "{}"]],
+    ids=len,
+)
+def test_a_page_has_its_rows_in_their_order(rows: list[str]) -> None:
+    page = read_page(_reply(",\n ".join(rows)).encode())
+    assert isinstance(page, Page)
+    assert page.count == page.total == len(rows)
+    names = [json.loads(text).get("MerchantReference", "") for text in rows]
+    assert [one.reference for one in page.rows] == names
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _reply(_TWICE),  # one thing twice, wherever it stands
+        _reply(f"{_ROW}, {_TWICE}"),
+        _reply(_ROW, ', "Success": true'),
+        _reply(_ROW, ', "Transactions": []'),
+        _reply(_ROW, f', "Transactions": [{{"DateTransactions": [{_ROW}]}}]'),
+        _reply(_ROW).replace('"DateTransactions"', '"DateTransactions": [], "DateTransactions"'),
+        _reply(f"{_ROW}, 5"),
+        _reply(f"{_ROW}, null"),
+        _reply(f"{_ROW}, []"),
+        _reply('{"MerchantReference": NaN}'),
+        _reply(_ROW) + "}",
+        _reply(_ROW)[:-1],
+        _reply(_ROW).replace("true", "false"),
+        _reply(_ROW).replace('"Transactions"', '"Transactions": "none", "Other"'),
+    ],
+)
+def test_what_is_said_twice_or_in_another_shape_is_not_read(body: str) -> None:
+    assert isinstance(read_page(body.encode()), Unknown)
+
+
+def test_a_page_that_is_too_long_is_not_read() -> None:
+    rows = ",".join([_ROW] * (moamalat_reading.REPLY_BYTES_MAX // len(_ROW) + 1))
+    assert isinstance(read_page(_reply(rows).encode()), Unknown)

@@ -21,7 +21,7 @@ from eishro.adapters.payments.moamalat_reading import (
     Page,
     Row,
     decide,
-    read_long_page,
+    read_page,
 )
 from eishro.adapters.payments.wire import is_down
 from eishro.clock import TRIPOLI, Clock
@@ -29,11 +29,10 @@ from eishro.domain.payments.exchanges import speaking_of
 from eishro.domain.payments.port import Answer, Intent, ProviderBusy, Stamps, Unknown
 from eishro.outward import Http, NoReply
 
-WAITING_MAX = 2_000  # references in the queue of a terminal; beyond it the answer is Unknown
-PAGE_ROWS = 100  # transactions asked for at once
+WAITING_MAX = 5_000  # references in the queue of a terminal; beyond it the answer is Unknown
+PAGE_ROWS = 100  # transactions asked for at once, for each reference
 PAGES_MAX = 50  # of one listing
-LIST_ROWS = 500  # of a page where whole days are read; each page takes a stamp of its own
-MANY_WAITING = 20  # references for which whole days are read in such pages
+LIST_ROWS = 1_000  # of a page where whole days are read; each page takes a stamp of its own
 ROWS_IN_A_TURN = 200  # of a listing, looked through without a pause
 DECIDED_IN_A_TURN = 20  # references, without a pause
 TIMEOUT_SECONDS = 30.0
@@ -199,7 +198,7 @@ class TerminalQueries:
         else:
             filters, worth = self._days(intents), len(intents)
         # A list of many payments belongs to none of them: it is not noted.
-        length = LIST_ROWS if len(intents) > MANY_WAITING else PAGE_ROWS
+        length = min(PAGE_ROWS * len(intents), LIST_ROWS)
         with speaking_of(intents[0].reference if len(intents) == 1 else None):
             elsewhere: set[str] = set()
             rows = await self._listing(filters, stamp, worth, length, elsewhere)
@@ -334,7 +333,7 @@ class TerminalQueries:
         if reply.status != 200:
             reason = f"the gateway answers with HTTP status {reply.status}"
             return Unknown(reason, is_unreachable=is_down(reply.status))
-        return await read_long_page(reply.body, self._terminal.terminal_id)
+        return await read_page(reply.body, self._terminal.terminal_id)
 
     async def stamp(self) -> str | Unknown:
         """The next DateTimeLocalTrxn; waits where stamps would run too far ahead of time."""

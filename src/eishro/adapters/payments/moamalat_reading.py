@@ -19,7 +19,7 @@ from eishro.adapters.payments.wire import read_object
 from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Unknown
 
 NOTIFICATION_BYTES_MAX = 64_000
-REPLY_BYTES_MAX = 2_000_000  # a page of FilterTransactions
+REPLY_BYTES_MAX = 4_000_000  # a page of FilterTransactions
 NOTIFICATION_FIELDS_MAX = 100
 ROWS_IN_A_TURN = 25  # read without a pause
 TEXT_MAX = 200  # characters of a field that are looked at
@@ -67,8 +67,12 @@ class Page(msgspec.Struct, frozen=True):
     elsewhere: frozenset[str] = frozenset()
 
 
-async def read_long_page(body: bytes, terminal_id: str) -> Page | Unknown:
-    """The same as `read_page`, with pauses in which others get their turn of the loop."""
+async def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
+    """The rows of an answer, or why it cannot be used; with pauses in which others get their turn
+    of the loop, since a page of a thousand rows takes tens of milliseconds.
+
+    Rows that name another terminal are left out; `count` includes them.
+    """
     page = _read_items(body)
     if isinstance(page, Unknown):
         return page
@@ -81,18 +85,6 @@ async def read_long_page(body: bytes, terminal_id: str) -> Page | Unknown:
         elsewhere |= _elsewhere(some, terminal_id)
         await asyncio.sleep(0)
     return Page(rows, len(items), total, frozenset(elsewhere))
-
-
-def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
-    """The rows of an answer, or why it cannot be used.
-
-    Rows that name another terminal are left out; `count` includes them.
-    """
-    page = _read_items(body)
-    if isinstance(page, Unknown):
-        return page
-    items, total = page
-    return Page(_rows(items, terminal_id), len(items), total, _elsewhere(items, terminal_id))
 
 
 def _elsewhere(items: Sequence[dict[str, Any]], terminal_id: str) -> frozenset[str]:

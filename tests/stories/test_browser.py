@@ -313,7 +313,11 @@ def test_a_buyer_whose_card_was_refused_pays_in_cash(story: Story, page: Page) -
     page.get_by_role("radio", name="الدفع عند الاستلام").check()
     page.get_by_role("button", name="متابعة").click()
     expect_phase(page, "ready_offline")
-    expect(page.locator(".instructions")).to_have_text("ادفع 35.500 د.ل نقدا لمندوب التوصيل.")
+    expect(page.locator(".instructions")).to_have_text(
+        "ادفع 35.500 دينار ليبي نقدا لمندوب التوصيل."
+    )
     page.get_by_role("link", name="English").click()
-    expect(page.locator(".instructions")).to_have_text("Pay 35.500 LYD in cash to the courier.")
+    expect(page.locator(".instructions")).to_have_text(
+        "Pay 35.500 Libyan dinars in cash to the courier."
+    )
     assert story.read(basket)["payment"]["method"] == "cod"

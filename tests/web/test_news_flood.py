@@ -19,6 +19,7 @@ from eishro.flows import news_room, pay_order
 from eishro.flows.news_room import TURNS_AT_ONCE, NewsRoom
 from eishro.flows.refusals import LINES_MAX
 from eishro.flows.store_news import store_news
+from eishro.jobs import ask_gateways
 from eishro.jobs.ask_gateways import work_off_waiting_news
 from eishro.web import payments as web_payments
 from tests.shops import World, changed, order_body
@@ -123,6 +124,26 @@ def test_a_gateway_that_does_not_answer_never_fills_the_room_alone() -> None:
     assert not room.take("a 1", "silent"), "it is in hand"
     assert room.take("a 0", "silent")
     assert not room.take("c 0", "third")
+
+
+async def test_what_is_in_hand_is_not_read_again_and_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (payment,) = await _waiting(world, 1)
+    monkeypatch.setattr(ask_gateways, "NEWS_ENOUGH", 2)
+    claim = world.provider.parse_webhook(
+        {}, _json({"signature": "good", "reference": payment.reference, "event": "1"})
+    )
+    news = await store_news(world.shop, "moamalat", claim)
+    assert news is not None
+    world.clock.turn(timedelta(seconds=11))
+    room = world.shop.news_room
+    assert room.take("older", "moamalat")
+    assert room.take("old", "moamalat")
+    assert await work_off_waiting_news(world.shop) == 0
+    room.let_go("old")
+    assert await work_off_waiting_news(world.shop) == 1
+    assert await world.db.one(_PAID, applied=True) == 1
 
 
 async def test_what_was_answered_survives_a_process_that_ends_there(world: World) -> None:

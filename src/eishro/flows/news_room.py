@@ -36,6 +36,10 @@ class NewsRoom:
         self._count_of[provider] += 1
         return True
 
+    def count_of(self, provider: str) -> int:
+        """How many of the gateway's are in hand."""
+        return self._count_of[provider]
+
     def let_go(self, news_id: str) -> None:
         """It is worked off, or left to the sweep."""
         self._count_of[self._in_hand.pop(news_id)] -= 1

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from eishro.adapters.payments import moamalat_queries
 from eishro.cli.doctor import find_faults
 from eishro.db.audit import audit_records
 from eishro.db.database import DatabaseBusy
@@ -21,6 +22,7 @@ from eishro.flows.refusals import LINES_MAX
 from eishro.flows.store_news import store_news
 from eishro.jobs import ask_gateways
 from eishro.jobs.ask_gateways import work_off_waiting_news
+from eishro.web import asking
 from eishro.web import payments as web_payments
 from tests.shops import World, changed, order_body
 
@@ -111,6 +113,13 @@ async def test_what_a_process_cannot_take_on_is_stored_and_paid_by_the_sweep(
             break
     assert await world.db.one(_PAID, applied=True) == MANY
     assert await find_faults(world.db) == []
+
+
+def test_a_terminal_s_queue_takes_all_that_a_process_may_have_in_hand_of_it() -> None:
+    """Else what is beyond it is settled as unknown, and asked about fifty at a time."""
+    most = news_room.IN_HAND_OF_ONE_MAX + ask_gateways.PAYMENTS_AT_ONCE
+    assert most + asking.QUESTIONS_OF_ONE_MAX <= moamalat_queries.WAITING_MAX
+    assert ask_gateways.NEWS_AT_ONCE + ask_gateways.NEWS_ENOUGH <= news_room.IN_HAND_OF_ONE_MAX
 
 
 def test_a_gateway_that_does_not_answer_never_fills_the_room_alone() -> None:

@@ -16,6 +16,7 @@ from eishro.adapters.mail import open_mail
 from eishro.adapters.mail import smtp as adapter
 from eishro.adapters.mail.smtp import SmtpMail
 from eishro.clock import ManualClock
+from eishro.db.outbox import LEASE
 from eishro.domain.messages.port import Mail, MailNotSent, Message
 from tests.contracts.mail import ARABIC, Arrived, MailContract
 from tests.servers.certificates import make_certificate
@@ -262,3 +263,7 @@ def test_a_wrong_address_names_the_setting_and_shows_no_password(url: str, tmp_p
 def test_a_sender_that_is_no_address_is_refused(sender: str) -> None:
     with pytest.raises(ValueError, match="sender"):
         SmtpMail("smtp://127.0.0.1", sender)
+
+
+def test_a_mail_is_given_up_within_the_lease_of_its_event() -> None:
+    assert adapter.TOTAL_SECONDS_MAX < LEASE.total_seconds()

@@ -25,6 +25,7 @@ from eishro.sandbox import moamalat_wire, plutu_wire
 Provider = Literal["moamalat", "plutu"]
 PROVIDERS: tuple[Provider, ...] = ("moamalat", "plutu")
 PLUTU_KEY = "sk_" + "b7" * 20
+_DAY_MICROSECONDS = 86_400_000_000
 _NUMBERS = itertools.count(700_000_000)
 
 
@@ -93,7 +94,10 @@ def stock(
     """A copy of the data with `count` started payments of each gateway.
 
     All are begun as Moamalat's, for which no gateway is needed; half are then made Plutu's in the
-    file. What the orders left in the outbox is taken away: quiet is without it.
+    file. What the orders left in the outbox is taken away, and the times at which gateways are
+    asked of their own accord are spread over a day, as those of payments that have waited for an
+    hour: begun within a minute, all would be asked about at once, two, five and fifteen minutes
+    later, and quiet would not be quiet.
     """
     with running(EISHRO, source, folder / "stock", pinned=False, more=more) as server:
         orders = place_orders(server.port, goods, 2 * count, "moamalat")
@@ -111,6 +115,13 @@ def stock(
         connection.executemany(
             "UPDATE payments SET provider = 'plutu', method = 'plutu_tlync' WHERE id = ?",
             [(one.payment_id,) for one in due[count:]],
+        )
+        connection.executemany(
+            "UPDATE payments SET next_check_at = next_check_at + ? WHERE id = ?",
+            [
+                (_DAY_MICROSECONDS * (place % count + 1) // count, one.payment_id)
+                for place, one in enumerate(due)
+            ],
         )
         connection.execute("DELETE FROM outbox")
         connection.execute("COMMIT")

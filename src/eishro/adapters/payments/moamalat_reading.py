@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from eishro.adapters.payments.wire import read_object
+from eishro.adapters.payments.long_reading import read_long_object
 from eishro.domain.payments.port import Answer, Failed, Intent, Paid, Receipt, Unknown
 
 NOTIFICATION_BYTES_MAX = 64_000
 REPLY_BYTES_MAX = 4_000_000  # a page of FilterTransactions
 NOTIFICATION_FIELDS_MAX = 100
-ROWS_IN_A_TURN = 25  # read without a pause
+ROWS_IN_A_TURN = 10  # read without a pause
 TEXT_MAX = 200  # characters of a field that are looked at
 
 # 13 digits and more, in one piece or in groups, may be a card number.
@@ -73,7 +73,7 @@ async def read_page(body: bytes, terminal_id: str) -> Page | Unknown:
 
     Rows that name another terminal are left out; `count` includes them.
     """
-    page = _read_items(body)
+    page = await _read_items(body)
     if isinstance(page, Unknown):
         return page
     items, total = page
@@ -99,9 +99,9 @@ def _rows(items: Sequence[dict[str, Any]], terminal_id: str) -> list[Row]:
     return [_row(item) for item in items if text_of(item, "TerminalId") in ("", terminal_id)]
 
 
-def _read_items(body: bytes) -> tuple[list[dict[str, Any]], int] | Unknown:
+async def _read_items(body: bytes) -> tuple[list[dict[str, Any]], int] | Unknown:
     """The transactions of an answer as they stand there, and how many there are in all."""
-    reply = read_object(body, bytes_max=REPLY_BYTES_MAX)
+    reply = await read_long_object(body, bytes_max=REPLY_BYTES_MAX)
     if reply is None:
         return Unknown("the gateway's answer is not JSON, or says one thing twice")
     if reply.get("Success") is not True:

@@ -32,15 +32,17 @@ def read_object(
     if len(body) > bytes_max:
         return None
     try:
-        found = json.loads(
-            body.decode("utf-8-sig"),
-            parse_float=number,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_once_each,
-        )
+        found = strict_decoder(number).decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def strict_decoder(number: Callable[[str], object]) -> json.JSONDecoder:
+    """Reads JSON and nothing else: no constants of JavaScript, no member that is said twice."""
+    return json.JSONDecoder(
+        parse_float=number, parse_constant=_refuse_constant, object_pairs_hook=once_each
+    )
 
 
 def is_down(status: int) -> bool:
@@ -59,7 +61,7 @@ def read_fields(body: bytes) -> dict[str, str] | None:
         return None
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
-        return {name: text_of(value) for name, value in _once_each(pairs).items()}
+        return {name: text_of(value) for name, value in once_each(pairs).items()}
     except ValueError:
         return None
 
@@ -207,7 +209,12 @@ def said_by(body: Mapping[str, Any], *names: str) -> str:
     return ""
 
 
-def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of an object.
+
+    Raises:
+        ValueError: one is said twice.
+    """
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a member stands there twice")

@@ -37,6 +37,7 @@ ALLOWED = {
     ("src/eishro/jobs/background.py", "asyncio.sleep"): "the pause between two turns",
     ("src/eishro/flows/spare_time.py", "asyncio.sleep"): "requests go before what can wait",
     ("src/eishro/adapters/payments/moamalat_queries.py", "asyncio.sleep"): "long lists, in slices",
+    ("src/eishro/adapters/payments/long_reading.py", "asyncio.sleep"): "long bodies, in slices",
     ("src/eishro/adapters/payments/moamalat_reading.py", "asyncio.sleep"): "long lists, in slices",
     ("src/eishro/flows/shop.py", "asyncio.sleep"): "those who met part by waiting unequally long",
     ("src/eishro/db/postgres.py", "asyncio.sleep"): "deadlocked batches part the same way",

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from eishro.flows import spare_time
-from eishro.flows.spare_time import BUSY_REQUESTS, BUSY_SHARE, SpareTime, Traffic
+from eishro.flows.spare_time import BUSY_REQUESTS, BUSY_SHARE, SpareTime, Traffic, Turns
 
 SHORTEST, LONGEST = 0.001, 0.064
 
@@ -61,3 +61,40 @@ async def test_what_is_not_many_requests_taking_much_delays_nothing(
 ) -> None:
     loop.share, loop.requests_a_second = share, requests_a_second
     assert await loop.last_of(200, SpareTime(SHORTEST, LONGEST)) == SHORTEST
+
+
+async def test_turns_begin_one_by_one_and_go_on_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, traffic = Turns(3, SHORTEST, LONGEST), Traffic()
+    sleep, end = asyncio.sleep, asyncio.Event()
+    pausing = inside = begun = 0
+    paused_together: set[int] = set()
+    began_after_a_pause: list[int] = []
+
+    async def pause(seconds: float) -> None:
+        nonlocal pausing
+        pausing += 1
+        paused_together.add(pausing)
+        await sleep(seconds)
+        pausing -= 1
+        began_after_a_pause.append(0)
+
+    async def work() -> None:
+        nonlocal inside, begun
+        async with turns.turn(traffic):
+            begun += 1
+            began_after_a_pause[-1] += 1
+            inside += 1
+            await end.wait()
+            inside -= 1
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    tasks = [asyncio.create_task(work()) for _ in range(7)]
+    while begun < 3:
+        await sleep(0)
+    for _ in range(20):
+        await sleep(0)
+    assert (begun, inside) == (3, 3), "no fourth begins while three go on"
+    end.set()
+    await asyncio.gather(*tasks)
+    assert paused_together == {1}
+    assert began_after_a_pause == [1] * 7

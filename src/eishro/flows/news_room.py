@@ -14,7 +14,7 @@ TURNS_AT_ONCE = 8  # pieces of news at the database, so that one disk sync serve
 IN_HAND_MAX = 5_000  # pieces of news that a process has taken on
 IN_HAND_OF_ONE_MAX = 4_000  # of them from one gateway
 PAUSE_SECONDS_MIN = 0.001
-PAUSE_SECONDS_MAX = 0.4  # so twenty turns a second are taken however much there is to answer
+PAUSE_SECONDS_MAX = 0.05  # so twenty turns a second begin however much there is to answer
 
 
 class NewsRoom:

@@ -338,13 +338,12 @@ async def work_off_news(shop: Shop, news: News, payment: Payment | None = None) 
     if not room.take(news.id, news.provider):
         return None
     try:
-        async with room.turn(shop.traffic):
-            if payment is None and news.reference:
-                payment = await payments.find_by_reference(shop.db, news.provider, news.reference)
-            if payment is None:
-                await shop.db.commit(Batch(payments.settle_news(news.id, "no_such_payment")))
-                return None
-            provider = await provider_of(shop, payment)
+        if payment is None or news.proof is None:  # asking has its turn as well, not only writing
+            async with room.turn(shop.traffic):
+                payment = payment or await _named(shop, news)
+        if payment is None:
+            return None
+        provider = await provider_of(shop, payment)
         if news.kind in ("refund", "void"):  # of money that goes back: nothing comes by it
             count = await check_refunds(shop, payment)
             await shop.db.commit(Batch(payments.settle_news(news.id, f"refunds_checked:{count}")))
@@ -357,6 +356,16 @@ async def work_off_news(shop: Shop, news: News, payment: Payment | None = None) 
             )
     finally:
         room.let_go(news.id)
+
+
+async def _named(shop: Shop, news: News) -> Payment | None:
+    """The payment that it names; news of none is worked off."""
+    if news.reference:
+        payment = await payments.find_by_reference(shop.db, news.provider, news.reference)
+        if payment is not None:
+            return payment
+    await shop.db.commit(Batch(payments.settle_news(news.id, "no_such_payment")))
+    return None
 
 
 async def _believe(

@@ -33,8 +33,8 @@ from eishro.keyring import Keyring
 
 TRIES_MAX = 12  # of a flow that finds its reads outdated
 PAUSE_SECONDS_MAX = 0.05  # between two tries
-SWEEPS_AT_ONCE = 4  # at the database; with a pause before each, which grows while it is busy
-SWEEP_PAUSE_SECONDS = (0.002, 0.2)
+SWEEPS_AT_ONCE = 4  # at the database, begun one by one with pauses that grow while it is busy
+SWEEP_PAUSE_SECONDS = (0.002, 0.05)
 
 P = ParamSpec("P")
 T = TypeVar("T")

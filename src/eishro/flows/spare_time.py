@@ -61,15 +61,19 @@ class SpareTime:
 
 
 class Turns:
-    """Turns at the database for one kind of work: so many at once, and a pause before each."""
+    """Turns at the database for one kind of work: so many at once, begun one by one with a pause
+    before each, so that what they compute is spread while what they write shares a commit.
+    """
 
     def __init__(self, at_once: int, shortest: float, longest: float) -> None:
         self._room = asyncio.Semaphore(at_once)
+        self._door = asyncio.Lock()
         self._spare_time = SpareTime(shortest, longest)
 
     @contextlib.asynccontextmanager
     async def turn(self, traffic: Traffic) -> AsyncIterator[None]:
         """One's turn; nobody waits for a gateway inside."""
         async with self._room:
-            await self._spare_time.pause(traffic)
+            async with self._door:
+                await self._spare_time.pause(traffic)
             yield

@@ -4,6 +4,8 @@ alone for a while, and what comes meanwhile is refused at once, to be tried agai
 Else each message would wait for the same silence, and with it everything else that events lead to.
 """
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from eishro.clock import Clock, SystemClock
@@ -19,17 +21,19 @@ class _Rest:
         self._clock = clock
         self._until: datetime | None = None
 
-    def is_on(self) -> bool:
-        return self._until is not None and self._clock.now() < self._until
-
-    def now(self) -> datetime:
-        return self._clock.now()
-
-    def failed(self, begun: datetime) -> None:
-        """A message begun then has failed now, and might be taken later."""
-        now = self._clock.now()
-        if now - begun >= SLOW:
-            self._until = now + PAUSE
+    @contextlib.contextmanager
+    def kept(self, not_sent: type[MailNotSent] | type[SmsNotSent], server: str) -> Iterator[None]:
+        """Around one message: refused at once while it is on, and begun by a long silence."""
+        begun = self._clock.now()
+        if self._until is not None and begun < self._until:
+            raise not_sent(f"{server} did not answer just now", again=True)
+        try:
+            yield
+        except not_sent as fault:
+            now = self._clock.now()
+            if fault.again and now - begun >= SLOW:
+                self._until = now + PAUSE
+            raise
 
 
 class RestingMail:
@@ -45,15 +49,8 @@ class RestingMail:
         Raises:
             MailNotSent: also where it was not even tried.
         """
-        if self._rest.is_on():
-            raise MailNotSent("the mail server did not answer just now", again=True)
-        begun = self._rest.now()
-        try:
+        with self._rest.kept(MailNotSent, "the mail server"):
             await self._mail.send(message)
-        except MailNotSent as fault:
-            if fault.again:
-                self._rest.failed(begun)
-            raise
 
     async def check(self) -> None:
         """Ask the server itself, at rest or not.
@@ -83,15 +80,8 @@ class RestingSms:
         Raises:
             SmsNotSent: also where it was not even tried.
         """
-        if self._rest.is_on():
-            raise SmsNotSent("the SMS gateway did not answer just now", again=True)
-        begun = self._rest.now()
-        try:
+        with self._rest.kept(SmsNotSent, "the SMS gateway"):
             await self._sms.send(message)
-        except SmsNotSent as fault:
-            if fault.again:
-                self._rest.failed(begun)
-            raise
 
     async def aclose(self) -> None:
         """Close what it goes through."""

@@ -41,6 +41,7 @@ ALLOWED = {
     ("src/eishro/adapters/payments/moamalat_reading.py", "asyncio.sleep"): "long lists, in slices",
     ("src/eishro/flows/shop.py", "asyncio.sleep"): "those who met part by waiting unequally long",
     ("src/eishro/db/postgres.py", "asyncio.sleep"): "deadlocked batches part the same way",
+    ("src/eishro/db/unhurried.py", "asyncio.sleep"): "others get their turn after each read",
     ("src/eishro/db/sqlite.py", "asyncio.sleep"): "a slice is over: the loop looks at others",
     ("src/eishro/server/processes.py", "time.sleep"): "a process that looks after others alone",
     ("src/eishro/server/serving.py", "asyncio.sleep"): "the server's own look at its deadlines",

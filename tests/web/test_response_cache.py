@@ -159,6 +159,34 @@ async def test_a_crowd_that_asks_at_once_shares_a_look_at_the_store(
     assert shop.asked == len(paths)
 
 
+async def test_what_another_found_outdated_meanwhile_is_answered_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await _store(world)
+    state = await world.product(store, stock=3)
+    path, shop = f"/api/products/{state.product.id}", Counted(world)
+    await shop.client.get(path)
+    version = await stores.find_version(world.db, store)
+    assert version is not None
+    is_asked, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def look(db: Database, store_id: int) -> int | None:
+        if is_asked.is_set():
+            return version + 1
+        is_asked.set()
+        await goes_on.wait()
+        return version
+
+    monkeypatch.setattr(stores, "find_version", look)
+    monkeypatch.setattr(ResponseCache, "_keep", lambda *_: None)  # the page comes later than this
+    early = asyncio.create_task(shop.client.get(path))
+    await is_asked.wait()
+    assert (await shop.client.get(path)).status_code == 200
+    goes_on.set()
+    assert (await early).status_code == 200
+    assert shop.asked == 2, "the early one's answer was right when it was asked for"
+
+
 async def test_no_reader_of_a_crowd_sees_what_was_outdated_when_it_asked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from eishro.db.database import Database
 from eishro.db.id_blocks import IntegerIds
 from eishro.db.keyvalue import KeyValue
 from eishro.db.statements import Statement
+from eishro.db.unhurried import UnhurriedDatabase
 from eishro.domain.accounts.port import Hasher, IdentityProvider
 from eishro.domain.files.port import Files
 from eishro.domain.invoices.port import Press
@@ -103,6 +104,10 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
         default_factory=lambda: Turns(SWEEPS_AT_ONCE, *SWEEP_PAUSE_SECONDS)
     )
     traffic: Traffic = msgspec.field(default_factory=Traffic)
+
+    def at_leisure(self) -> "Shop":
+        """The same shop for work that nobody waits for: requests go on between its reads."""
+        return msgspec.structs.replace(self, db=UnhurriedDatabase(self.db))
 
 
 class Once(Protocol):

@@ -43,7 +43,7 @@ class Background:
     """The lanes and the tasks a process runs beside its requests; closed at shut-down."""
 
     def __init__(self, shop: Shop) -> None:
-        self._shop = shop
+        self._shop = shop.at_leisure()
         self._tasks: set[asyncio.Future[object]] = set()
         self._lanes: list[asyncio.Task[None]] = []
         self._sweepings = [Sweeping(sweep) for sweep in SWEEPS]

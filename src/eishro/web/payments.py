@@ -143,7 +143,8 @@ async def receive_webhook(call: Call) -> Raw:
         is_settled = payment is None or payment.status in SETTLED
         # Told again of what it was told before: asked again while the money has not come.
         if news is not None and not (news.outcome and is_settled):
-            call.door.background(pay_order.work_off_news(call.shop, news, payment))
+            shop = call.shop.at_leisure()
+            call.door.background(pay_order.work_off_news(shop, news, payment))
     reply = provider.webhook_reply()
     return Raw(reply.body, reply.content_type, reply.status)
 

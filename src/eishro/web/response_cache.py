@@ -134,10 +134,14 @@ class ResponseCache:
         send: Send,
     ) -> bool:
         """Answer from the entry, if it is still right and the caller within the limits."""
-        if not await self._is_right(entry):
-            self._drop(key)
+        is_right = await self._is_right(entry)
+        is_kept = self._entries.get(key) is entry  # others may have found it outdated meanwhile
+        if not is_right:
+            if is_kept:
+                self._drop(key)
             return False
-        self._entries.move_to_end(key)
+        if is_kept:
+            self._entries.move_to_end(key)
         rules, now = self._door.rules, self._door.clock.now()
         shown = headers.get(b"if-none-match")
         is_known = shown is not None and matches_etag(shown.decode("latin-1"), entry.etag)

@@ -11,6 +11,7 @@ import pytest
 from eishro.db import outbox
 from eishro.db.outbox import Event
 from eishro.db.statements import Batch
+from eishro.db.unhurried import UnhurriedDatabase
 from eishro.domain.orders import sql as orders
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments import waiting_sql as waiting
@@ -247,3 +248,19 @@ async def test_work_under_way_is_finished_before_the_process_ends(world: World) 
     may_go.set()
     await closing
     assert done.is_set()
+
+
+async def test_lanes_let_requests_go_on_between_their_reads(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shops: asyncio.Queue[Shop] = asyncio.Queue()
+
+    async def step(shop: Shop) -> int:
+        shops.put_nowait(shop)
+        return 0
+
+    monkeypatch.setattr(background, "LANES", ((step, 60.0),))
+    running = Background(world.shop)
+    running.start()
+    assert isinstance((await shops.get()).db, UnhurriedDatabase)
+    await running.aclose()

@@ -13,12 +13,14 @@ from eishro.cli.doctor import find_faults
 from eishro.db.audit import audit_records
 from eishro.db.database import DatabaseBusy
 from eishro.db.statements import Query
+from eishro.db.unhurried import UnhurriedDatabase
 from eishro.domain.payments import sql as payments
 from eishro.domain.payments.model import Payment
 from eishro.domain.payments.sql import payment_news, payment_receipts
 from eishro.flows import news_room, pay_order
 from eishro.flows.news_room import TURNS_AT_ONCE, NewsRoom
 from eishro.flows.refusals import LINES_MAX
+from eishro.flows.shop import Shop
 from eishro.flows.store_news import store_news
 from eishro.jobs import ask_gateways
 from eishro.jobs.ask_gateways import work_off_waiting_news
@@ -229,6 +231,21 @@ async def test_few_are_at_the_database_at_once_and_none_waits_there_for_the_gate
     await world.settle()
     assert await world.db.one(_PAID, applied=True) == MANY
     assert 1 <= most <= TURNS_AT_ONCE
+
+
+async def test_news_is_worked_off_between_the_requests_of_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = await _waiting(world)
+    shops: list[Shop] = []
+
+    async def work_off(shop: Shop, *_: object) -> None:
+        shops.append(shop)
+
+    monkeypatch.setattr(pay_order, "work_off_news", work_off)
+    await _tell(world.client(), waiting[0], "good")
+    await world.settle()
+    assert [type(shop.db) for shop in shops] == [UnhurriedDatabase]
 
 
 def _json(claim: dict[str, str]) -> bytes:

@@ -54,7 +54,7 @@ def _read(
     names: list[str] = []
     values: list[Any] = []
     at = _skip(text, at + 1)
-    while text[at : at + 1] != closing or values:
+    while text[at : at + 1] != closing or values:  # after a comma a value must follow
         if opening == "{":
             name, at = _name(decoder, text, at)
             names.append(name)

@@ -43,6 +43,7 @@ ALLOWED = {
     ("src/eishro/db/postgres.py", "asyncio.sleep"): "deadlocked batches part the same way",
     ("src/eishro/db/unhurried.py", "asyncio.sleep"): "others get their turn after each read",
     ("src/eishro/db/sqlite.py", "asyncio.sleep"): "a slice is over: the loop looks at others",
+    ("src/eishro/flows/place_order.py", "asyncio.sleep"): "a reader goes between parts of an order",
     ("src/eishro/server/processes.py", "time.sleep"): "a process that looks after others alone",
     ("src/eishro/server/serving.py", "asyncio.sleep"): "the server's own look at its deadlines",
     ("src/eishro/server/serving.py", "time.time"): "the date that HTTP wants in an answer",

@@ -111,6 +111,23 @@ class TestSqlite(DatabaseContract):
         assert await second.one(_COUNT) == (1 if is_alone else 2)
         await second.aclose()
 
+    async def test_those_a_commit_answers_do_not_all_go_on_at_once(self, db: Database) -> None:
+        """Else everybody else's request would wait for the rest of all of theirs."""
+        went_on: list[int] = []  # in which turn of the loop each did
+        turn = 0
+
+        async def write(number: int) -> None:
+            await db.commit(Batch(_INSERT(name=f"n{number}", last=number)))
+            went_on.append(turn)
+
+        writing = asyncio.gather(*(write(number) for number in range(100)))
+        while not writing.done():
+            await asyncio.sleep(0)
+            turn += 1
+        await writing
+        assert len(went_on) == 100
+        assert max(map(went_on.count, went_on)) <= sqlite.ANSWERED_IN_A_TURN
+
     async def test_moving_the_log_gives_way(self, db: Database) -> None:
         assert isinstance(db, SqliteDatabase)
         thread = db._writer._checkpointer._thread

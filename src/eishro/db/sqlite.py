@@ -32,6 +32,7 @@ T = TypeVar("T")
 GROUP_BATCHES_MAX = 256  # batches in one commit; more would only lengthen the tail
 GATHER_SECONDS = 0.005  # how long batches that have time wait for others
 SLICE_SECONDS = 0.001  # how long the event loop applies statements before it looks at others
+ANSWERED_IN_A_TURN = 8  # callers who go on after a commit before the loop looks at others
 LOOP_ROWS_MAX = 400  # a batch of more rows is applied by the thread
 CAREFUL_GROUPS_MAX = 32  # groups in a row that are written under savepoints
 READER_CACHE_KIB = 32_000  # pages kept by each connection, besides the system's own cache
@@ -197,7 +198,7 @@ class _Writer:
             failure = DatabaseBusy() if isinstance(error, apsw.Error) else error
             failure.__cause__ = error
             outcomes = [failure] * len(group)
-        _answer(group, outcomes)
+        await _answer(group, outcomes)
 
     async def _apply_group(self, group: list[_Waiting]) -> _Outcomes:
         """Moves what it takes on from the queue to `group`."""
@@ -314,11 +315,16 @@ def _is_long(work: _Work) -> bool:
     return isinstance(work, str) or sum(len(s.values) for s in work) > LOOP_ROWS_MAX
 
 
-def _answer(group: list[_Waiting], outcomes: _Outcomes) -> None:
-    for (_, done), outcome in zip(group, outcomes, strict=True):
+async def _answer(group: list[_Waiting], outcomes: _Outcomes) -> None:
+    """Let those who wait go on, a few in each turn of the loop: what they still do (reply, take
+    the next request) would otherwise run as one piece, and a reader would wait for all of it.
+    """
+    for number, ((_, done), outcome) in enumerate(zip(group, outcomes, strict=True), 1):
         if done.cancelled():
             continue
         if outcome is None:
             done.set_result(None)
         else:
             done.set_exception(outcome)
+        if number % ANSWERED_IN_A_TURN == 0:
+            await asyncio.sleep(0)

@@ -7,6 +7,7 @@ was used (guarded by their own rows). Because all of it is guarded, it may come
 from memory (`price_list.py`); whatever the memory would refuse is decided again from the database.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -89,8 +90,12 @@ async def _place(
     *,
     alone: bool,
 ) -> tuple[Placed, ...]:
+    """Claim, decide and commit. SQLite's reads suspend nobody, so it is these pauses that let a
+    reader go between the parts of an order; what is decided is guarded whoever goes meanwhile.
+    """
     at = shop.clock.now()
     batch, all_placed = Batch(*await guard_holds(shop, commands)), []
+    await asyncio.sleep(0)
     guards: dict[str, int] = {}
     for position, command in enumerate(commands):
         try:
@@ -102,6 +107,7 @@ async def _place(
                 raise
             named = {f"orders[{position}].{name}": words for name, words in error.faults.items()}
             raise Invalid(named) from error
+        await asyncio.sleep(0)
         total = priced.basket.total_dirhams
         checked = await check_order(shop, store, command, total, guards)
         placed = _decide(shop, command, priced, store, actor, at)
@@ -113,6 +119,7 @@ async def _place(
         batch.add(*checked.statements(placed.order, actor, at))
     if guards:
         batch.add(holding.move_guards(guards))
+    await asyncio.sleep(0)
     result = tuple(all_placed)
     whole = Batch(*claim(result[0] if alone else result)).add(*batch)
     try:

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from eishro.db.compiled import compile_read, compile_write
+from eishro.db.compiled import CompiledRead, compile_read, compile_write
 from eishro.db.database import CommitUnknown, DatabaseBusy, DatabaseDamaged
 from eishro.db.postgres_groups import Groups
 from eishro.db.postgres_plan import Bound, Plans
 from eishro.db.postgres_pool import Connection, Connections
+from eishro.db.postgres_reads import SharedRead
 from eishro.db.statements import Batch, Query, Statement
 from eishro.db.tenancy import EVERY_STORE, ROLE, is_of_stores, named, store_value
 from eishro.errors import Stale
@@ -62,6 +63,7 @@ class PostgresDatabase:
         self._connections = connections
         self._plans = Plans()
         self._groups = Groups(self._commit_together)
+        self._shared: dict[Query[Any], SharedRead] = {}
 
     @classmethod
     async def open(cls, url: str, *, pool_max: int = POOL_MAX) -> "PostgresDatabase":
@@ -115,16 +117,33 @@ class PostgresDatabase:
 
     async def aclose(self) -> None:
         await self._groups.aclose()
+        for shared in self._shared.values():
+            await shared.aclose()
         await self._connections.aclose()
 
     async def _read(self, query: Query[T], values: dict[str, object]) -> list[T]:
         read = compile_read(query, "postgresql")
+        bound = read.bind(values)
+        rows = await self._read_together(query, read, bound) if query.together else None
+        if rows is None:
+            rows = await self._fetch(read.text, bound)
+        return [read.row(row) for row in rows]
+
+    async def _read_together(
+        self, query: Query[T], read: CompiledRead, bound: list[object]
+    ) -> list[Any] | None:
+        shared = self._shared.get(query)
+        if shared is None:
+            shared = self._shared[query] = SharedRead(read, self._fetch)
+        return await shared.ask(bound)
+
+    async def _fetch(self, text: str, bound: list[object]) -> list[Any]:
         try:
             async with self._connection() as connection:
-                rows = await connection.fetch(read.text, *read.bind(values))
+                rows: list[Any] = await connection.fetch(text, *bound)
         except (*_BROKEN, asyncpg.QueryCanceledError) as error:
             raise DatabaseBusy() from error
-        return [read.row(row) for row in rows]
+        return rows
 
     async def _commit_together(self, group: list[Bound]) -> bool:
         try:

@@ -20,10 +20,11 @@ class Query(Generic[T]):
     `into` is usually a struct whose fields stand in the order of the columns, or `int`/`str`
     for a single column. Whose rows it reads (db/tenancy.py) is told by its value `store_id`, by
     the value that `store` names, or it is `across_stores`: it works over several stores, or
-    finds out which one it is.
+    finds out which one it is. One that every order of a busy hour asks is `together`: a server
+    answers all who ask it at the same time in one statement (db/postgres_reads.py).
     """
 
-    __slots__ = ("across_stores", "compiled", "into", "select", "store")
+    __slots__ = ("across_stores", "compiled", "into", "select", "store", "together")
 
     def __init__(
         self,
@@ -32,9 +33,13 @@ class Query(Generic[T]):
         *,
         store: str | None = None,
         across_stores: bool = False,
+        together: bool = False,
     ) -> None:
+        if together and not across_stores:
+            raise ValueError("what is asked together is of many stores")
         self.select = select
         self.into = into
+        self.together = together
         self.store = store
         self.across_stores = across_stores
         self.compiled: dict[str, Any] = {}

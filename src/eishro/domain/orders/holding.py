@@ -65,11 +65,13 @@ _BY_PHONE = Query(
     _HELD.where(orders.c.customer_phone == sa.bindparam("phone"), _IS_OPEN),
     Held,
     across_stores=True,
+    together=True,
 )
 _BY_CUSTOMER = Query(
     _HELD.where(orders.c.customer_user_id == sa.bindparam("user_id"), _IS_OPEN),
     Held,
     across_stores=True,
+    together=True,
 )
 _MOVE = Write(
     count_up(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from eishro.db.compiled import compile_read
 from eishro.db.database import DatabaseBusy
 from eishro.db.postgres import PostgresDatabase
-from eishro.db.postgres_reads import CALLERS_MAX, STATEMENTS_AT_ONCE, SharedRead
+from eishro.db.postgres_reads import CALLERS_MAX, STATEMENTS_AT_ONCE, SharedRead, text_together
 from eishro.db.stamps import stamps
 from eishro.db.statements import Batch, Query, Write
 from eishro.domain.orders.holding import guard_of, held_by_phone
@@ -129,3 +129,84 @@ async def test_whoever_comes_later_is_answered_by_a_later_statement() -> None:
     assert await asking == [[]] * count
     assert begun == [*[1] * STATEMENTS_AT_ONCE, CALLERS_MAX, 3]
     await shared.aclose()
+
+
+@pytest.mark.usefixtures("database_url")
+async def test_closing_waits_until_everybody_is_answered() -> None:
+    goes_on = asyncio.Event()
+
+    async def fetch(_: str, __: list[object]) -> list[tuple[object, ...]]:
+        await goes_on.wait()
+        return []
+
+    shared = SharedRead(compile_read(_TOGETHER, "postgresql"), fetch)
+    await shared.aclose()  # nobody asks
+    asking = [asyncio.ensure_future(shared.ask(["a", 0, 5])) for _ in range(10)]
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(shared.aclose())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    goes_on.set()
+    await closing
+    assert [one.result() for one in asking] == [[]] * 10
+
+
+@pytest.mark.usefixtures("database_url")
+async def test_a_busy_server_is_not_asked_again_by_each() -> None:
+    statements = 0
+
+    async def fetch(*_: object) -> list[tuple[object, ...]]:
+        nonlocal statements
+        statements += 1
+        await asyncio.sleep(0)
+        raise DatabaseBusy
+
+    shared = SharedRead(compile_read(_TOGETHER, "postgresql"), fetch)
+    asking = [shared.ask(["a", 0, 5]) for _ in range(STATEMENTS_AT_ONCE + CALLERS_MAX)]
+    found = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(its) for its in found] == [DatabaseBusy] * len(asking)
+    assert statements == STATEMENTS_AT_ONCE + 1
+
+
+@pytest.mark.usefixtures("database_url")
+async def test_a_statement_that_is_cut_off_leaves_nobody_behind() -> None:
+    goes_on = asyncio.Event()
+
+    async def fetch(*_: object) -> list[tuple[object, ...]]:
+        await goes_on.wait()
+        return []
+
+    shared = SharedRead(compile_read(_TOGETHER, "postgresql"), fetch)
+    before = asyncio.all_tasks()
+    asking = [
+        asyncio.ensure_future(shared.ask(["a", 0, 5]))
+        for _ in range(STATEMENTS_AT_ONCE + 2 * CALLERS_MAX)
+    ]
+    await asyncio.sleep(0)
+    for one in asking[:STATEMENTS_AT_ONCE]:
+        one.cancel()
+    for _ in range(3):  # until the statements of many are under way
+        await asyncio.sleep(0)
+    cut_off = asyncio.all_tasks() - before - set(asking)
+    assert len(cut_off) == STATEMENTS_AT_ONCE
+    later = [asyncio.ensure_future(shared.ask(["a", 0, 5])) for _ in range(5)]
+    await asyncio.sleep(0)
+    for task in cut_off:
+        task.cancel()
+    goes_on.set()
+    assert await asyncio.gather(*later) == [[]] * 5
+    await shared.aclose()
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [sa.true(), stamps.c.name.in_(sa.bindparam("names", expanding=True)),
+     stamps.c.last == sa.bindparam("n", type_=sa.Numeric(10, 2))],
+)  # fmt: skip
+@pytest.mark.usefixtures("database_url")
+def test_a_query_that_cannot_be_asked_together_is_refused(
+    condition: sa.ColumnElement[bool],
+) -> None:
+    query = Query(sa.select(stamps.c.name).where(condition), str, across_stores=True)
+    with pytest.raises(ValueError, match="cannot be asked together"):
+        text_together(compile_read(query, "postgresql"))

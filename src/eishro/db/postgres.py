@@ -117,7 +117,7 @@ class PostgresDatabase:
 
     async def aclose(self) -> None:
         await self._groups.aclose()
-        for shared in self._shared.values():
+        for shared in [*self._shared.values()]:
             await shared.aclose()
         await self._connections.aclose()
 

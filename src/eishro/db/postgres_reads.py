@@ -23,7 +23,7 @@ STATEMENTS_AT_ONCE = 2  # of one query: one is made ready while the server works
 CALLERS_MAX = 64  # in one statement
 WAITING_MAX = 10_000  # callers; beyond it they are told to come back
 
-_PARAMETER = re.compile(r"\$(\d+)::(\w+)\b(?!\[)")
+_PARAMETER = re.compile(r"\$(\d+)::(INTEGER|BIGINT|VARCHAR)\b(?![\[(])")
 
 Row = Any  # the driver's
 # Sends a statement with its parameters.
@@ -33,6 +33,14 @@ Fetch = Callable[[str, list[object]], Awaitable[list[Row]]]
 class _Asking(NamedTuple):
     values: list[object]  # as the query takes them
     done: "asyncio.Future[list[Row] | None]"
+
+    def tell(self, answer: list[Row] | DatabaseBusy | None) -> None:
+        if self.done.done():  # the caller is gone
+            return
+        if isinstance(answer, DatabaseBusy):
+            self.done.set_exception(answer)
+        else:
+            self.done.set_result(answer)
 
 
 class SharedRead:
@@ -45,12 +53,13 @@ class SharedRead:
         self._asking: deque[_Asking] = deque()
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._at_rest = asyncio.Event()
 
     async def ask(self, values: list[object]) -> list[Row] | None:
         """The rows for these values; None: the statement of several failed, so ask alone.
 
         Raises:
-            DatabaseBusy: too many wait.
+            DatabaseBusy: too many wait, or the server is busy or away.
             What `fetch` raises, if nobody else was in its statement.
         """
         if len(self._asking) >= WAITING_MAX:
@@ -59,47 +68,54 @@ class SharedRead:
             asking = _Asking(values, asyncio.get_running_loop().create_future())
             self._asking.append(asking)
             return await asking.done
-        self._under_way += 1
+        self._begin()
         try:
             return await self._fetch(self._alone, values)
         finally:
-            self._under_way -= 1
-            self._answer_who_wait()
+            self._end()
 
     async def aclose(self) -> None:
         """Wait until everybody is answered."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._under_way:
+            await self._at_rest.wait()
 
-    def _answer_who_wait(self) -> None:
+    def _begin(self) -> None:
+        self._under_way += 1
+        self._at_rest.clear()
+
+    def _end(self, task: "asyncio.Task[None] | None" = None) -> None:
+        """A statement is answered, or its task was cut off: whoever waits is next."""
+        if task is not None:
+            self._tasks.discard(task)
+        self._under_way -= 1
         if self._asking:
-            self._under_way += 1
-            task = asyncio.get_running_loop().create_task(self._work())
+            self._begin()
+            task = asyncio.get_running_loop().create_task(self._answer_who_wait())
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._end)
+        elif not self._under_way:
+            self._at_rest.set()
 
-    async def _work(self) -> None:
-        try:
-            while self._asking:
-                count = min(len(self._asking), CALLERS_MAX)
-                await self._answer([self._asking.popleft() for _ in range(count)])
-        finally:
-            self._under_way -= 1
+    async def _answer_who_wait(self) -> None:
+        while self._asking:
+            count = min(len(self._asking), CALLERS_MAX)
+            await self._answer([self._asking.popleft() for _ in range(count)])
 
     async def _answer(self, group: list[_Asking]) -> None:
         group = [one for one in group if not one.done.done()]  # who is still there
+        answers: list[list[Row] | DatabaseBusy | None]
         try:
-            answers = await self._read(group) if group else []
-            for one, rows in zip(group, answers, strict=True):
-                if not one.done.done():
-                    one.done.set_result(rows)
+            answers = [*await self._read(group)] if group else []
+        except DatabaseBusy:  # concerns all of them: to ask again alone would make it busier
+            answers = [DatabaseBusy() for _ in group]
         except Exception:  # noqa: BLE001 - each asks alone, and hears what concerns it
+            answers = [None for _ in group]
+        except BaseException:  # this very task was cut off
             for one in group:
-                if not one.done.done():
-                    one.done.set_result(None)
-        finally:
-            for one in group:
-                one.done.cancel()  # if this very task was cut off
+                one.done.cancel()
+            raise
+        for one, answer in zip(group, answers, strict=True):
+            one.tell(answer)
 
     async def _read(self, group: list[_Asking]) -> list[list[Row]]:
         arrays: list[object] = [list(v) for v in zip(*(one.values for one in group), strict=True)]
@@ -110,10 +126,16 @@ class SharedRead:
 
 
 def text_together(read: CompiledRead) -> str:
-    """The query for many callers; the first column is whose row it is, from 1."""
+    """The query for many callers; the first column is whose row it is, from 1.
+
+    Raises:
+        ValueError: the query takes no value, or one that is no plain number or text.
+    """
     types = {int(number): kind for number, kind in _PARAMETER.findall(read.text)}
-    arrays = ", ".join(f"unnest(${n}::{kind}[]) AS p{n}" for n, kind in sorted(types.items()))
     query = _PARAMETER.sub(lambda found: f"v.p{found[1]}", read.text)
+    if not types or re.search(r"\$\d", query):
+        raise ValueError(f"cannot be asked together: {read.text}")
+    arrays = ", ".join(f"unnest(${n}::{kind}[]) AS p{n}" for n, kind in sorted(types.items()))
     return (
         f"SELECT v.n, q.* FROM (SELECT {arrays}, generate_subscripts($1::{types[1]}[], 1) AS n) "  # noqa: S608
         f"AS v, LATERAL ({query}) AS q"

@@ -58,7 +58,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LOG = structlog.get_logger("eishro.app")
 
-COLLECT_AFTER = (700, 10, 1_000)  # Python's own numbers but the last, which is 10
+# Objects, and collections of the younger. Python's own (700, 10, 10) looked through the dozens of
+# orders under way again and again; docs/performance.md has what was measured.
+COLLECT_AFTER = (5_000, 10, 150)
 
 SIMULATOR_PATH = "/sandbox/moamalat"
 

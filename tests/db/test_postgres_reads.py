@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 
 import asyncpg
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -14,8 +15,10 @@ from eishro.db.postgres import PostgresDatabase
 from eishro.db.postgres_reads import CALLERS_MAX, STATEMENTS_AT_ONCE, SharedRead, text_together
 from eishro.db.stamps import stamps
 from eishro.db.statements import Batch, Query, Write
-from eishro.domain.orders.holding import guard_of, held_by_phone
-from tests.shops import World
+from eishro.domain.orders.holding import guard_of, held_by_customer, held_by_phone
+from eishro.flows.place_order import place_order
+from eishro.flows.shop import NotOnce
+from tests.shops import TESTER, World
 
 pytestmark = [
     pytest.mark.anyio,
@@ -65,9 +68,24 @@ async def test_a_buyer_is_counted_among_many(world: World) -> None:
     held = await asyncio.gather(
         *(held_by_phone(world.db, phone, guard_of(f"phone:{phone}")) for phone in phones)
     )
-    assert [(one.orders, one.pieces, one.version) for one in held[:3]] == [
-        (2, 4, 0), (0, 0, 0), (2, 4, 0)
-    ]  # fmt: skip
+    counts = [(one.orders, one.pieces, one.version) for one in held]
+    assert counts == [(2, 4, 0), (0, 0, 0), (2, 4, 0), *[(0, 0, 0)] * 80]
+
+
+async def test_a_customer_is_counted_among_many(world: World) -> None:
+    store = (await world.merchant()).store
+    assert store is not None
+    product = await world.product(store.id, stock=100)
+    user_id = (await world.customer()).user.id
+    command = msgspec.structs.replace(world.command(product, quantity=2), customer_user_id=user_id)
+    for _ in range(2):
+        await place_order(world.shop, command, TESTER, NotOnce())
+    users = [user_id, user_id + 1, user_id, *range(user_id + 2, user_id + 80)]
+    held = await asyncio.gather(
+        *(held_by_customer(world.db, user, guard_of(f"user:{user_id}")) for user in users)
+    )
+    counts = [(one.orders, one.pieces, one.version) for one in held]
+    assert counts == [(2, 4, 0), (0, 0, 0), (2, 4, 0), *[(0, 0, 0)] * 78]
 
 
 async def test_a_value_that_cannot_be_sent_hurts_nobody_who_asked_with_it(
@@ -194,8 +212,9 @@ async def test_a_statement_that_is_cut_off_leaves_nobody_behind() -> None:
     for task in cut_off:
         task.cancel()
     goes_on.set()
-    assert await asyncio.gather(*later) == [[]] * 5
-    await shared.aclose()
+    async with asyncio.timeout(10):  # whoever is left behind would wait for ever
+        assert await asyncio.gather(*later) == [[]] * 5
+        await shared.aclose()
 
 
 @pytest.mark.parametrize(
@@ -210,3 +229,10 @@ def test_a_query_that_cannot_be_asked_together_is_refused(
     query = Query(sa.select(stamps.c.name).where(condition), str, across_stores=True)
     with pytest.raises(ValueError, match="cannot be asked together"):
         text_together(compile_read(query, "postgresql"))
+
+
+@pytest.mark.usefixtures("database_url")
+def test_what_is_of_one_store_is_never_asked_together() -> None:
+    """A statement names the stores that it may see once, not for each of its callers."""
+    with pytest.raises(ValueError, match="of many stores"):
+        Query(_SELECT, lambda *row: row, store="start", together=True)

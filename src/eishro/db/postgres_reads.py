@@ -52,7 +52,7 @@ class SharedRead:
         self._together = text_together(read)
         self._asking: deque[_Asking] = deque()
         self._under_way = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop alone would not keep them
         self._at_rest = asyncio.Event()
 
     async def ask(self, values: list[object]) -> list[Row] | None:
@@ -83,16 +83,15 @@ class SharedRead:
         self._under_way += 1
         self._at_rest.clear()
 
-    def _end(self, task: "asyncio.Task[None] | None" = None) -> None:
+    def _end(self) -> None:
         """A statement is answered, or its task was cut off: whoever waits is next."""
-        if task is not None:
-            self._tasks.discard(task)
         self._under_way -= 1
         if self._asking:
             self._begin()
             task = asyncio.get_running_loop().create_task(self._answer_who_wait())
             self._tasks.add(task)
-            task.add_done_callback(self._end)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda _: self._end())
         elif not self._under_way:
             self._at_rest.set()
 
